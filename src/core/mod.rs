@@ -1,0 +1,19 @@
+//! The words everything else is written in: canonical JSON, digests, pointers, IDs, files that are
+//! replaced whole, text from strangers made visible, and a tool call with what came back of it.
+//!
+//! Nothing here knows a recipe, a server or a person.
+
+pub mod call;
+pub mod digest;
+pub mod file;
+pub mod id;
+pub mod json;
+pub mod pointer;
+pub mod projection;
+pub mod text;
+
+pub use call::{Class, Outcome, Seen, ToolAnswer, ToolCall, ToolDefinition};
+pub use digest::Digest;
+pub use file::OutputFolder;
+pub use pointer::Pointer;
+pub use projection::Projection;

@@ -1,0 +1,139 @@
+//! JSON pointers (RFC 6901).
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+/// A JSON pointer: empty for the whole document, else `/` before each token.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(with = "String", extend("pattern" = "^(/([^~/]|~[01])*)*$"))]
+pub struct Pointer(String);
+
+/// Text that is not a JSON pointer.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("`{0}` is not a JSON pointer: each token starts with `/`, and `~` is followed by 0 or 1")]
+pub struct NotAPointer(String);
+
+/// A value stands in the way of a place that should be set.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("`{pointer}` cannot be set: what stands above it is not an object")]
+pub struct NoObject {
+    /// Where the value should have gone.
+    pub pointer: Pointer,
+}
+
+impl Pointer {
+    /// What stands there in `value`, if anything does. Evaluates pointers and nothing else.
+    #[must_use]
+    pub fn get<'a>(&self, value: &'a Value) -> Option<&'a Value> {
+        value.pointer(&self.0)
+    }
+
+    /// Puts `new` there, with the objects above it that do not exist yet.
+    ///
+    /// # Errors
+    /// Something on the way is no object, or the pointer names the whole document.
+    pub fn set(&self, members: &mut Map<String, Value>, new: Value) -> Result<(), NoObject> {
+        let blocked = || NoObject { pointer: self.clone() };
+        let mut tokens: Vec<String> = self.tokens().collect();
+        let last = tokens.pop().ok_or_else(blocked)?;
+        let mut here = members;
+        for token in tokens {
+            here = here
+                .entry(token)
+                .or_insert_with(|| Value::Object(Map::new()))
+                .as_object_mut()
+                .ok_or_else(blocked)?;
+        }
+        here.insert(last, new);
+        Ok(())
+    }
+
+    /// The tokens, unescaped.
+    pub fn tokens(&self) -> impl Iterator<Item = String> + '_ {
+        self.0.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~"))
+    }
+
+    /// The pointer as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A member name as a token of a pointer.
+#[must_use]
+pub fn escape(token: &str) -> Cow<'_, str> {
+    if token.contains(['~', '/']) {
+        Cow::Owned(token.replace('~', "~0").replace('/', "~1"))
+    } else {
+        Cow::Borrowed(token)
+    }
+}
+
+impl fmt::Display for Pointer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Pointer {
+    type Err = NotAPointer;
+
+    fn from_str(text: &str) -> Result<Self, NotAPointer> {
+        let rooted = text.is_empty() || text.starts_with('/');
+        let escaped = text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
+        if rooted && escaped { Ok(Self(text.to_owned())) } else { Err(NotAPointer(text.to_owned())) }
+    }
+}
+
+impl TryFrom<String> for Pointer {
+    type Error = NotAPointer;
+
+    fn try_from(text: String) -> Result<Self, NotAPointer> {
+        text.parse()
+    }
+}
+
+impl From<Pointer> for String {
+    fn from(pointer: Pointer) -> Self {
+        pointer.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_set_is_found_again() {
+        let pointer: Pointer = "/a/b~1c/~0d".parse().unwrap();
+        let mut members = Map::new();
+        pointer.set(&mut members, json!(7)).unwrap();
+        let value = Value::Object(members);
+        assert_eq!(value, json!({"a": {"b/c": {"~d": 7}}}));
+        assert_eq!(pointer.get(&value), Some(&json!(7)));
+    }
+
+    #[test]
+    fn nothing_is_overwritten_on_the_way() {
+        let pointer: Pointer = "/a/b".parse().unwrap();
+        let mut members = Map::from_iter([("a".to_owned(), json!("text"))]);
+        assert!(pointer.set(&mut members, json!(1)).is_err());
+        assert_eq!(Value::Object(members), json!({"a": "text"}));
+    }
+
+    #[test]
+    fn other_text_is_refused() {
+        for text in ["a", "a/b", "/~", "/~2"] {
+            assert!(text.parse::<Pointer>().is_err(), "{text}");
+        }
+    }
+}

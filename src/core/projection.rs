@@ -1,0 +1,228 @@
+//! A projection: which values of an answer count, by pointers alone.
+//!
+//! Profiles use it to name what an operation gives; artifacts store it with the values that were used,
+//! so that they can be read again and compared without a profile.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::pointer::{Pointer, escape};
+
+/// Where a value stands and, for a list, which fields of its items count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, from = "Written", into = "Written")]
+#[schemars(with = "Written")]
+pub struct Projection {
+    /// From the answer, or from the item of the list above.
+    pub at: Pointer,
+    /// For a list: the fields of each item. Without it the value counts as a whole.
+    pub each: Option<BTreeMap<String, Projection>>,
+    /// The vocabulary that the value is a word of.
+    pub state: Option<String>,
+    /// Whether an answer without it is complete.
+    pub optional: bool,
+}
+
+/// How a projection is written: a pointer alone, or a mapping.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum Written {
+    Pointer(Pointer),
+    Full(Full),
+}
+
+/// A projection with more to say than its pointer.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Full {
+    at: Pointer,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    each: Option<BTreeMap<String, Projection>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    state: Option<String>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    optional: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+impl From<Written> for Projection {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Pointer(at) => Self { at, each: None, state: None, optional: false },
+            Written::Full(Full { at, each, state, optional }) => Self { at, each, state, optional },
+        }
+    }
+}
+
+impl From<Projection> for Written {
+    fn from(Projection { at, each, state, optional }: Projection) -> Self {
+        if each.is_none() && state.is_none() && !optional {
+            Self::Pointer(at)
+        } else {
+            Self::Full(Full { at, each, state, optional })
+        }
+    }
+}
+
+/// Something in a projected value that is not what the projection says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// Where in the answer.
+    pub at: String,
+    /// Which vocabulary the word is not of, or that there is nothing.
+    pub what: Lack,
+}
+
+/// What is lacking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lack {
+    /// No value, or null.
+    Value,
+    /// There is something, but no list.
+    List,
+    /// A word outside of its vocabulary.
+    Word {
+        /// The vocabulary's name.
+        vocabulary: String,
+        /// What stands there, as JSON.
+        word: String,
+    },
+}
+
+/// What the words of each vocabulary mean: `translate(vocabulary, word)` gives the normal word.
+pub trait Translate {
+    /// The normal word, or `None` where the word is not known.
+    fn translate(&self, vocabulary: &str, word: &Value) -> Option<String>;
+}
+
+/// Words as they came.
+pub struct Verbatim;
+
+impl Translate for Verbatim {
+    fn translate(&self, _: &str, word: &Value) -> Option<String> {
+        word.as_str().map(str::to_owned)
+    }
+}
+
+impl Projection {
+    /// Takes the value out of `answer`. What is lacking is added to `missing`; a missing value is null,
+    /// an unknown word is `unknown`.
+    pub fn project(&self, answer: &Value, words: &dyn Translate, missing: &mut Vec<Missing>) -> Value {
+        self.project_at(answer, words, "", missing)
+    }
+
+    fn project_at(
+        &self,
+        answer: &Value,
+        words: &dyn Translate,
+        above: &str,
+        missing: &mut Vec<Missing>,
+    ) -> Value {
+        let at = format!("{above}{}", self.at);
+        let Some(value) = self.at.get(answer).filter(|value| !value.is_null()) else {
+            if !self.optional {
+                missing.push(Missing { at, what: Lack::Value });
+            }
+            return Value::Null;
+        };
+        if let Some(vocabulary) = &self.state {
+            return Value::from(words.translate(vocabulary, value).unwrap_or_else(|| {
+                let what = Lack::Word { vocabulary: vocabulary.clone(), word: value.to_string() };
+                missing.push(Missing { at, what });
+                "unknown".to_owned()
+            }));
+        }
+        let Some(each) = &self.each else { return value.clone() };
+        let Some(items) = value.as_array() else {
+            missing.push(Missing { at, what: Lack::List });
+            return Value::Null;
+        };
+        let mut projected = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            let above = format!("{at}/{}", escape(&index.to_string()));
+            projected.push(Value::Object(project_fields(each, item, words, &above, missing)));
+        }
+        Value::Array(projected)
+    }
+}
+
+/// Projects each field of `fields` out of `answer`; what is lacking is added to `missing`.
+pub fn project_fields(
+    fields: &BTreeMap<String, Projection>,
+    answer: &Value,
+    words: &dyn Translate,
+    above: &str,
+    missing: &mut Vec<Missing>,
+) -> Map<String, Value> {
+    fields
+        .iter()
+        .map(|(name, field)| (name.clone(), field.project_at(answer, words, above, missing)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    struct Lights;
+
+    impl Translate for Lights {
+        fn translate(&self, _: &str, word: &Value) -> Option<String> {
+            (word == "green").then(|| "pass".to_owned())
+        }
+    }
+
+    fn nodes() -> Projection {
+        serde_json::from_value(json!({
+            "at": "/graph/nodes",
+            "each": {"id": "/id", "state": {"at": "/status", "state": "light"}, "note": {"at": "/note", "optional": true}}
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_list_gives_its_named_fields_and_nothing_else() {
+        let mut missing = Vec::new();
+        let answer = json!({"graph": {"nodes": [{"id": "a", "status": "green", "noise": 1}]}});
+        assert_eq!(
+            nodes().project(&answer, &Lights, &mut missing),
+            json!([{"id": "a", "state": "pass", "note": null}])
+        );
+        assert_eq!(missing, []);
+    }
+
+    #[test]
+    fn what_is_lacking_is_named_with_its_place() {
+        let mut missing = Vec::new();
+        let answer = json!({"graph": {"nodes": [{"status": "mauve"}]}});
+        assert_eq!(
+            nodes().project(&answer, &Lights, &mut missing),
+            json!([{"id": null, "state": "unknown", "note": null}])
+        );
+        let places: Vec<_> = missing.iter().map(|m| m.at.as_str()).collect();
+        assert_eq!(places, ["/graph/nodes/0/id", "/graph/nodes/0/status"]);
+    }
+
+    #[test]
+    fn something_else_than_a_list_is_lacking_too() {
+        let mut missing = Vec::new();
+        nodes().project(&json!({"graph": {"nodes": "none"}}), &Lights, &mut missing);
+        assert_eq!(missing, [Missing { at: "/graph/nodes".into(), what: Lack::List }]);
+    }
+
+    #[test]
+    fn a_projection_is_written_as_short_as_it_can_be() {
+        let short: Projection = serde_json::from_value(json!("/a")).unwrap();
+        assert_eq!(serde_json::to_value(&short).unwrap(), json!("/a"));
+        let text = serde_json::to_value(nodes()).unwrap();
+        assert_eq!(serde_json::from_value::<Projection>(text).unwrap(), nodes());
+    }
+}

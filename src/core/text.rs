@@ -1,0 +1,54 @@
+//! Text from strangers, made visible: what could steer a terminal or hide from a reader is spelled out.
+
+use std::borrow::Cow;
+
+/// `text` on one line with every control, bidirectional and invisible formatting character written as
+/// `\u{…}` (line feed and tab as `\n` and `\t`).
+#[must_use]
+pub fn visible(text: &str) -> Cow<'_, str> {
+    if text.chars().any(is_hidden) {
+        Cow::Owned(text.chars().fold(String::with_capacity(text.len() + 16), |mut out, c| {
+            match c {
+                '\n' => out.push_str("\\n"),
+                '\t' => out.push_str("\\t"),
+                '\r' => out.push_str("\\r"),
+                c if is_hidden(c) => out.extend(c.escape_unicode()),
+                c => out.push(c),
+            }
+            out
+        }))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// Whether a character moves the cursor, turns the direction of text, or is not seen at all.
+#[must_use]
+pub fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{00ad}' | '\u{034f}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn escapes_bidi_and_line_breaks_are_spelled_out() {
+        assert_eq!(visible("a\u{1b}[31mred\u{202e}\r\n\tz"), "a\\u{1b}[31mred\\u{202e}\\r\\n\\tz");
+        assert_eq!(visible("Zürich, 東京 ✓"), "Zürich, 東京 ✓");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_hidden_is_left(text in "\\PC{0,20}|.{0,20}") {
+            prop_assert!(!visible(&text).chars().any(is_hidden));
+        }
+    }
+}

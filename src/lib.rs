@@ -1,0 +1,4 @@
+//! loopgate: plan, approve and apply for MCP tool calls.
+
+pub mod catalog;
+pub mod core;

@@ -1,0 +1,3 @@
+//! The program: parse, compose, exit code.
+
+fn main() {}

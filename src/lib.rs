@@ -1,4 +1,26 @@
-//! loopgate: plan, approve and apply for MCP tool calls.
+//! Plan, approve and apply for MCP tool calls: nothing is written that nobody approved, and nothing twice.
+//!
+//! A recipe is loaded and validated, run against a server, and leaves an artifact: the payloads that would be
+//! sent. The modules, from the top down; each imports only those after it.
+//!
+//! - [`cli`]: the command line; settings, wiring, exit codes.
+//! - [`report`]: results and events for eyes and machines.
+//! - [`engine`]: the use cases. They emit events, give results and print nothing.
+//! - [`mcp`]: the client: connect, list, call, and classify what came back.
+//! - [`artifact`]: what would be sent: format, digests, keys, difference.
+//! - [`evidence`]: a certification's evidence graph and what it shows.
+//! - [`recipe`]: from YAML to a validated recipe; inputs, templates, problems with their place.
+//! - [`catalog`]: what is known of servers, as data: profiles, classes, schemas.
+//! - [`core`]: canonical JSON, digests, pointers, IDs, files, and the words of a tool call.
+//! - [`sandbox`]: the embedded stand-in for LoopIQ, which uses `core` alone.
 
+pub mod artifact;
 pub mod catalog;
+pub mod cli;
 pub mod core;
+pub mod engine;
+pub mod evidence;
+pub mod mcp;
+pub mod recipe;
+pub mod report;
+pub mod sandbox;

@@ -1,3 +1,7 @@
 //! The program: parse, compose, exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    loopgate::cli::main()
+}

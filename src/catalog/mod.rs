@@ -1,9 +1,22 @@
 //! What is known of servers, as data: profiles with their named operations, the class of a tool, and
 //! whether arguments fit a tool's schema.
 
+mod answer;
+mod arguments;
+mod class;
+mod contradiction;
+mod operation;
 mod profile;
+mod schema;
+mod schema_cost;
+mod yaml;
 
-pub use profile::{
-    Argument, Basis, Context, ContextField, Control, Created, ErrorCodes, Expectation, Idempotency, Lookup,
-    Operation, OperationBasis, Place, Profile, ProfileError, StateWords, Switch,
+pub use answer::{Reading, confirms_dry_run, created_ids};
+pub use arguments::ArgumentProblem;
+pub use class::{ClassReason, ToolClass, class_of};
+pub use operation::{
+    Argument, Control, Created, Expectation, Idempotency, Lookup, Operation, OperationBasis, Place, Switch,
 };
+pub use profile::{Basis, Context, ContextField, ErrorCodes, Profile, ProfileError, StateWords};
+pub use schema::{Schema, SchemaProblem, SchemaProblemKind, check_arguments};
+pub use yaml::{YamlError, read_yaml};

@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use schemars::JsonSchema;
+use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
+use super::operation::Operation;
+use super::yaml::{YamlError, read_yaml};
 use crate::core::call::RefusalKind;
 use crate::core::projection::Translate;
-use crate::core::{Class, Digest, Pointer, Projection};
+use crate::core::{Class, Digest, Pointer};
 
 /// Everything a profile says. The YAML files in `profiles/` are its only form.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -126,7 +129,7 @@ impl ErrorCodes {
 }
 
 /// The words of one vocabulary by their meaning.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct StateWords {
     /// What this stands on.
     pub basis: Basis,
@@ -135,209 +138,31 @@ pub struct StateWords {
     pub words: BTreeMap<String, Vec<String>>,
 }
 
-/// A named operation.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Operation {
-    /// One line.
-    pub summary: String,
-    /// The tool that does it.
-    pub tool: String,
-    /// What it may do.
-    pub class: Class,
-    /// What the parts of this entry stand on.
-    pub basis: OperationBasis,
-    /// The recipe's argument names, and where they go in the tool's arguments.
-    #[serde(default)]
-    pub arguments: BTreeMap<String, Argument>,
-    /// Arguments that are always sent as they stand here.
-    #[serde(default)]
-    pub fixed: BTreeMap<Pointer, Value>,
-    /// What a recipe sees of the answer. Absent: the answer as it is.
-    #[serde(default)]
-    pub result: Option<BTreeMap<String, Projection>>,
-    /// Places in the tool's arguments that must not be empty; `*` stands for every item of a list.
-    #[serde(default)]
-    pub must_have: Vec<String>,
-    /// The control arguments of a write.
-    #[serde(default)]
-    pub control: Control,
-    /// What an answer must say to count as a dry run; all of it.
-    #[serde(default)]
-    pub dry_run_confirmed: Vec<Expectation>,
-    /// Where a write's answer names what it created.
-    #[serde(default)]
-    pub created: Option<Created>,
-    /// Whether a write does all or nothing, so that a tool error means nothing.
-    #[serde(default)]
-    pub one_transaction: bool,
-    /// How a write may be repeated.
-    #[serde(default)]
-    pub idempotency: Idempotency,
-    /// How long the server keeps a key (ISO 8601 duration).
-    #[serde(default)]
-    #[schemars(with = "Option<String>")]
-    pub key_retention: Option<jiff::SignedDuration>,
-}
+/// Read by hand: a flattened map loses the place of what is wrong in it.
+impl<'de> Deserialize<'de> for StateWords {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Words;
+        impl<'de> Visitor<'de> for Words {
+            type Value = StateWords;
 
-/// What the parts of an operation stand on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct OperationBasis {
-    /// The tool's name.
-    pub tool: Basis,
-    /// Its arguments, the control arguments apart.
-    pub arguments: Basis,
-    /// Its result.
-    pub result: Basis,
-    /// The control arguments.
-    #[serde(default)]
-    pub control: Option<Basis>,
-    /// How it may be repeated.
-    #[serde(default)]
-    pub repetition: Option<Basis>,
-}
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a mapping of `basis` and of normal words to lists of the server's words")
+            }
 
-/// Where an argument goes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(from = "WrittenArgument", into = "WrittenArgument")]
-#[schemars(with = "WrittenArgument")]
-pub struct Argument {
-    /// In the tool's arguments.
-    pub at: Pointer,
-    /// Whether a recipe may leave it out.
-    pub optional: bool,
-}
-
-#[derive(Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-enum WrittenArgument {
-    Pointer(Pointer),
-    Full(FullArgument),
-}
-
-#[derive(Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct FullArgument {
-    at: Pointer,
-    #[serde(default)]
-    optional: bool,
-}
-
-impl From<WrittenArgument> for Argument {
-    fn from(written: WrittenArgument) -> Self {
-        match written {
-            WrittenArgument::Pointer(at) => Self { at, optional: false },
-            WrittenArgument::Full(FullArgument { at, optional }) => Self { at, optional },
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<StateWords, A::Error> {
+                let (mut basis, mut words) = (None, BTreeMap::new());
+                while let Some(key) = map.next_key::<String>()? {
+                    if key == "basis" {
+                        basis = Some(map.next_value()?);
+                    } else {
+                        words.insert(key, map.next_value()?);
+                    }
+                }
+                let basis = basis.ok_or_else(|| de::Error::missing_field("basis"))?;
+                Ok(StateWords { basis, words })
+            }
         }
-    }
-}
-
-impl From<Argument> for WrittenArgument {
-    fn from(Argument { at, optional }: Argument) -> Self {
-        if optional { Self::Full(FullArgument { at, optional }) } else { Self::Pointer(at) }
-    }
-}
-
-/// The arguments of a write that no recipe may set.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Control {
-    /// What turns a call into a dry run.
-    #[serde(default)]
-    pub dry_run: Option<Switch>,
-    /// Where the approval ID goes.
-    #[serde(default)]
-    pub approval_id: Option<Place>,
-    /// Where the idempotency key goes.
-    #[serde(default)]
-    pub idempotency_key: Option<Place>,
-}
-
-impl Control {
-    /// Every place that a recipe may not set.
-    pub fn places(&self) -> impl Iterator<Item = &Pointer> {
-        let Self { dry_run, approval_id, idempotency_key } = self;
-        dry_run
-            .iter()
-            .map(|switch| &switch.at)
-            .chain(approval_id.iter().chain(idempotency_key).map(|place| &place.at))
-    }
-}
-
-/// An argument with one value for a dry run and another for the real thing.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Switch {
-    /// In the tool's arguments.
-    pub at: Pointer,
-    /// For a dry run.
-    pub dry: Value,
-    /// For the real thing.
-    pub real: Value,
-}
-
-/// A place in the tool's arguments.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Place {
-    /// In the tool's arguments.
-    pub at: Pointer,
-}
-
-/// A value that an answer must have.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Expectation {
-    /// In the structured content.
-    pub at: Pointer,
-    /// Equal as canonical JSON.
-    pub equals: Value,
-}
-
-/// Where a write's answer names what it created.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Created {
-    /// Names of what is created, and where its ID stands; a list has one field `id`.
-    pub ids: BTreeMap<String, Projection>,
-    /// How to ask whether such IDs exist.
-    #[serde(default)]
-    pub lookup: Option<Lookup>,
-}
-
-/// A read that finds records by their IDs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Lookup {
-    /// The operation.
-    pub operation: String,
-    /// Its argument that takes the list of IDs.
-    pub argument: String,
-    /// Its result that lists what was found.
-    pub found: String,
-}
-
-/// How a write may be repeated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Idempotency {
-    /// Not at all: a repetition is a second effect.
-    #[default]
-    None,
-    /// Under the same key.
-    Key,
-    /// Freely: the effect is the same however often.
-    Natural,
-}
-
-impl fmt::Display for Idempotency {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::None => "none",
-            Self::Key => "key",
-            Self::Natural => "natural",
-        })
+        deserializer.deserialize_map(Words)
     }
 }
 
@@ -349,16 +174,16 @@ pub enum ProfileError {
     Yaml {
         /// Its file or name.
         name: String,
-        /// With line and column.
-        source: serde_yaml::Error,
+        /// With line and column where they are known.
+        source: YamlError,
     },
     /// It contradicts itself.
-    #[error("profile `{name}`: {problem}")]
-    Contradiction {
+    #[error("profile `{name}`: {}", problems.join("; "))]
+    Contradictions {
         /// Its file or name.
         name: String,
-        /// What and where.
-        problem: String,
+        /// Each with its place, in the order of the file's parts.
+        problems: Vec<String>,
     },
 }
 
@@ -384,13 +209,13 @@ impl Profile {
     /// # Errors
     /// It is not YAML of this shape, or it contradicts itself.
     pub fn parse(name: &str, text: &str) -> Result<Self, ProfileError> {
-        let value: serde_yaml::Value = serde_yaml::from_str(text)
-            .map_err(|source| ProfileError::Yaml { name: name.to_owned(), source })?;
-        let profile: Self = serde_yaml::from_value(value)
-            .map_err(|source| ProfileError::Yaml { name: name.to_owned(), source })?;
-        match profile.contradiction() {
-            Some(problem) => Err(ProfileError::Contradiction { name: name.to_owned(), problem }),
-            None => Ok(profile),
+        let profile: Self =
+            read_yaml(text).map_err(|source| ProfileError::Yaml { name: name.to_owned(), source })?;
+        let problems = profile.contradictions();
+        if problems.is_empty() {
+            Ok(profile)
+        } else {
+            Err(ProfileError::Contradictions { name: name.to_owned(), problems })
         }
     }
 
@@ -417,14 +242,6 @@ impl Profile {
     pub fn digest(&self) -> Result<Digest, crate::core::json::UnsafeNumber> {
         let value = serde_json::to_value(self).unwrap_or(Value::Null);
         Digest::of_json("loopgate.profile/1", &value)
-    }
-}
-
-impl Profile {
-    /// The first thing the profile says that it contradicts elsewhere.
-    fn contradiction(&self) -> Option<String> {
-        let contract = self.contract.iter().filter(|name| !self.operations.contains_key(*name));
-        contract.map(|name| format!("`contract: {name}` names no operation")).next()
     }
 }
 

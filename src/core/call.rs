@@ -105,6 +105,16 @@ pub struct ToolAnswer {
 }
 
 impl ToolAnswer {
+    /// The structured content; where there is none, the only text if it is a JSON object.
+    #[must_use]
+    pub fn content(&self) -> Option<Value> {
+        match (&self.structured, self.text.as_slice()) {
+            (Some(structured), _) if !structured.is_null() => Some(structured.clone()),
+            (_, [only]) => serde_json::from_str(only).ok().filter(Value::is_object),
+            _ => None,
+        }
+    }
+
     /// What a recipe sees of a tool that no profile maps: `{"structured": …, "text": …}`.
     #[must_use]
     pub fn plain(&self) -> Value {

@@ -1,10 +1,20 @@
-//! Canonical JSON (RFC 8785): the only form that is hashed, stored and sent.
+//! Canonical JSON (RFC 8785), the only form that is hashed, stored and sent, and the strict reader of
+//! files that come from elsewhere.
 
-use serde_json::Value;
+use std::fmt;
+
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
 use thiserror::Error;
+
+use super::text::visible;
 
 /// The largest integer that every JSON reader keeps exactly: 2⁵³ − 1.
 pub const LARGEST_INTEGER: i64 = 9_007_199_254_740_991;
+
+/// 2⁶⁴: canonical JSON spells the whole doubles below it as digits alone, which a reader takes for a
+/// 64-bit integer.
+const INTEGERS_END: f64 = 18_446_744_073_709_551_616.0;
 
 /// A number that would not survive the way through another JSON reader.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -19,7 +29,7 @@ pub struct UnsafeNumber {
 /// The canonical text of `value`: UTF-8, no white space, members sorted by UTF-16 code units.
 ///
 /// # Errors
-/// An integer outside ±(2⁵³−1) anywhere in `value`.
+/// A number anywhere in `value` that [`check_numbers`] refuses.
 pub fn canonical(value: &Value) -> Result<String, UnsafeNumber> {
     check_numbers(value)?;
     // The numbers are checked and a `Value` has nothing else that could fail.
@@ -27,21 +37,16 @@ pub fn canonical(value: &Value) -> Result<String, UnsafeNumber> {
         .map_err(|error| UnsafeNumber { pointer: String::new(), number: error.to_string() })
 }
 
-/// Refuses integers that a JSON reader may round.
+/// Refuses integers that a JSON reader may round, and doubles whose canonical text is such an integer:
+/// what is written must be readable again.
 ///
 /// # Errors
-/// The first such integer in document order.
+/// The first such number in document order.
 pub fn check_numbers(value: &Value) -> Result<(), UnsafeNumber> {
     fn walk(value: &Value, pointer: &mut String) -> Result<(), UnsafeNumber> {
         match value {
-            Value::Number(number) => {
-                let integer = number.as_i64().map(|n| n.unsigned_abs()).or_else(|| number.as_u64());
-                match integer {
-                    Some(n) if n > LARGEST_INTEGER.unsigned_abs() => {
-                        Err(UnsafeNumber { pointer: pointer.clone(), number: number.to_string() })
-                    }
-                    _ => Ok(()),
-                }
+            Value::Number(number) if is_unsafe(number) => {
+                Err(UnsafeNumber { pointer: pointer.clone(), number: number.to_string() })
             }
             Value::Array(items) => items
                 .iter()
@@ -50,7 +55,7 @@ pub fn check_numbers(value: &Value) -> Result<(), UnsafeNumber> {
             Value::Object(members) => {
                 members.iter().try_for_each(|(name, member)| descend(member, name, pointer))
             }
-            Value::Null | Value::Bool(_) | Value::String(_) => Ok(()),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
         }
     }
     fn descend(value: &Value, token: &str, pointer: &mut String) -> Result<(), UnsafeNumber> {
@@ -64,8 +69,134 @@ pub fn check_numbers(value: &Value) -> Result<(), UnsafeNumber> {
     walk(value, &mut String::new())
 }
 
+fn is_unsafe(number: &Number) -> bool {
+    let integer = number.as_i64().map(i64::unsigned_abs).or_else(|| number.as_u64());
+    match (integer, number.as_f64()) {
+        (Some(integer), _) => integer > LARGEST_INTEGER.unsigned_abs(),
+        (None, Some(double)) => {
+            let whole = double.abs();
+            whole.fract() == 0.0 && whole > LARGEST_INTEGER as f64 && whole < INTEGERS_END
+        }
+        (None, None) => true,
+    }
+}
+
+/// Text that is not JSON, or that two readers could understand differently.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("line {line}, column {column}: {what}")]
+pub struct StrictError {
+    /// From 1; 0 where no place is known.
+    pub line: usize,
+    /// In bytes, from 1; 0 where no place is known.
+    pub column: usize,
+    /// What is wrong there, on one line.
+    pub what: String,
+}
+
+impl From<serde_json::Error> for StrictError {
+    fn from(error: serde_json::Error) -> Self {
+        let (line, column) = (error.line(), error.column());
+        let text = error.to_string();
+        let what = text.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&text);
+        Self { line, column, what: visible(what).into_owned() }
+    }
+}
+
+/// Reads one JSON value that every reader understands in the same way: UTF-8, no member twice in an
+/// object, no integer that some readers round, at most 127 levels deep, nothing after it.
+///
+/// `serde_json` alone keeps the last of two members and says nothing.
+///
+/// # Errors
+/// The first place where `bytes` is anything else.
+pub fn parse_strict(bytes: &[u8]) -> Result<Value, StrictError> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let Strict(value) = Strict::deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(value)
+}
+
+struct Strict(Value);
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(StrictVisitor).map(Self)
+    }
+}
+
+struct StrictVisitor;
+
+impl StrictVisitor {
+    fn number<E: de::Error>(number: Number) -> Result<Value, E> {
+        let value = Value::Number(number);
+        match check_numbers(&value) {
+            Ok(()) => Ok(value),
+            Err(UnsafeNumber { number, .. }) => Err(E::custom(format_args!(
+                "`{number}` is outside ±(2⁵³−1), where JSON readers stop agreeing on integers"
+            ))),
+        }
+    }
+}
+
+impl<'de> Visitor<'de> for StrictVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Value, E> {
+        Self::number(value.into())
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Value, E> {
+        Self::number(value.into())
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
+        Number::from_f64(value).ok_or_else(|| E::custom("a number that is not finite")).and_then(Self::number)
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::String(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(Strict(value)) = items.next_element()? {
+            values.push(value);
+        }
+        Ok(Value::Array(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut values = Map::new();
+        while let Some(name) = members.next_key::<String>()? {
+            if values.contains_key(&name) {
+                let name = visible(&name);
+                return Err(de::Error::custom(format_args!("the member `{name}` stands here twice")));
+            }
+            let Strict(value) = members.next_value()?;
+            values.insert(name, value);
+        }
+        Ok(Value::Object(values))
+    }
+}
+
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
     use serde_json::json;
@@ -139,13 +270,72 @@ mod tests {
         assert_eq!(canonical(&json!(-LARGEST_INTEGER)).unwrap(), "-9007199254740991");
     }
 
-    /// Any JSON value of small size, its integers within the safe range.
-    pub fn any_value() -> impl Strategy<Value = Value> {
+    /// Found by the property below: a double whose canonical text no reader of ours takes back.
+    #[test]
+    fn doubles_that_are_spelled_as_unsafe_integers_are_refused_too() {
+        for number in [9_007_199_254_740_992.0, -9_007_199_254_740_992.0, 251_958_981_396_230_100.0, 1e19] {
+            assert!(canonical(&json!(number)).is_err(), "{number}");
+        }
+        for number in [9_007_199_254_740_991.0, 1e20, 1e300, 0.5, -0.0] {
+            let text = canonical(&json!(number)).unwrap();
+            assert_eq!(canonical(&parse_strict(text.as_bytes()).unwrap()).unwrap(), text);
+        }
+    }
+
+    fn refusal(text: &str) -> String {
+        parse_strict(text.as_bytes()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_member_that_stands_twice_is_refused_wherever_it_is() {
+        assert_eq!(refusal(r#"{"a":1,"a":1}"#), "line 1, column 10: the member `a` stands here twice");
+        assert_eq!(
+            refusal("{\"a\":[{\"b\":{\n\"c\":1,\"c\":2}}]}"),
+            "line 2, column 9: the member `c` stands here twice"
+        );
+        assert!(refusal(r#"{"a":1,"\u0061":1}"#).contains("`a` stands here twice"));
+        assert!(refusal("{\"\u{202e}\":1,\"\u{202e}\":1}").contains("`\\u{202e}` stands here twice"));
+    }
+
+    #[test]
+    fn a_member_name_cannot_forge_the_place() {
+        let text = r#"{"x at line 9 column 9":1,"x at line 9 column 9":1}"#;
+        assert!(refusal(text).starts_with("line 1, column 48: "), "{}", refusal(text));
+    }
+
+    #[test]
+    fn what_readers_understand_differently_is_refused_with_its_place() {
+        for (text, place) in [
+            ("", "line 1, column 0: "),
+            ("{\n \"a\": 9007199254740993}", "line 2, column 22: "),
+            ("[-9007199254740993]", "line 1, column 18: "),
+            ("[1e17]", "line 1, column 5: "),
+            ("[1e400]", "line 1, column "),
+            ("[NaN]", "line 1, column 2: "),
+            ("[1,]", "line 1, column 4: "),
+            ("[1] 2", "line 1, column 5: "),
+            ("\u{feff}[]", "line 1, column 1: "),
+            ("[\"\u{1}\"]", "line 1, column 3: "),
+            (r#"["\ud800"]"#, "line 1, column "),
+        ] {
+            assert!(refusal(text).starts_with(place), "{text}: {}", refusal(text));
+        }
+        assert!(parse_strict(b"[\"\xff\"]").is_err());
+        assert!(parse_strict("[".repeat(200).as_bytes()).unwrap_err().what.contains("recursion"));
+        let deep = |levels| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        assert!(parse_strict(deep(127).as_bytes()).is_ok());
+        assert!(parse_strict(deep(128).as_bytes()).is_err());
+    }
+
+    /// Any JSON value of small size, its numbers within the safe range.
+    pub(crate) fn any_value() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(Value::Null),
             any::<bool>().prop_map(Value::from),
             (-LARGEST_INTEGER..=LARGEST_INTEGER).prop_map(Value::from),
-            any::<f64>().prop_filter("finite", |n| n.is_finite()).prop_map(Value::from),
+            any::<f64>()
+                .prop_map(Value::from)
+                .prop_filter("finite and safe", |n| n.is_number() && check_numbers(n).is_ok()),
             ".{0,12}".prop_map(Value::from),
         ];
         leaf.prop_recursive(4, 48, 6, |inner| {
@@ -161,7 +351,7 @@ mod tests {
         #[test]
         fn reading_it_back_and_writing_it_again_changes_no_byte(value in any_value()) {
             let once = canonical(&value).unwrap();
-            let read: Value = serde_json::from_str(&once).unwrap();
+            let read = parse_strict(once.as_bytes()).unwrap();
             prop_assert_eq!(canonical(&read).unwrap(), once);
         }
     }

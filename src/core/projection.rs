@@ -4,16 +4,19 @@
 //! so that they can be read again and compared without a profile.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::JsonSchema;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::pointer::{Pointer, escape};
 
 /// Where a value stands and, for a list, which fields of its items count.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, from = "Written", into = "Written")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(into = "Written")]
 #[schemars(with = "Written")]
 pub struct Projection {
     /// From the answer, or from the item of the list above.
@@ -27,7 +30,7 @@ pub struct Projection {
 }
 
 /// How a projection is written: a pointer alone, or a mapping.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(untagged)]
 enum Written {
     Pointer(Pointer),
@@ -52,12 +55,28 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-impl From<Written> for Projection {
-    fn from(written: Written) -> Self {
-        match written {
-            Written::Pointer(at) => Self { at, each: None, state: None, optional: false },
-            Written::Full(Full { at, each, state, optional }) => Self { at, each, state, optional },
+/// Read by hand: an untagged enum would only say that nothing matched, and not where.
+impl<'de> Deserialize<'de> for Projection {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Form;
+        impl<'de> Visitor<'de> for Form {
+            type Value = Projection;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON pointer, or a mapping with `at`")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Projection, E> {
+                let at = text.parse().map_err(E::custom)?;
+                Ok(Projection { at, each: None, state: None, optional: false })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Projection, A::Error> {
+                let Full { at, each, state, optional } = Full::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Projection { at, each, state, optional })
+            }
         }
+        deserializer.deserialize_any(Form)
     }
 }
 
@@ -112,6 +131,16 @@ impl Translate for Verbatim {
 }
 
 impl Projection {
+    /// The same places with the words as they come: what is compared when a plan is checked again.
+    #[must_use]
+    pub fn verbatim(&self) -> Self {
+        let each = self
+            .each
+            .as_ref()
+            .map(|each| each.iter().map(|(name, field)| (name.clone(), field.verbatim())).collect());
+        Self { at: self.at.clone(), each, state: None, optional: self.optional }
+    }
+
     /// Takes the value out of `answer`. What is lacking is added to `missing`; a missing value is null,
     /// an unknown word is `unknown`.
     pub fn project(&self, answer: &Value, words: &dyn Translate, missing: &mut Vec<Missing>) -> Value {

@@ -22,6 +22,19 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// `text` made [`visible`] and, where it is longer, cut to `most` characters and `…`: for messages that
+/// quote strangers. What is approved is never cut.
+#[must_use]
+pub fn excerpt(text: &str, most: usize) -> String {
+    // Spelling out only makes text longer, so what stands behind this is never shown.
+    let end = text.char_indices().nth(most.saturating_add(1)).map_or(text.len(), |(index, _)| index);
+    let shown = visible(text.get(..end).unwrap_or_default());
+    match shown.char_indices().nth(most) {
+        Some((index, _)) => format!("{}…", shown.get(..index).unwrap_or_default()),
+        None => shown.into_owned(),
+    }
+}
+
 /// Whether a character moves the cursor, turns the direction of text, or is not seen at all.
 #[must_use]
 pub fn is_hidden(c: char) -> bool {
@@ -43,6 +56,13 @@ mod tests {
     fn escapes_bidi_and_line_breaks_are_spelled_out() {
         assert_eq!(visible("a\u{1b}[31mred\u{202e}\r\n\tz"), "a\\u{1b}[31mred\\u{202e}\\r\\n\\tz");
         assert_eq!(visible("Zürich, 東京 ✓"), "Zürich, 東京 ✓");
+    }
+
+    #[test]
+    fn an_excerpt_is_cut_between_characters_and_says_so() {
+        assert_eq!(excerpt("Zürich", 6), "Zürich");
+        assert_eq!(excerpt("Zürich", 2), "Zü…");
+        assert_eq!(excerpt("a\u{1b}b", 3), "a\\u…");
     }
 
     proptest! {

@@ -1,0 +1,183 @@
+//! The arguments as they are sent.
+
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+use super::key::Key;
+use super::v1::{Operation, Slot};
+use crate::core::Pointer;
+use crate::core::text::visible;
+
+/// With what the slots of an operation are filled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filling<'a> {
+    /// For a dry run: neither approval nor key goes with it.
+    Dry,
+    /// For the real thing.
+    Real {
+        /// The approval that it is done under.
+        approval_id: &'a str,
+    },
+}
+
+/// Why slots cannot be filled.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum FillError {
+    /// The operation has no slot that would make the call a dry run, so it would be a real one.
+    #[error("operation `{}` has no place that turns it into a dry run", visible(operation))]
+    NoDryRun {
+        /// Its ID.
+        operation: String,
+    },
+    /// Something stands where a slot is; a slot never replaces what was approved.
+    #[error(
+        "operation `{}` already has something at `{}`, where a slot is",
+        visible(operation),
+        visible(at.as_str())
+    )]
+    Occupied {
+        /// Its ID.
+        operation: String,
+        /// The slot.
+        at: Pointer,
+    },
+    /// What stands above a slot is no object.
+    #[error(
+        "operation `{}` has no room at `{}`: what stands above it is not an object",
+        visible(operation),
+        visible(at.as_str())
+    )]
+    NoRoom {
+        /// Its ID.
+        operation: String,
+        /// The slot.
+        at: Pointer,
+    },
+}
+
+/// The arguments of `operation` with exactly the listed slots filled; see [`fill`].
+///
+/// # Errors
+/// Those of [`fill`].
+pub fn filled(operation: &Operation, filling: Filling<'_>) -> Result<Map<String, Value>, FillError> {
+    let Operation { id, arguments, slots, idempotency_key, .. } = operation;
+    fill(id, arguments, slots, idempotency_key, filling)
+}
+
+/// `arguments` with exactly the `slots` filled, and all else as it stands. A dry run fills only the slots
+/// that make it one. Request ID and trace are new with every attempt, so whoever sends the call fills them;
+/// here it is only made sure that nothing is in their place.
+///
+/// # Errors
+/// A dry run is asked of an operation that has none, or a slot cannot be filled without touching an
+/// argument.
+pub fn fill(
+    operation: &str,
+    arguments: &Map<String, Value>,
+    slots: &[Slot],
+    key: &Key,
+    filling: Filling<'_>,
+) -> Result<Map<String, Value>, FillError> {
+    let operation = || operation.to_owned();
+    if filling == Filling::Dry && !slots.iter().any(|slot| matches!(slot, Slot::DryRun { .. })) {
+        return Err(FillError::NoDryRun { operation: operation() });
+    }
+    let mut members = arguments.clone();
+    for slot in slots {
+        let at = slot.at();
+        // The value is wrapped to be looked at, and unwrapped to be changed.
+        let whole = Value::Object(members);
+        if at.get(&whole).is_some() {
+            return Err(FillError::Occupied { operation: operation(), at: at.clone() });
+        }
+        let Value::Object(unwrapped) = whole else {
+            return Err(FillError::NoRoom { operation: operation(), at: at.clone() });
+        };
+        members = unwrapped;
+        let value = match (slot, filling) {
+            (Slot::DryRun { dry, .. }, Filling::Dry) => dry.clone(),
+            (Slot::DryRun { real, .. }, Filling::Real { .. }) => real.clone(),
+            (Slot::ApprovalId { .. }, Filling::Real { approval_id }) => Value::from(approval_id),
+            (Slot::IdempotencyKey { .. }, Filling::Real { .. }) => Value::from(key.as_str()),
+            (Slot::ApprovalId { .. } | Slot::IdempotencyKey { .. }, Filling::Dry)
+            | (Slot::RequestId { .. } | Slot::Trace { .. }, _) => continue,
+        };
+        at.set(&mut members, value)
+            .map_err(|_| FillError::NoRoom { operation: operation(), at: at.clone() })?;
+    }
+    Ok(members)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::artifact::sample;
+    use serde_json::json;
+
+    const REAL: Filling<'_> = Filling::Real { approval_id: "APR-1" };
+
+    fn with_slots(slots: Value) -> Operation {
+        let mut operation = sample::artifact().operations()[0].clone();
+        operation.slots = serde_json::from_value(slots).unwrap();
+        operation
+    }
+
+    fn less(mut all: Map<String, Value>, names: &[&str]) -> Map<String, Value> {
+        all.retain(|name, _| !names.contains(&name.as_str()));
+        all
+    }
+
+    #[test]
+    fn the_real_call_is_the_stored_arguments_and_the_three_slots() {
+        let operation = sample::artifact().operations()[0].clone();
+        let sent = filled(&operation, REAL).unwrap();
+        assert_eq!(sent["dryRun"], json!(false));
+        assert_eq!(sent["approvalId"], json!("APR-1"));
+        assert_eq!(sent["idempotencyKey"], json!(operation.idempotency_key.as_str()));
+        assert_eq!(less(sent, &["dryRun", "approvalId", "idempotencyKey"]), operation.arguments);
+    }
+
+    #[test]
+    fn a_dry_run_carries_neither_approval_nor_key() {
+        let operation = sample::artifact().operations()[0].clone();
+        let sent = filled(&operation, Filling::Dry).unwrap();
+        assert_eq!(sent["dryRun"], json!(true));
+        assert_eq!(less(sent, &["dryRun"]), operation.arguments);
+    }
+
+    #[test]
+    fn an_operation_without_a_dry_run_is_never_filled_for_one() {
+        let operation = with_slots(json!([{"at": "/idempotencyKey", "holds": "idempotency_key"}]));
+        let refused = filled(&operation, Filling::Dry).unwrap_err();
+        assert!(matches!(refused, FillError::NoDryRun { .. }), "{refused}");
+    }
+
+    #[test]
+    fn a_slot_replaces_nothing_and_makes_no_room_for_itself() {
+        for (at, taken) in [
+            ("/releaseId", true),
+            ("/parent/title", true),
+            ("/parent", true),
+            ("", false),
+            ("/children/0", false),
+            ("/releaseId/x", false),
+        ] {
+            let operation = with_slots(json!([{"at": at, "holds": "approval_id"}]));
+            let refused = filled(&operation, REAL).unwrap_err();
+            assert_eq!(matches!(refused, FillError::Occupied { .. }), taken, "{at}: {refused}");
+            assert_eq!(matches!(refused, FillError::NoRoom { .. }), !taken, "{at}: {refused}");
+        }
+        for slots in [["/a", "/a/b"], ["/a/b", "/a"], ["/a", "/a"]] {
+            let [one, two] = slots.map(|at| json!({"at": at, "holds": "approval_id"}));
+            assert!(filled(&with_slots(json!([one, two])), REAL).is_err(), "{slots:?}");
+        }
+    }
+
+    #[test]
+    fn a_slot_may_stand_inside_of_what_was_approved() {
+        let operation = with_slots(json!([{"at": "/parent/approval/id", "holds": "approval_id"}]));
+        let sent = filled(&operation, REAL).unwrap();
+        assert_eq!(sent["parent"]["approval"], json!({"id": "APR-1"}));
+        assert_eq!(sent["parent"]["title"], operation.arguments["parent"]["title"]);
+    }
+}

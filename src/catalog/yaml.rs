@@ -1,0 +1,88 @@
+//! The catalog's one way to read YAML.
+
+use serde::de::DeserializeOwned;
+use serde_yaml::Value;
+use thiserror::Error;
+
+use crate::core::text::excerpt;
+
+/// A file of data is never longer than this many bytes.
+const LONGEST: usize = 4 << 20;
+
+/// Why a text is not the YAML that was asked for.
+#[derive(Debug, Error)]
+pub enum YamlError {
+    /// It is too long to be one.
+    #[error("is {length} bytes long, more than {LONGEST}")]
+    TooLong {
+        /// Its length in bytes.
+        length: usize,
+    },
+    /// It is no YAML, has a key twice, or has another shape; with line and column where they are known.
+    #[error("{}", excerpt(&.0.to_string(), 500))]
+    Shape(#[from] serde_yaml::Error),
+    /// It has a tag, which typed fields would drop in silence.
+    #[error("has the tag `{}`, and tags mean nothing here", excerpt(.0, 100))]
+    Tag(String),
+}
+
+/// Reads `text` as a `T`. Duplicate keys and tags are refused.
+///
+/// # Errors
+/// [`YamlError`].
+pub fn read_yaml<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
+    if text.len() > LONGEST {
+        return Err(YamlError::TooLong { length: text.len() });
+    }
+    // Once untyped, which alone sees duplicate keys and tags; once typed, which alone knows places.
+    let untyped: Value = serde_yaml::from_str(text)?;
+    if let Some(tag) = tag_in(&untyped) {
+        return Err(YamlError::Tag(tag));
+    }
+    Ok(serde_yaml::from_str(text)?)
+}
+
+fn tag_in(value: &Value) -> Option<String> {
+    match value {
+        Value::Tagged(tagged) => Some(tagged.tag.to_string()),
+        Value::Sequence(items) => items.iter().find_map(tag_in),
+        Value::Mapping(members) => {
+            members.iter().find_map(|(name, member)| tag_in(name).or_else(|| tag_in(member)))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    fn read(text: &str) -> Result<BTreeMap<String, Vec<String>>, String> {
+        read_yaml(text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn duplicate_keys_and_tags_are_refused() {
+        assert!(read("a: [x]\na: [y]\n").unwrap_err().contains("duplicate"));
+        assert!(read("a: [!secret x]\n").unwrap_err().contains("`!secret`"));
+        assert!(read("a: [x]\n").is_ok());
+    }
+
+    #[test]
+    fn another_shape_is_refused_with_its_place() {
+        let error = read("a: [x]\nb: text\n").unwrap_err();
+        assert!(error.contains("line 2 column 4"), "{error}");
+    }
+
+    #[test]
+    fn a_bomb_and_an_endless_text_are_refused() {
+        let mut bomb = "a0: &a0 [x]\n".to_owned();
+        for level in 1..30 {
+            let below = format!("*a{}", level - 1);
+            bomb.push_str(&format!("a{level}: &a{level} [{below}, {below}, {below}, {below}]\n"));
+        }
+        assert!(read(&bomb).is_err());
+        assert!(read(&"#".repeat(LONGEST + 1)).unwrap_err().contains("bytes long"));
+    }
+}

@@ -1,0 +1,378 @@
+//! The command line's words. Shipped recipes become subcommands whose flags are their inputs.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+
+use super::exit::Exit;
+use super::fault::Fault;
+use crate::recipe::{InputKind, Recipe};
+
+/// Plan, approve and apply for MCP tool calls.
+///
+/// Runs declarative YAML recipes against an MCP server. A run reads and never writes: what it would change
+/// it leaves as a JSON artifact.
+#[derive(Debug, Parser)]
+#[command(name = "loopgate", version, propagate_version = true, subcommand_required = true)]
+#[command(arg_required_else_help = true, max_term_width = 100)]
+struct Root {
+    /// Say more on stderr; twice for diagnostics.
+    #[arg(short, long, action = ArgAction::Count, global = true)]
+    verbose: u8,
+}
+
+/// What was asked for.
+pub(super) enum Invocation {
+    Recipe(Box<RecipeArguments>),
+    Command(Box<Command>),
+}
+
+/// The subcommands that are no recipes.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run a recipe from a file.
+    Run(RunFile),
+    /// Check recipes without a server: every problem at once, with its place.
+    Validate(Validate),
+    /// Show an artifact, or what a recipe does.
+    Show(Show),
+    /// Compare two artifacts: what would happen differently.
+    Diff(Diff),
+    /// Print the JSON Schemas of the formats.
+    Schema(Schema),
+    /// List the shipped recipes and their inputs.
+    List(List),
+    /// Copy a shipped recipe into a project, to change it there.
+    Init(Init),
+    /// The embedded stand-in for LoopIQ.
+    Sandbox(Sandbox),
+    /// Print a shell's completion script.
+    Completions(Completions),
+    /// Print the manual page, or write one for each subcommand.
+    Man(Man),
+}
+
+/// How results are given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    Text,
+    /// One JSON value.
+    Json,
+}
+
+/// How `show` shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ShowFormat {
+    /// For people.
+    Text,
+    /// One JSON value.
+    Json,
+    /// For pull requests and wikis.
+    Markdown,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunOptions {
+    /// The server: `sandbox`, `sandbox:PATH`, `sandbox:memory`, or a name from loopgate.yaml.
+    #[arg(long, value_name = "NAME", env = "LOOPGATE_SERVER")]
+    pub server: Option<String>,
+    /// The tenant to act for.
+    #[arg(long, value_name = "NAME", env = "LOOPGATE_TENANT")]
+    pub tenant: Option<String>,
+    /// The folder that receives artifact.json, run.json and what the recipe emits.
+    #[arg(long, value_name = "DIR", default_value = "loopgate-out", env = "LOOPGATE_OUT")]
+    pub out: PathBuf,
+    /// An input, as name=value.
+    #[arg(long = "input", value_name = "NAME=VALUE")]
+    pub input: Vec<String>,
+    /// A YAML or JSON file with inputs.
+    #[arg(long, value_name = "FILE")]
+    pub inputs: Option<PathBuf>,
+    /// The folder with loopgate.yaml and what it names [default: the working folder, outside CI].
+    #[arg(long, value_name = "DIR", env = "LOOPGATE_TRUST")]
+    pub trust: Option<PathBuf>,
+    /// How the result is given on stdout.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// One more output, as FORMAT=PATH: `events` (NDJSON) or `json`.
+    #[arg(long = "report", value_name = "FORMAT=PATH")]
+    pub report: Vec<String>,
+    /// Nothing on stderr but errors.
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Exit 10 where changes are planned.
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+    /// How many independent reads are under way at once.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub concurrency: u8,
+    /// Which time the same effect is wanted, to do it again on purpose.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub occurrence: u32,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunFile {
+    /// The recipe.
+    #[arg(value_name = "FILE")]
+    pub recipe: PathBuf,
+    #[command(flatten)]
+    pub options: RunOptions,
+}
+
+/// A shipped recipe and the flags that were given for its inputs.
+#[derive(Debug)]
+pub(super) struct RecipeArguments {
+    pub name: String,
+    pub flags: BTreeMap<String, String>,
+    pub options: RunOptions,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Validate {
+    /// The recipes.
+    #[arg(value_name = "FILE", required = true)]
+    pub recipes: Vec<PathBuf>,
+    /// The profile to check against [default: the one that the recipe names].
+    #[arg(long, value_name = "NAME|FILE")]
+    pub profile: Option<String>,
+    /// How the result is given on stdout.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Show {
+    /// An artifact, a recipe, or the name of a shipped recipe.
+    #[arg(value_name = "FILE|RECIPE")]
+    pub subject: PathBuf,
+    /// For a recipe: the profile to read it with [default: the one that it names].
+    #[arg(long, value_name = "NAME|FILE")]
+    pub profile: Option<String>,
+    /// How it is shown.
+    #[arg(long, value_enum, default_value_t = ShowFormat::Text)]
+    pub format: ShowFormat,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Diff {
+    /// The earlier artifact.
+    #[arg(value_name = "A")]
+    pub before: PathBuf,
+    /// The later artifact.
+    #[arg(value_name = "B")]
+    pub after: PathBuf,
+    /// Exit 10 where the effect differs.
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+    /// How the result is given on stdout.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Schema {
+    /// Which one [default: all of them, by name].
+    #[arg(value_enum)]
+    pub name: Option<SchemaName>,
+}
+
+/// The formats that have a JSON Schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum SchemaName {
+    /// Recipes.
+    Recipe,
+    /// `loopgate.artifact/1`.
+    Artifact,
+    /// `loopgate.run/1`.
+    Run,
+    /// A line of `--report events=FILE`.
+    RunEvent,
+    /// Profiles.
+    Profile,
+    /// loopgate.yaml.
+    Settings,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct List {
+    /// How the result is given on stdout.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Init {
+    /// The shipped recipe; `loopgate list` names them.
+    pub recipe: String,
+    /// The folder it goes to.
+    #[arg(long, value_name = "DIR", default_value = "recipes")]
+    pub to: PathBuf,
+    /// Replace a recipe that is there.
+    #[arg(long)]
+    pub force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Sandbox {
+    #[command(subcommand)]
+    pub command: SandboxCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum SandboxCommand {
+    /// Serve the sandbox over stdio, as any MCP server.
+    Serve(SandboxServe),
+    /// Turn SARIF and JUnit files into evidence for a release.
+    Import(SandboxImport),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SandboxServe {
+    /// Its database, or `memory`.
+    #[arg(long, value_name = "PATH", default_value = ".loopgate/sandbox.db")]
+    pub database: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SandboxImport {
+    /// SARIF 2.1.0 or JUnit XML files.
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// The release that they are evidence for; made where it does not exist.
+    #[arg(long, value_name = "ID")]
+    pub release: String,
+    /// The tenant that the release belongs to.
+    #[arg(long, value_name = "NAME", env = "LOOPGATE_TENANT")]
+    pub tenant: String,
+    /// The sandbox's database.
+    #[arg(long, value_name = "PATH", default_value = ".loopgate/sandbox.db")]
+    pub database: PathBuf,
+    /// How the result is given on stdout.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Completions {
+    /// The shell.
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Man {
+    /// Write one page a subcommand into this folder instead.
+    #[arg(long, value_name = "DIR")]
+    pub to: Option<PathBuf>,
+}
+
+/// The whole command line, shipped recipes included.
+pub(super) fn command() -> clap::Command {
+    let root = <Root as clap::CommandFactory>::command();
+    let root =
+        Command::augment_subcommands(root).after_help(exit_codes()).subcommand_help_heading("Commands");
+    shipped_recipes().into_iter().fold(root, |root, recipe| root.subcommand(recipe_command(&recipe)))
+}
+
+/// The shipped recipes, validated against the profile that they name.
+pub(super) fn shipped_recipes() -> Vec<Recipe> {
+    let Ok(profile) = crate::catalog::Profile::loopiq() else { return Vec::new() };
+    crate::recipe::shipped()
+        .iter()
+        .filter_map(|(name, _)| crate::recipe::Source::shipped(name))
+        .filter_map(|source| crate::recipe::load(source, &crate::recipe::ShippedLibrary, &profile).ok())
+        .collect()
+}
+
+/// What was given to a shipped recipe's subcommand; `None` where `name` is none.
+pub(super) fn shipped_recipe(name: &str, matches: &ArgMatches) -> Result<Option<RecipeArguments>, Fault> {
+    let Some(recipe) = shipped_recipes().into_iter().find(|recipe| recipe.name == name) else {
+        return Ok(None);
+    };
+    let options =
+        RunOptions::from_arg_matches(matches).map_err(|error| Fault::new(Exit::Usage, error.to_string()))?;
+    let flags = recipe
+        .inputs
+        .iter()
+        .filter_map(|input| {
+            Some((input.name.clone(), matches.get_one::<String>(&input_id(&input.name))?.clone()))
+        })
+        .collect();
+    Ok(Some(RecipeArguments { name: recipe.name, flags, options }))
+}
+
+fn recipe_command(recipe: &Recipe) -> clap::Command {
+    let inputs = recipe.inputs.iter().map(|input| {
+        let mut help = input.help.clone().unwrap_or_default();
+        if input.required {
+            help.push_str(" [required]");
+        }
+        if let Some(default) = &input.default {
+            let default = default.as_str().map_or_else(|| default.to_string(), str::to_owned);
+            help.push_str(&format!(" [default: {default}]"));
+        }
+        if !input.choices.is_empty() {
+            let choices: Vec<String> = input
+                .choices
+                .iter()
+                .map(|choice| choice.as_str().map_or_else(|| choice.to_string(), str::to_owned))
+                .collect();
+            help.push_str(&format!(" [one of: {}]", choices.join(", ")));
+        }
+        help.push_str(&format!(" [env: {}]", crate::recipe::variable(&input.name)));
+        Arg::new(input_id(&input.name))
+            .long(input.name.replace('_', "-"))
+            .value_name(match input.kind {
+                InputKind::String => "TEXT",
+                InputKind::Integer | InputKind::Number => "N",
+                InputKind::Boolean => "true|false",
+                InputKind::List => "A,B",
+            })
+            .help(help.trim().to_owned())
+            .help_heading("Inputs")
+    });
+    RunOptions::augment_args(
+        clap::Command::new(recipe.name.clone()).about(recipe.summary.clone()).args(inputs),
+    )
+    .after_help(exit_codes())
+}
+
+/// An input's ID among the arguments; a recipe cannot name one that clashes.
+fn input_id(name: &str) -> String {
+    format!("input:{name}")
+}
+
+fn exit_codes() -> String {
+    let mut text = "Exit codes:\n".to_owned();
+    for exit in Exit::ALL {
+        text.push_str(&format!("  {:>3}  {}\n", exit.code(), exit.meaning()));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn no_input_can_be_named_like_a_flag() {
+        let run = command();
+        let run = run.find_subcommand("run").unwrap();
+        for argument in run.get_arguments().chain(command().get_arguments()) {
+            if let Some(long) = argument.get_long() {
+                assert!(
+                    crate::recipe::RESERVED_INPUTS.contains(&long.replace('-', "_").as_str()),
+                    "`{long}` is a flag and not reserved"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The environment, read once.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+
+use crate::report::TerminalFacts;
+
+/// What the process was started with.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Environment {
+    /// Variables whose names and values are Unicode.
+    pub variables: BTreeMap<String, String>,
+    pub stdout_is_terminal: bool,
+    pub stderr_is_terminal: bool,
+    /// The terminal's width, where one is at hand.
+    pub columns: Option<u16>,
+}
+
+impl Environment {
+    #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
+    pub fn capture() -> Self {
+        Self {
+            variables: std::env::vars_os()
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+                .collect(),
+            stdout_is_terminal: std::io::stdout().is_terminal(),
+            stderr_is_terminal: std::io::stderr().is_terminal(),
+            columns: terminal_size::terminal_size().map(|(terminal_size::Width(columns), _)| columns),
+        }
+    }
+
+    /// A variable that is set and not empty.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// Whether this is a pipeline: `CI` is set, and not to `false` or `0`.
+    pub fn is_ci(&self) -> bool {
+        self.get("CI").is_some_and(|value| !matches!(value, "false" | "0"))
+    }
+
+    /// What decides how a stream is written to.
+    pub fn terminal(&self, is_terminal: bool) -> TerminalFacts {
+        let variable = |name: &str| self.variables.get(name).cloned();
+        TerminalFacts {
+            is_terminal,
+            columns: self.columns,
+            no_color: variable("NO_COLOR"),
+            clicolor_force: variable("CLICOLOR_FORCE"),
+            term: variable("TERM"),
+            ci: variable("CI"),
+            locale: ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| self.get(name)).map(str::to_owned),
+        }
+    }
+
+    /// The folder of the trust settings, where one is named.
+    pub fn trust(&self, named: Option<&PathBuf>) -> Option<PathBuf> {
+        named.cloned().or_else(|| self.get("LOOPGATE_TRUST").map(PathBuf::from))
+    }
+}

@@ -1,0 +1,48 @@
+//! What ended a command early: the exit code, the message, and what to do about it.
+
+use std::fmt::Display;
+
+use super::exit::Exit;
+use crate::recipe::Problems;
+
+/// Why a command ended without a result of its own.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub exit: Exit,
+    pub error: anyhow::Error,
+    pub hint: Option<String>,
+    /// Problems of a recipe, which are shown with their place instead of `error`.
+    pub problems: Option<Problems>,
+}
+
+impl Fault {
+    pub fn new(exit: Exit, message: impl Display) -> Self {
+        Self { exit, error: anyhow::anyhow!("{message}"), hint: None, problems: None }
+    }
+
+    /// A recipe, setting, input or file that is not what it should be.
+    pub fn invalid(error: impl Into<anyhow::Error>) -> Self {
+        Self { exit: Exit::Invalid, error: error.into(), hint: None, problems: None }
+    }
+
+    /// Something that should not happen on a healthy machine.
+    pub fn internal(error: impl Into<anyhow::Error>) -> Self {
+        Self { exit: Exit::Internal, error: error.into(), hint: None, problems: None }
+    }
+
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl From<Problems> for Fault {
+    fn from(problems: Problems) -> Self {
+        Self {
+            exit: Exit::Invalid,
+            error: anyhow::anyhow!("the recipe is not valid"),
+            hint: None,
+            problems: Some(problems),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The command line: one file a subcommand, and the wiring between arguments, settings and the use cases.
+//!
+//! The environment is read here, once. Nothing deeper exits, prints or reads it.
+
+mod arguments;
+mod complete;
+mod diff;
+mod environment;
+mod exit;
+mod fault;
+mod init;
+mod input;
+mod list;
+mod output;
+mod run;
+mod sandbox;
+mod schema;
+mod server;
+mod settings;
+mod show;
+mod validate;
+
+use std::process::ExitCode;
+
+use clap::FromArgMatches as _;
+
+use arguments::{Command, Invocation};
+use environment::Environment;
+pub use exit::Exit;
+use fault::Fault;
+use output::Output;
+
+/// Runs the program with the process's own arguments and environment, and gives its exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let environment = Environment::capture();
+    let matches = match arguments::command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return output::clap_error(&error),
+    };
+    let output = Output::new(&environment);
+    output::start_diagnostics(matches.get_count("verbose"));
+    let exit = match invocation(&matches).and_then(|invocation| dispatch(invocation, &environment, &output)) {
+        Ok(exit) => exit,
+        Err(fault) => {
+            output.fault(&fault);
+            fault.exit
+        }
+    };
+    exit.into()
+}
+
+fn invocation(matches: &clap::ArgMatches) -> Result<Invocation, Fault> {
+    let (name, sub) = matches
+        .subcommand()
+        .ok_or_else(|| Fault::new(Exit::Usage, "no subcommand; see `loopgate --help`"))?;
+    match arguments::shipped_recipe(name, sub)? {
+        Some(run) => Ok(Invocation::Recipe(Box::new(run))),
+        None => Command::from_arg_matches(matches)
+            .map(|command| Invocation::Command(Box::new(command)))
+            .map_err(|error| Fault::new(Exit::Usage, error.to_string())),
+    }
+}
+
+fn dispatch(invocation: Invocation, environment: &Environment, output: &Output) -> Result<Exit, Fault> {
+    let command = match invocation {
+        Invocation::Recipe(recipe) => return run::shipped(*recipe, environment, output),
+        Invocation::Command(command) => *command,
+    };
+    match command {
+        Command::Run(arguments) => run::file(arguments, environment, output),
+        Command::Validate(arguments) => validate::validate(&arguments, environment, output),
+        Command::Show(arguments) => show::show(&arguments, environment, output),
+        Command::Diff(arguments) => diff::diff(&arguments, output),
+        Command::Schema(arguments) => schema::schema(&arguments, output),
+        Command::List(arguments) => list::list(&arguments, output),
+        Command::Init(arguments) => init::init(&arguments, output),
+        Command::Sandbox(arguments) => sandbox::sandbox(arguments.command, output),
+        Command::Completions(arguments) => complete::completions(&arguments, output),
+        Command::Man(arguments) => complete::man(&arguments, output),
+    }
+}

@@ -1,0 +1,90 @@
+//! `loopgate sandbox`: the embedded stand-in as a server of its own, and evidence from real files.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::arguments::{Format, SandboxCommand, SandboxImport};
+use super::exit::Exit;
+use super::fault::Fault;
+use super::output::Output;
+use crate::core::text::visible;
+use crate::sandbox::{Import, Location, Sandbox};
+
+/// Serves the sandbox, or imports into it.
+pub(super) fn sandbox(command: SandboxCommand, output: &Output) -> Result<Exit, Fault> {
+    match command {
+        SandboxCommand::Serve(arguments) => serve(&arguments.database),
+        SandboxCommand::Import(arguments) => import(&arguments, output),
+    }
+}
+
+fn serve(database: &str) -> Result<Exit, Fault> {
+    let location = match database {
+        "memory" => Location::Memory,
+        path => Location::File(PathBuf::from(path)),
+    };
+    let sandbox = Sandbox::open(&location).map_err(Fault::invalid)?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Fault::internal)?;
+    let served = runtime.block_on(sandbox.serve_stdio());
+    // A thread that still waits for standard input would hold the process up.
+    runtime.shutdown_background();
+    served.map_err(Fault::internal)?;
+    Ok(Exit::Done)
+}
+
+fn import(arguments: &SandboxImport, output: &Output) -> Result<Exit, Fault> {
+    let mut files = Vec::new();
+    for path in &arguments.files {
+        files.push((path.display().to_string(), fs_err::read(path).map_err(Fault::invalid)?));
+    }
+    let sandbox = Sandbox::open(&Location::File(arguments.database.clone())).map_err(Fault::invalid)?;
+    let mut results = Vec::new();
+    for (source, bytes) in files {
+        let imported = sandbox
+            .import(&Import {
+                tenant: arguments.tenant.clone(),
+                release: arguments.release.clone(),
+                source: source.clone(),
+                format: None,
+                bytes,
+                observed: None,
+            })
+            .map_err(Fault::invalid)?;
+        results.push((source, imported));
+    }
+    match arguments.format {
+        Format::Json => {
+            let files: Vec<_> = results
+                .iter()
+                .map(|(source, imported)| json!({ "file": source, "imported": imported }))
+                .collect();
+            output.json(&json!({ "format": "loopgate.import/1", "sandbox": true, "files": files }))?;
+        }
+        Format::Text => {
+            let mut text = String::new();
+            for (source, imported) in &results {
+                text.push_str(&format!(
+                    "{}: {} of {}: {} passed, {} failed, {} undecided; {} findings; {} is {}\n",
+                    visible(source),
+                    imported.format,
+                    visible(&imported.providers.join(", ")),
+                    imported.controls.passed,
+                    imported.controls.failed,
+                    imported.controls.undecided,
+                    imported.findings,
+                    visible(&imported.release),
+                    imported.status,
+                ));
+            }
+            text.push_str(&format!(
+                "this is the sandbox; next: loopgate certify-release --server sandbox --tenant {} --release {}\n",
+                visible(&arguments.tenant),
+                visible(&arguments.release)
+            ));
+            output.data(&text)?;
+        }
+    }
+    Ok(Exit::Done)
+}

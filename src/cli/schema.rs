@@ -1,0 +1,42 @@
+//! `loopgate schema`: the JSON Schemas of what people write and what the program leaves.
+
+use clap::ValueEnum as _;
+use serde_json::{Map, Value};
+
+use super::arguments::{Schema, SchemaName};
+use super::exit::Exit;
+use super::fault::Fault;
+use super::output::Output;
+use super::settings::Settings;
+use crate::catalog::Profile;
+use crate::{artifact, recipe, report};
+
+/// Prints one schema, or all of them by name.
+pub(super) fn schema(arguments: &Schema, output: &Output) -> Result<Exit, Fault> {
+    let value = match arguments.name {
+        Some(name) => of(name)?,
+        None => {
+            let mut all = Map::new();
+            for name in SchemaName::value_variants() {
+                let word = name.to_possible_value().map(|value| value.get_name().to_owned());
+                all.insert(word.unwrap_or_default(), of(*name)?);
+            }
+            Value::Object(all)
+        }
+    };
+    output.json(&value)?;
+    Ok(Exit::Done)
+}
+
+/// The schema of one format.
+pub(super) fn of(name: SchemaName) -> Result<Value, Fault> {
+    let schema = match name {
+        SchemaName::Recipe => return Ok(recipe::json_schema()),
+        SchemaName::Artifact => return Ok(artifact::json_schema()),
+        SchemaName::Run => return Ok(report::run_schema()),
+        SchemaName::RunEvent => return Ok(report::event_schema()),
+        SchemaName::Profile => schemars::schema_for!(Profile),
+        SchemaName::Settings => schemars::schema_for!(Settings),
+    };
+    serde_json::to_value(schema).map_err(Fault::internal)
+}

@@ -1,0 +1,219 @@
+//! From the server's name to a connection that can be made.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::environment::Environment;
+use super::exit::Exit;
+use super::fault::Fault;
+use super::settings::{FILE_NAME, Server, Settings, profile};
+use crate::engine::{DryRuns, Target};
+use crate::mcp::{ChildCommand, Endpoint, Limits};
+use crate::sandbox::{Location, Sandbox};
+
+/// Where the sandbox keeps its database where nobody says otherwise.
+pub(super) const SANDBOX_DATABASE: &str = ".loopgate/sandbox.db";
+
+/// Variables that every child gets, where they are set.
+const ALWAYS: [&str; 4] = ["PATH", "HOME", "LANG", "TMPDIR"];
+
+/// A server that is known, and how it is reached.
+#[derive(Debug)]
+pub(super) struct KnownServer {
+    pub target: Target,
+    pub dry_runs: DryRuns,
+    pub limits: Limits,
+    reach: Reach,
+}
+
+#[derive(Debug)]
+enum Reach {
+    Sandbox(Location),
+    Child(ChildCommand),
+}
+
+/// Who asks for which server.
+pub(super) struct Wanted<'a> {
+    /// From the command line or its environment variable.
+    pub server: Option<&'a str>,
+    /// From the recipe.
+    pub recipe: Option<&'a str>,
+    /// From the command line or its environment variable.
+    pub tenant: Option<&'a str>,
+    /// The trust folder, where one is named.
+    pub trust: Option<&'a Path>,
+}
+
+/// Finds the server: the command line's, else the recipe's, else the settings'.
+pub(super) fn find(wanted: &Wanted<'_>, environment: &Environment) -> Result<KnownServer, Fault> {
+    // A recipe may come from a pull request, which must not turn a gate to the sandbox.
+    if wanted.server.is_none() && wanted.recipe.and_then(sandbox_location).is_some() {
+        return Err(Fault::new(Exit::Invalid, "the recipe names the sandbox")
+            .hint("only the command line does: `--server sandbox`"));
+    }
+    if let Some(location) = wanted.server.and_then(sandbox_location) {
+        return Ok(KnownServer {
+            target: Target {
+                identity: "sandbox".to_owned(),
+                sandbox: true,
+                tenant: wanted.tenant.map(str::to_owned),
+                profile: profile("loopiq", Path::new("."))?,
+            },
+            dry_runs: DryRuns::Allowed,
+            limits: Limits::default(),
+            reach: Reach::Sandbox(location),
+        });
+    }
+    let folder = trust_folder(wanted, environment)?;
+    let settings = Settings::read(&folder)?;
+    let name = wanted.server.or(wanted.recipe).or_else(|| settings.as_ref()?.server.as_deref());
+    let Some(name) = name else {
+        return Err(Fault::new(Exit::Invalid, "no server is named")
+            .hint(format!("add `--server sandbox` for the embedded sandbox, or name one in {FILE_NAME}")));
+    };
+    if sandbox_location(name).is_some() {
+        return Err(Fault::new(Exit::Invalid, format!("the settings name `{name}`"))
+            .hint("only the command line names the sandbox: `--server sandbox`"));
+    }
+    let Some(server) = settings.as_ref().and_then(|settings| settings.servers.get(name)) else {
+        let known: Vec<&str> =
+            settings.iter().flat_map(|settings| settings.servers.keys().map(String::as_str)).collect();
+        let hint = match (&settings, known.is_empty()) {
+            (None, _) => format!("`{}` does not exist", folder.join(FILE_NAME).display()),
+            (Some(_), true) => format!("`{}` has no servers", folder.join(FILE_NAME).display()),
+            (Some(_), false) => format!("the settings have: {}", known.join(", ")),
+        };
+        return Err(Fault::new(Exit::Invalid, format!("no server is called `{name}`")).hint(hint));
+    };
+    let tenant = wanted
+        .tenant
+        .or(server.tenant.as_deref())
+        .or_else(|| settings.as_ref()?.tenant.as_deref())
+        .map(str::to_owned);
+    Ok(KnownServer {
+        target: Target {
+            identity: name.to_owned(),
+            sandbox: false,
+            tenant,
+            profile: profile(&server.profile, &folder)?,
+        },
+        dry_runs: if server.dry_runs {
+            DryRuns::Allowed
+        } else {
+            DryRuns::Withheld(format!("the settings of `{name}` do not say `dry_runs: true`"))
+        },
+        limits: limits(server)?,
+        reach: Reach::Child(child(server, &folder, environment)),
+    })
+}
+
+impl KnownServer {
+    /// Makes the connection possible: opens the sandbox and serves it, or says which child to start.
+    /// Runs inside the asynchronous runtime.
+    pub fn endpoint(&self) -> Result<Endpoint, Fault> {
+        match &self.reach {
+            Reach::Child(child) => Ok(Endpoint::Child(child.clone())),
+            Reach::Sandbox(location) => {
+                let sandbox = Sandbox::open(location).map_err(Fault::invalid)?;
+                let (ours, theirs) = tokio::io::duplex(1 << 20);
+                tokio::spawn(async move {
+                    if let Err(error) = sandbox.serve(theirs).await {
+                        tracing::warn!(%error, "the sandbox ended");
+                    }
+                });
+                Ok(Endpoint::Stream(ours))
+            }
+        }
+    }
+}
+
+/// Where the sandbox keeps its data, if that is what `name` means.
+pub(super) fn sandbox_location(name: &str) -> Option<Location> {
+    match name.split_once(':') {
+        None if name == "sandbox" => Some(Location::File(PathBuf::from(SANDBOX_DATABASE))),
+        Some(("sandbox", "memory")) => Some(Location::Memory),
+        Some(("sandbox", path)) if !path.is_empty() => Some(Location::File(PathBuf::from(path))),
+        _ => None,
+    }
+}
+
+/// The trust folder: named, or the working folder outside of CI.
+fn trust_folder(wanted: &Wanted<'_>, environment: &Environment) -> Result<PathBuf, Fault> {
+    match environment.trust(wanted.trust.map(Path::to_owned).as_ref()) {
+        Some(folder) => Ok(folder),
+        None if environment.is_ci() && (wanted.server.is_some() || Path::new(FILE_NAME).exists()) => {
+            Err(Fault::new(
+                Exit::Invalid,
+                "in CI the settings of a checkout are not trusted, because a pull request can change them",
+            )
+            .hint("name a folder from the protected branch: `--trust DIR` or LOOPGATE_TRUST"))
+        }
+        None => Ok(PathBuf::from(".")),
+    }
+}
+
+fn child(server: &Server, folder: &Path, environment: &Environment) -> ChildCommand {
+    let variables: BTreeMap<String, String> = ALWAYS
+        .iter()
+        .copied()
+        .chain(server.environment.iter().map(String::as_str))
+        .filter_map(|name| Some((name.to_owned(), environment.variables.get(name)?.clone())))
+        .collect();
+    let program = Path::new(&server.command);
+    let is_path = program.components().count() > 1;
+    ChildCommand {
+        program: if is_path { folder.join(program) } else { program.to_owned() },
+        arguments: server.arguments.clone(),
+        folder: server.folder.as_ref().map(|inner| folder.join(inner)),
+        environment: variables,
+    }
+}
+
+fn limits(server: &Server) -> Result<Limits, Fault> {
+    let mut limits = Limits::default();
+    let given = &server.time_limits;
+    for (limit, given, name) in [
+        (&mut limits.connect, given.connect, "connect"),
+        (&mut limits.list, given.list, "list"),
+        (&mut limits.call, given.call, "call"),
+        (&mut limits.close, given.close, "close"),
+    ] {
+        if let Some(given) = given {
+            *limit = Duration::try_from(given).ok().filter(|limit| !limit.is_zero()).ok_or_else(|| {
+                Fault::new(Exit::Invalid, format!("`time_limits.{name}` must be longer than nothing"))
+            })?;
+        }
+    }
+    if let Some(bytes) = server.reply_limit {
+        limits.reply_bytes = bytes;
+    }
+    Ok(limits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sandbox_is_used_only_when_it_is_named() {
+        assert_eq!(sandbox_location("sandbox"), Some(Location::File(SANDBOX_DATABASE.into())));
+        assert_eq!(sandbox_location("sandbox:memory"), Some(Location::Memory));
+        assert_eq!(sandbox_location("sandbox:a/b.db"), Some(Location::File("a/b.db".into())));
+        for name in ["", "Sandbox", "sandbox:", "sandboxes", "loopiq"] {
+            assert_eq!(sandbox_location(name), None, "{name}");
+        }
+        let nobody = Wanted { server: None, recipe: None, tenant: None, trust: Some(Path::new("/nowhere")) };
+        assert_eq!(find(&nobody, &Environment::default()).unwrap_err().exit, Exit::Invalid);
+    }
+
+    #[test]
+    fn a_checkouts_settings_are_not_trusted_in_ci() {
+        let mut environment = Environment::default();
+        environment.variables.insert("CI".into(), "true".into());
+        let wanted = Wanted { server: Some("mine"), recipe: None, tenant: None, trust: None };
+        let fault = find(&wanted, &environment).unwrap_err();
+        assert_eq!(fault.exit, Exit::Invalid);
+        assert!(fault.hint.unwrap().contains("--trust"));
+    }
+}

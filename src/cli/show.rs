@@ -1,0 +1,48 @@
+//! `loopgate show`: an artifact as a reviewer must see it, or what a recipe does.
+
+use std::path::Path;
+
+use super::arguments::{Show, ShowFormat};
+use super::environment::Environment;
+use super::exit::Exit;
+use super::fault::Fault;
+use super::input::{load, profile_for, recipe_source};
+use super::output::Output;
+use crate::artifact::{Artifact, ReadError};
+use crate::report;
+
+/// Shows an artifact (a `.json` file) or a recipe.
+pub(super) fn show(arguments: &Show, environment: &Environment, output: &Output) -> Result<Exit, Fault> {
+    if arguments.subject.extension().is_some_and(|extension| extension == "json") {
+        let artifact = read_artifact(&arguments.subject)?;
+        match arguments.format {
+            ShowFormat::Text => output.data(&report::artifact_text(&artifact, &output.stdout))?,
+            ShowFormat::Json => output.data(&String::from_utf8_lossy(artifact.bytes()))?,
+            ShowFormat::Markdown => output.data(&report::artifact_markdown(&artifact))?,
+        }
+        return Ok(Exit::Done);
+    }
+    let source = recipe_source(&arguments.subject)?;
+    let profile = profile_for(&source, arguments.profile.as_deref(), None, environment)?;
+    let recipe = load(source, &profile)?;
+    match arguments.format {
+        ShowFormat::Text => output.data(&report::recipe_text(&recipe, &profile, &output.stdout))?,
+        ShowFormat::Json => output.json(&report::recipe_json(&recipe, &profile))?,
+        ShowFormat::Markdown => output.data(&report::recipe_markdown(&recipe, &profile))?,
+    }
+    Ok(Exit::Done)
+}
+
+/// Reads an artifact and checks its digests.
+pub(super) fn read_artifact(path: &Path) -> Result<Artifact, Fault> {
+    let bytes = fs_err::read(path).map_err(Fault::invalid)?;
+    Artifact::read(&path.display().to_string(), &bytes).map_err(|error| {
+        let exit = match &error {
+            ReadError::FileDigest { .. } | ReadError::EffectDigest { .. } | ReadError::Derived { .. } => {
+                Exit::Damaged
+            }
+            _ => Exit::Invalid,
+        };
+        Fault::new(exit, error)
+    })
+}

@@ -1,0 +1,161 @@
+//! Trying a planned write out: only where a dry run is allowed, told by its switch, and confirmed by the
+//! answer. Anything else is not called, or ends the run.
+
+use serde_json::Value;
+
+use super::event::{Event, Events};
+use super::plan::Write;
+use super::read::conclusion;
+use super::result::Conclusion;
+use super::run::{DryRuns, RunOptions};
+use super::target::Caller;
+use crate::artifact::{Filling, fill};
+use crate::catalog::{Created, Operation, Profile, confirms_dry_run, created_ids};
+use crate::core::call::{Refusal, RefusalKind};
+use crate::core::text::visible;
+use crate::core::{Class, Outcome, ToolAnswer};
+use crate::mcp::{Session, classify};
+
+/// What the server said of a planned write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Verdict {
+    pub validated: bool,
+    pub why: String,
+}
+
+/// Tries a write out.
+///
+/// # Errors
+/// The server refuses the payload, does not answer, or nobody can be sure that it was a dry run.
+pub(super) async fn dry_run(
+    session: &Session,
+    caller: &Caller<'_>,
+    write: &Write<'_>,
+    options: &RunOptions,
+    events: &dyn Events,
+) -> Result<Verdict, Conclusion> {
+    let verdict = match possible(write, &options.dry_runs) {
+        Err(why) => Verdict { validated: false, why },
+        Ok((operation, created)) => attempt(session, caller, write, operation, created, options).await?,
+    };
+    events.emit(&Event::DryRun {
+        operation: write.id.clone(),
+        validated: verdict.validated,
+        why: verdict.why.clone(),
+    });
+    Ok(verdict)
+}
+
+/// What a dry run needs, or why there is none.
+fn possible<'a>(write: &Write<'a>, allowed: &DryRuns) -> Result<(&'a Operation, &'a Created), String> {
+    if let DryRuns::Withheld(why) = allowed {
+        return Err(format!("not tried out: {why}"));
+    }
+    let operation = write.operation.ok_or("not tried out: no profile describes the tool")?;
+    if operation.control.dry_run.is_none() {
+        return Err("not tried out: the profile names no dry run for the tool".to_owned());
+    }
+    if operation.dry_run_confirmed.is_empty() {
+        return Err("not tried out: the profile does not say how an answer confirms a dry run".to_owned());
+    }
+    let created = operation
+        .created
+        .as_ref()
+        .ok_or("not tried out: the profile does not say where created IDs stand")?;
+    Ok((operation, created))
+}
+
+async fn attempt(
+    session: &Session,
+    caller: &Caller<'_>,
+    write: &Write<'_>,
+    operation: &Operation,
+    created: &Created,
+    options: &RunOptions,
+) -> Result<Verdict, Conclusion> {
+    let invalid = |problem: String| Conclusion::Invalid(format!("step `{}`: {problem}", write.id));
+    let arguments = fill(&write.id, &write.arguments, &write.slots, &write.key, Filling::Dry)
+        .map_err(|error| invalid(error.to_string()))?;
+    let (call, _) = caller.address(&write.tool.name, arguments).map_err(invalid)?;
+    let seen = session.call(&call, options.limits.call).await;
+    match classify(seen, Some(operation), caller.profile.errors.as_ref()) {
+        Outcome::Applied(answer) if !confirms_dry_run(operation, &answer) => {
+            Err(unconfirmed(write, "the answer to the dry run does not say that it was one"))
+        }
+        Outcome::Applied(answer) => {
+            nothing_was_created(session, caller, write, created, &answer, options).await?;
+            Ok(Verdict { validated: true, why: "the server confirmed a dry run".to_owned() })
+        }
+        Outcome::NotApplied(Refusal { kind: RefusalKind::SignIn | RefusalKind::Tenant, message }) => {
+            Ok(Verdict {
+                validated: false,
+                why: format!("not tried out: the credential may not: {}", visible(&message)),
+            })
+        }
+        refused @ Outcome::NotApplied(_) => Err(conclusion(refused, &write.tool.name)),
+        Outcome::Unknown(doubt) if doubt.kind == crate::core::call::DoubtKind::NeedsInput => {
+            Err(conclusion(Outcome::Unknown(doubt), &write.tool.name))
+        }
+        Outcome::Unknown(doubt) => {
+            Err(unconfirmed(write, &format!("the dry run has no usable answer: {}", visible(&doubt.message))))
+        }
+    }
+}
+
+/// IDs in the answer to a dry run are looked up: a record that exists was created.
+async fn nothing_was_created(
+    session: &Session,
+    caller: &Caller<'_>,
+    write: &Write<'_>,
+    created: &Created,
+    answer: &ToolAnswer,
+    options: &RunOptions,
+) -> Result<(), Conclusion> {
+    let ids: Vec<String> = created_ids(created, answer).into_values().flatten().collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let named = ids.iter().take(5).map(|id| format!("`{}`", visible(id))).collect::<Vec<_>>().join(", ");
+    let doubt = |why: &str| {
+        unconfirmed(write, &format!("the answer to the dry run names created IDs ({named}), {why}"))
+    };
+    let (operation, lookup) = lookup_of(caller.profile, created)
+        .filter(|(operation, _)| operation.class == Class::Read)
+        .ok_or_else(|| doubt("and the profile has no way to look them up"))?;
+    let given = [(lookup.argument.clone(), Value::from(ids.clone()))].into_iter().collect();
+    let arguments = operation.tool_arguments(&given).map_err(|problems| {
+        doubt(&problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+    })?;
+    let settled = caller.settled(arguments).map_err(|problem| doubt(&problem))?;
+    let (call, _) = caller.address(&operation.tool, settled).map_err(|problem| doubt(&problem))?;
+    let seen = session.call(&call, options.limits.call).await;
+    match classify(seen, Some(operation), caller.profile.errors.as_ref()) {
+        Outcome::Applied(answer) => {
+            let reading = caller.profile.read_answer(operation, &answer);
+            match reading.value.get(&lookup.found).and_then(Value::as_array) {
+                Some(found) if found.is_empty() && reading.unknown.is_empty() => Ok(()),
+                Some(found) if !found.is_empty() => Err(doubt("and they exist")),
+                _ => Err(doubt("and the look-up gives no list")),
+            }
+        }
+        Outcome::NotApplied(Refusal { kind: RefusalKind::NothingVisible, .. }) => Ok(()),
+        other => {
+            Err(doubt(&format!("and looking them up failed: {}", visible(&super::read::in_words(&other)))))
+        }
+    }
+}
+
+fn lookup_of<'p>(
+    profile: &'p Profile,
+    created: &'p Created,
+) -> Option<(&'p Operation, &'p crate::catalog::Lookup)> {
+    let lookup = created.lookup.as_ref()?;
+    Some((profile.operation(&lookup.operation)?, lookup))
+}
+
+fn unconfirmed(write: &Write<'_>, why: &str) -> Conclusion {
+    Conclusion::Unconfirmed(format!(
+        "step `{}`: {why}; `{}` may have written something, so there is no artifact",
+        write.id, write.tool.name
+    ))
+}

@@ -1,0 +1,315 @@
+//! From what the steps proposed to the artifact: operations, the reads that they rest on, and what nobody
+//! could check.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
+
+use serde_json::{Map, Value};
+
+use super::dry_run::Verdict;
+use super::given::{Given, ReadRecord};
+use super::result::{Conclusion, StepResult, StepStatus, TargetFact, TenantKnownBy};
+use super::run::Run;
+use super::steps::Steps;
+use crate::artifact::v1::{self, Slot};
+use crate::artifact::{Artifact, Filling, Key, Plan, PlannedOperation, fill};
+use crate::catalog::{Context, Idempotency, Operation, Profile, SchemaProblem, check_arguments};
+use crate::core::projection::{Verbatim, project_fields};
+use crate::core::text::visible;
+use crate::core::{Class, Digest, ToolDefinition};
+use crate::recipe::{Kind, Recipe, Step, StepId, Use};
+
+/// A write that a step proposed: all but the server's word on it.
+#[derive(Debug, Clone)]
+pub(super) struct Write<'a> {
+    pub id: String,
+    /// The profile's name for it, or the tool's.
+    pub name: String,
+    pub operation: Option<&'a Operation>,
+    pub tool: ToolDefinition,
+    pub tool_digest: Digest,
+    /// Without the slots.
+    pub arguments: Map<String, Value>,
+    pub slots: Vec<Slot>,
+    pub key: Key,
+    pub idempotency: Idempotency,
+    pub reason: String,
+    pub reconcile: Option<v1::Reconcile>,
+}
+
+impl<'a> Write<'a> {
+    /// Checks that the payload, as a dry run would send it, fits the tool.
+    ///
+    /// # Errors
+    /// What does not fit, in words.
+    pub fn prepare(
+        profile: &'a Profile,
+        tenant: Option<&str>,
+        id: &StepId,
+        spec: &crate::recipe::Write,
+        tool: &ToolDefinition,
+        (server, occurrence): (&str, u32),
+        arguments: Map<String, Value>,
+        reason: String,
+        reconcile: Option<v1::Reconcile>,
+    ) -> Result<Self, String> {
+        let operation = profile.operation(&spec.operation);
+        let slots = slots(operation, &profile.context);
+        let key =
+            Key::of(server, tenant, &tool.name, &arguments, occurrence).map_err(|error| error.to_string())?;
+        let filling = match slots.iter().any(|slot| matches!(slot, Slot::DryRun { .. })) {
+            true => Filling::Dry,
+            false => Filling::Real { approval_id: "to be approved" },
+        };
+        let sent =
+            fill(&id.to_string(), &arguments, &slots, &key, filling).map_err(|error| error.to_string())?;
+        check_arguments(&tool.input_schema, &sent).map_err(|problems| {
+            format!("the arguments do not fit `{}`: {}", visible(&tool.name), in_words(&problems))
+        })?;
+        let tool_digest = tool.digest(Class::Write).map_err(|error| error.to_string())?;
+        Ok(Self {
+            id: id.to_string(),
+            name: spec.operation.clone(),
+            operation,
+            tool: tool.clone(),
+            tool_digest,
+            arguments,
+            slots,
+            key,
+            idempotency: spec.idempotency,
+            reason,
+            reconcile,
+        })
+    }
+}
+
+/// Schema problems on one line.
+pub(super) fn in_words(problems: &[SchemaProblem]) -> String {
+    let lines: Vec<String> = problems
+        .iter()
+        .map(|problem| format!("at `{}`: {}", visible(&problem.pointer), problem.message))
+        .collect();
+    lines.join("; ")
+}
+
+fn slots(operation: Option<&Operation>, context: &Context) -> Vec<Slot> {
+    let mut slots = operation.map(|operation| Slot::of(&operation.control)).unwrap_or_default();
+    let argument = |field: &Option<crate::catalog::ContextField>| field.as_ref()?.argument.clone();
+    slots.extend(argument(&context.request_id).map(|at| Slot::RequestId { at }));
+    slots.extend(argument(&context.trace).map(|at| Slot::Trace { at }));
+    slots
+}
+
+/// Builds the artifact.
+///
+/// # Errors
+/// Something in it cannot be told apart or written down exactly.
+pub(super) fn build(
+    run: &Run<'_>,
+    target: &TargetFact,
+    steps: &Steps<'_>,
+    writes: Vec<(Write<'_>, Verdict)>,
+) -> Result<Artifact, Conclusion> {
+    let mut not_proven = steps.not_proven().to_vec();
+    let mut operations = Vec::with_capacity(writes.len());
+    for (write, verdict) in writes {
+        if !verdict.validated {
+            not_proven.push(format!("`{}`: the server has not seen the payload; {}", write.id, verdict.why));
+        }
+        operations.push(planned(write, verdict, &run.target.profile)?);
+    }
+    let plan = Plan {
+        server: v1::Server {
+            identity: target.identity.clone(),
+            name: target.name.clone(),
+            version: target.version.clone(),
+            protocol: target.protocol.clone(),
+        },
+        tenant: target.tenant.clone(),
+        tenant_known_by: match target.tenant_known_by {
+            TenantKnownBy::Tool => v1::TenantKnownBy::Tool,
+            TenantKnownBy::Asserted => v1::TenantKnownBy::Asserted,
+            TenantKnownBy::None => v1::TenantKnownBy::None,
+        },
+        profile: v1::Profile { name: target.profile.clone(), digest: target.profile_digest.clone() },
+        contract: target.contract.as_ref().map(|contract| v1::Contract { digest: contract.digest.clone() }),
+        recipe: v1::Recipe {
+            name: run.recipe.name.clone(),
+            digest: run.recipe.digest.clone(),
+            inputs: run.inputs.values.clone(),
+        },
+        occurrence: NonZeroU32::new(run.options.occurrence).unwrap_or(NonZeroU32::MIN),
+        planned_by: v1::PlannedBy::this_program(),
+        summary: summary(&operations, steps.results()),
+        operations,
+        preconditions: preconditions(run.recipe, steps.given(), &run.target.profile),
+        gates: gates(steps.results()),
+        not_proven,
+    };
+    Artifact::build(plan).map_err(|error| Conclusion::Invalid(error.to_string()))
+}
+
+fn planned(write: Write<'_>, verdict: Verdict, profile: &Profile) -> Result<PlannedOperation, Conclusion> {
+    let operation = write.operation;
+    let created = match operation.and_then(|operation| operation.created.as_ref()) {
+        Some(created) => Some(v1::Created {
+            ids: created.ids.clone(),
+            lookup: created.lookup.as_ref().and_then(|lookup| {
+                let read = profile.operation(&lookup.operation)?;
+                let mut arguments = Map::new();
+                for (at, value) in &read.fixed {
+                    at.set(&mut arguments, value.clone()).ok()?;
+                }
+                Some(v1::Lookup {
+                    tool: read.tool.clone(),
+                    arguments,
+                    ids_at: read.arguments.get(&lookup.argument)?.at.clone(),
+                    found: read.result.as_ref()?.get(&lookup.found)?.verbatim(),
+                })
+            }),
+        }),
+        None => None,
+    };
+    Ok(PlannedOperation {
+        id: write.id,
+        operation: write.name,
+        tool: write.tool.name,
+        class: Class::Write,
+        tool_digest: write.tool_digest,
+        arguments: write.arguments,
+        slots: write.slots,
+        idempotency: write.idempotency.into(),
+        key_retention: operation.and_then(|operation| operation.key_retention),
+        one_transaction: operation.is_some_and(|operation| operation.one_transaction),
+        reason: write.reason,
+        server_validated: verdict.validated,
+        server_validated_why: verdict.why,
+        created,
+        dry_run_confirmed: operation
+            .map(|operation| operation.dry_run_confirmed.iter().cloned().map(Into::into).collect())
+            .unwrap_or_default(),
+        reconcile: write.reconcile,
+    })
+}
+
+fn summary(operations: &[PlannedOperation], results: &[StepResult]) -> String {
+    match operations {
+        [] => {
+            let why = results.iter().find_map(|step| match &step.status {
+                StepStatus::Skipped(why) if step.kind == "write" => Some(why.as_str()),
+                _ => None,
+            });
+            format!("nothing to do: {}", why.unwrap_or("no write is proposed"))
+        }
+        [only] => format!("1 operation: {}", only.operation),
+        many => {
+            let names: BTreeSet<&str> = many.iter().map(|operation| operation.operation.as_str()).collect();
+            format!("{} operations: {}", many.len(), names.into_iter().collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
+fn gates(results: &[StepResult]) -> Vec<v1::Gate> {
+    results
+        .iter()
+        .filter_map(|step| {
+            let (holds, fact) = match &step.status {
+                StepStatus::Holds(fact) => (true, fact),
+                StepStatus::DoesNotHold(fact) => (false, fact),
+                _ => return None,
+            };
+            Some(v1::Gate { id: step.id.clone(), holds, advisory: fact.advisory, says: fact.says.clone() })
+        })
+        .collect()
+}
+
+/// The reads that payloads, conditions and gates really used, with the values that they used.
+fn preconditions(recipe: &Recipe, given: &Given, profile: &Profile) -> Vec<v1::Precondition> {
+    let used = used_fields(recipe);
+    recipe
+        .steps
+        .iter()
+        .filter_map(|step| {
+            let fields = used.get(&step.id)?;
+            let record = given.kept(&step.id)?.read.as_ref()?;
+            Some(precondition(&step.id, record, fields, profile))
+        })
+        .collect()
+}
+
+/// Which results of a step are used: some by their names, or all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Fields {
+    All,
+    Named(BTreeSet<String>),
+}
+
+impl Fields {
+    fn add(&mut self, path: &[String]) {
+        match (path.first(), &mut *self) {
+            (Some(name), Self::Named(names)) => {
+                names.insert(name.clone());
+            }
+            (None, _) => *self = Self::All,
+            (Some(_), Self::All) => {}
+        }
+    }
+}
+
+/// Walks from every write, gate and condition back to what they stand on. An analysis uses all of what it
+/// analyzes, a read what its arguments are made of.
+fn used_fields(recipe: &Recipe) -> BTreeMap<&StepId, Fields> {
+    let by_id: BTreeMap<&StepId, &Step> = recipe.steps.iter().map(|step| (&step.id, step)).collect();
+    let mut used: BTreeMap<&StepId, Fields> = BTreeMap::new();
+    let mut visited: BTreeSet<&StepId> = BTreeSet::new();
+    let mut waiting: Vec<&Step> = recipe
+        .steps
+        .iter()
+        .filter(|step| matches!(step.kind, Kind::Write(_) | Kind::Gate(_)) || !step.when.is_empty())
+        .collect();
+    while let Some(step) = waiting.pop() {
+        if !visited.insert(&step.id) {
+            continue;
+        }
+        for Use { step: id, path } in &step.uses {
+            let fields = used.entry(id).or_insert_with(|| Fields::Named(BTreeSet::new()));
+            fields.add(path);
+            waiting.extend(by_id.get(id));
+        }
+    }
+    used
+}
+
+fn precondition(id: &StepId, record: &ReadRecord, used: &Fields, profile: &Profile) -> v1::Precondition {
+    let mapped = record.operation.as_ref().and_then(|name| profile.operation(name)?.result.as_ref());
+    let (fields, values) = match mapped {
+        None => (BTreeMap::new(), plain_values(record)),
+        Some(result) => {
+            let fields: BTreeMap<_, _> = result
+                .iter()
+                .filter(|(name, _)| match used {
+                    Fields::All => true,
+                    Fields::Named(names) => names.contains(*name),
+                })
+                .map(|(name, projection)| (name.clone(), projection.verbatim()))
+                .collect();
+            let content = record.answer.content().unwrap_or(Value::Null);
+            let values = project_fields(&fields, &content, &Verbatim, "", &mut Vec::new());
+            (fields, values)
+        }
+    };
+    v1::Precondition {
+        step: id.to_string(),
+        tool: record.tool.clone(),
+        arguments: record.arguments.clone(),
+        fields,
+        values,
+    }
+}
+
+fn plain_values(record: &ReadRecord) -> Map<String, Value> {
+    match record.answer.plain() {
+        Value::Object(values) => values,
+        other => Map::from_iter([("answer".to_owned(), other)]),
+    }
+}

@@ -1,0 +1,182 @@
+//! One read: sent, tried again where that is allowed, and judged.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::event::{Event, Events};
+use super::result::{CallFact, Conclusion};
+use super::target::Caller;
+use crate::catalog::Operation;
+use crate::core::call::{Doubt, DoubtKind, Refusal, RefusalKind};
+use crate::core::{Outcome, ToolAnswer};
+use crate::mcp::{Session, classify};
+use crate::recipe::Retry;
+
+/// A read that only has to be sent.
+#[derive(Debug, Clone)]
+pub(super) struct ReadCall<'a> {
+    pub step: String,
+    pub tool: String,
+    pub arguments: Map<String, Value>,
+    pub operation: Option<&'a Operation>,
+    pub deadline: Duration,
+    pub retry: Retry,
+}
+
+/// What a read came to.
+#[derive(Debug)]
+pub(super) enum ReadEnd {
+    /// The server answered.
+    Answered(ToolAnswer),
+    /// There is no such record, or not for this caller.
+    NothingVisible(String),
+    /// The run cannot go on.
+    Ends(Conclusion),
+}
+
+/// Sends a read until it is answered, refused for good, or out of attempts.
+pub(super) async fn read(
+    session: &Session,
+    caller: &Caller<'_>,
+    call: &ReadCall<'_>,
+    events: &dyn Events,
+) -> (ReadEnd, Vec<CallFact>) {
+    let mut calls = Vec::new();
+    let mut attempt = 1;
+    loop {
+        let outcome = send(session, caller, call, &mut calls).await;
+        let outcome = match outcome {
+            Ok(outcome) => outcome,
+            Err(problem) => return (ReadEnd::Ends(Conclusion::Invalid(problem)), calls),
+        };
+        match again(&outcome, attempt, &call.retry) {
+            Some(wait) => {
+                attempt += 1;
+                let why = calls.last().map(|fact| fact.outcome.clone()).unwrap_or_default();
+                events.emit(&Event::Retried { step: call.step.clone(), attempt, why });
+                tokio::time::sleep(wait).await;
+            }
+            None => return (judge(outcome, &call.tool), calls),
+        }
+    }
+}
+
+async fn send(
+    session: &Session,
+    caller: &Caller<'_>,
+    call: &ReadCall<'_>,
+    calls: &mut Vec<CallFact>,
+) -> Result<Outcome, String> {
+    let (addressed, request_id) = caller.address(&call.tool, call.arguments.clone())?;
+    let (started, clock) = (Timestamp::now(), Instant::now());
+    let seen = session.call(&addressed, call.deadline).await;
+    let outcome = classify(seen, call.operation, caller.profile.errors.as_ref());
+    calls.push(CallFact {
+        tool: call.tool.clone(),
+        request_id: request_id.to_string(),
+        started,
+        took: clock.elapsed(),
+        outcome: in_words(&outcome),
+    });
+    Ok(outcome)
+}
+
+/// Whether, and after which pause, a read is sent again. The pause doubles with each attempt.
+fn again(outcome: &Outcome, attempt: u32, retry: &Retry) -> Option<Duration> {
+    let passing = match outcome {
+        Outcome::Applied(_) => false,
+        Outcome::NotApplied(refusal) => {
+            matches!(refusal.kind, RefusalKind::NotConnected | RefusalKind::RateLimited)
+        }
+        Outcome::Unknown(doubt) => matches!(doubt.kind, DoubtKind::NoAnswer | DoubtKind::ServerError),
+    };
+    (passing && attempt < retry.attempts)
+        .then(|| retry.delay.saturating_mul(2_u32.saturating_pow(attempt - 1)).min(Duration::from_secs(60)))
+}
+
+fn judge(outcome: Outcome, tool: &str) -> ReadEnd {
+    match outcome {
+        Outcome::Applied(answer) => ReadEnd::Answered(answer),
+        Outcome::NotApplied(Refusal { kind: RefusalKind::NothingVisible, message }) => {
+            ReadEnd::NothingVisible(message)
+        }
+        other => ReadEnd::Ends(conclusion(other, tool)),
+    }
+}
+
+/// What a call that was not answered makes of a run that cannot go on without it.
+pub(super) fn conclusion(outcome: Outcome, tool: &str) -> Conclusion {
+    let said = |message: String| format!("`{tool}`: {message}");
+    match outcome {
+        Outcome::Applied(_) => Conclusion::Done,
+        Outcome::NotApplied(Refusal { kind, message }) => match kind {
+            RefusalKind::NotConnected => Conclusion::Unreachable(said(message)),
+            RefusalKind::SignIn | RefusalKind::Tenant => Conclusion::SignIn(said(message)),
+            RefusalKind::NothingVisible => Conclusion::Undecided(vec![said(message)]),
+            RefusalKind::RateLimited
+            | RefusalKind::Conflict
+            | RefusalKind::InProgress
+            | RefusalKind::Refused => Conclusion::Refused(said(message)),
+        },
+        Outcome::Unknown(Doubt { kind, message }) => match kind {
+            DoubtKind::NoAnswer | DoubtKind::Cancelled => Conclusion::Unreachable(said(message)),
+            DoubtKind::ServerError | DoubtKind::UnknownResult => Conclusion::Refused(said(message)),
+            DoubtKind::NeedsInput => Conclusion::NeedsInput(said(message)),
+        },
+    }
+}
+
+/// An outcome in words.
+pub(super) fn in_words(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Applied(_) => "answered".to_owned(),
+        Outcome::NotApplied(refusal) => format!("refused: {}", refusal.message),
+        Outcome::Unknown(doubt) => format!("no usable answer: {}", doubt.message),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RETRY: Retry = Retry { attempts: 3, delay: Duration::from_secs(1) };
+
+    fn doubt(kind: DoubtKind) -> Outcome {
+        Outcome::Unknown(Doubt { kind, message: "m".into() })
+    }
+
+    fn refusal(kind: RefusalKind) -> Outcome {
+        Outcome::NotApplied(Refusal { kind, message: "m".into() })
+    }
+
+    #[test]
+    fn only_passing_trouble_is_tried_again_and_with_longer_pauses() {
+        assert_eq!(again(&doubt(DoubtKind::NoAnswer), 1, &RETRY), Some(Duration::from_secs(1)));
+        assert_eq!(again(&doubt(DoubtKind::ServerError), 2, &RETRY), Some(Duration::from_secs(2)));
+        assert_eq!(again(&doubt(DoubtKind::NoAnswer), 3, &RETRY), None);
+        assert_eq!(again(&refusal(RefusalKind::RateLimited), 1, &RETRY), Some(Duration::from_secs(1)));
+        for outcome in [
+            Outcome::Applied(ToolAnswer::default()),
+            doubt(DoubtKind::NeedsInput),
+            doubt(DoubtKind::UnknownResult),
+            doubt(DoubtKind::Cancelled),
+            refusal(RefusalKind::SignIn),
+            refusal(RefusalKind::Tenant),
+            refusal(RefusalKind::NothingVisible),
+            refusal(RefusalKind::Refused),
+        ] {
+            assert_eq!(again(&outcome, 1, &RETRY), None, "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_visible_is_not_an_error_and_not_an_answer() {
+        assert!(matches!(judge(refusal(RefusalKind::NothingVisible), "t"), ReadEnd::NothingVisible(_)));
+        assert!(matches!(judge(refusal(RefusalKind::Tenant), "t"), ReadEnd::Ends(Conclusion::SignIn(_))));
+        assert!(matches!(judge(doubt(DoubtKind::NoAnswer), "t"), ReadEnd::Ends(Conclusion::Unreachable(_))));
+        assert!(matches!(judge(doubt(DoubtKind::ServerError), "t"), ReadEnd::Ends(Conclusion::Refused(_))));
+        assert!(matches!(judge(doubt(DoubtKind::NeedsInput), "t"), ReadEnd::Ends(Conclusion::NeedsInput(_))));
+    }
+}

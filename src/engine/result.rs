@@ -1,0 +1,294 @@
+//! What a run came to. Every output is made from this.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::artifact::Artifact;
+use crate::core::Digest;
+use crate::core::id::RunId;
+
+/// A finished run.
+#[derive(Debug)]
+pub struct RunResult {
+    /// Its ID.
+    pub id: RunId,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Timestamp,
+    /// The trace that all its calls belong to.
+    pub trace_id: String,
+    /// What was run.
+    pub recipe: RecipeFact,
+    /// With which inputs, and where each came from.
+    pub inputs: Vec<InputFact>,
+    /// Against whom.
+    pub target: TargetFact,
+    /// Every step in recipe order, those that did not run too.
+    pub steps: Vec<StepResult>,
+    /// Files that steps emit, in recipe order; not written yet.
+    pub emitted: Vec<Emitted>,
+    /// The plan, where the recipe has writes and nothing stood in the way of one.
+    pub artifact: Option<Artifact>,
+    /// What nobody could check.
+    pub not_proven: Vec<String>,
+    /// What it all came to.
+    pub conclusion: Conclusion,
+}
+
+/// The recipe that was run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecipeFact {
+    /// Its name.
+    pub name: String,
+    /// Its file, or its name where it is shipped.
+    pub source: String,
+    /// Digest of it and all it includes.
+    pub digest: Digest,
+    /// Whether it has writes, so that a plan is expected of it.
+    pub writes: bool,
+}
+
+/// One input.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InputFact {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: Value,
+    /// Which source won, in words.
+    pub origin: String,
+}
+
+/// The server and tenant of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TargetFact {
+    /// What an approval calls it: `sandbox`, a child's configured name, or a URL.
+    pub identity: String,
+    /// What it calls itself; hostile text.
+    pub name: String,
+    /// Its version; hostile text.
+    pub version: String,
+    /// The protocol revision that was agreed on.
+    pub protocol: String,
+    /// Whether it is the embedded sandbox.
+    pub sandbox: bool,
+    /// The tenant, where one is known.
+    pub tenant: Option<String>,
+    /// How the tenant is known.
+    pub tenant_known_by: TenantKnownBy,
+    /// The profile's name.
+    pub profile: String,
+    /// Digest of the profile.
+    pub profile_digest: Digest,
+    /// The server's own word on its guarantees, where it gives one.
+    pub contract: Option<ContractFact>,
+}
+
+/// The server's own word on its guarantees.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ContractFact {
+    /// Digest of the answer.
+    pub digest: Digest,
+    /// The answer as it came; hostile text.
+    pub answer: Value,
+}
+
+/// How a tenant is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TenantKnownBy {
+    /// The server named it, in its answer to a tool.
+    Tool,
+    /// The command line or the settings say so; the server was not heard on it.
+    Asserted,
+    /// There is none.
+    None,
+}
+
+impl TenantKnownBy {
+    /// The word in reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tool => "tool",
+            Self::Asserted => "asserted",
+            Self::None => "none",
+        }
+    }
+}
+
+/// One step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepResult {
+    /// Its dotted ID.
+    pub id: String,
+    /// read, write, analyze, gate, emit or include.
+    pub kind: &'static str,
+    /// The operation, analysis, file or recipe that it names.
+    pub subject: String,
+    /// How it ended.
+    pub status: StepStatus,
+    /// What a reader should know besides, such as unknown states that nothing used.
+    pub notes: Vec<String>,
+    /// Its calls, retries included.
+    pub calls: Vec<CallFact>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StepStatus {
+    /// It did what it says.
+    Done,
+    /// A write was proposed; nothing was sent but a dry run.
+    Proposed,
+    /// A gate holds.
+    Holds(GateFact),
+    /// A gate does not hold. An advisory one stops nothing.
+    DoesNotHold(GateFact),
+    /// Something that it reads is not visible, missing or unknown. The reasons.
+    Undecided(Vec<String>),
+    /// Its condition is false, or that of something it uses. Why.
+    Skipped(String),
+    /// The server does not offer the tool, and the recipe can do without. What stays unproven.
+    Unavailable(String),
+    /// Something before it ended the run.
+    NotRun,
+    /// It failed; the message.
+    Failed(String),
+}
+
+impl StepStatus {
+    /// The word in reports.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Proposed => "proposed",
+            Self::Holds(_) => "holds",
+            Self::DoesNotHold(_) => "does-not-hold",
+            Self::Undecided(_) => "undecided",
+            Self::Skipped(_) => "skipped",
+            Self::Unavailable(_) => "unavailable",
+            Self::NotRun => "not-run",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
+/// A decided gate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GateFact {
+    /// The recipe's sentence about it.
+    pub says: String,
+    /// Whether it only informs.
+    pub advisory: bool,
+}
+
+/// One call on the wire.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallFact {
+    /// The tool.
+    pub tool: String,
+    /// The request ID that went with it.
+    pub request_id: String,
+    /// When it was sent.
+    pub started: Timestamp,
+    /// How long the answer took.
+    pub took: Duration,
+    /// What it came to, in words; hostile text.
+    pub outcome: String,
+}
+
+/// A file for the output folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Emitted {
+    /// Its name in the folder.
+    pub name: String,
+    /// The step that emits it.
+    pub step: String,
+    /// Its content.
+    pub bytes: Vec<u8>,
+}
+
+/// What a run came to. Each has one exit code.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Conclusion {
+    /// Every step ran and every gate holds; the recipe has no writes.
+    Done,
+    /// There is a plan with operations.
+    ChangesPlanned,
+    /// There is a plan, and it is empty.
+    NothingToDo,
+    /// A gate does not hold. Its sentence.
+    GateFails(String),
+    /// Something cannot be decided. Why.
+    Undecided(Vec<String>),
+    /// The recipe, an input or the profile does not fit the server or its answers. Why.
+    Invalid(String),
+    /// The server refused a read or a dry run. Its words.
+    Refused(String),
+    /// A dry run that nobody can be sure was one. Why.
+    Unconfirmed(String),
+    /// The server asks for input that a pipeline cannot give.
+    NeedsInput(String),
+    /// The server is out of reach or does not speak MCP.
+    Unreachable(String),
+    /// Sign-in or tenant was refused, or the tenants disagree.
+    SignIn(String),
+    /// The program was told to stop.
+    Interrupted(Signal),
+}
+
+/// The signal that ended a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGINT.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
+}
+
+impl Conclusion {
+    /// The stable word in reports.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::ChangesPlanned => "changes-planned",
+            Self::NothingToDo => "nothing-to-do",
+            Self::GateFails(_) => "gate-fails",
+            Self::Undecided(_) => "undecided",
+            Self::Invalid(_) => "invalid",
+            Self::Refused(_) => "refused",
+            Self::Unconfirmed(_) => "unconfirmed-dry-run",
+            Self::NeedsInput(_) => "needs-input",
+            Self::Unreachable(_) => "unreachable",
+            Self::SignIn(_) => "sign-in-refused",
+            Self::Interrupted(_) => "interrupted",
+        }
+    }
+
+    /// In a sentence; may hold hostile text.
+    #[must_use]
+    pub fn message(&self) -> String {
+        match self {
+            Self::Done => "every step ran and every gate holds".to_owned(),
+            Self::ChangesPlanned => "changes are planned; nothing was written".to_owned(),
+            Self::NothingToDo => "nothing to do".to_owned(),
+            Self::GateFails(says) => says.clone(),
+            Self::Undecided(reasons) => reasons.join("; "),
+            Self::Invalid(why)
+            | Self::Refused(why)
+            | Self::Unconfirmed(why)
+            | Self::NeedsInput(why)
+            | Self::Unreachable(why)
+            | Self::SignIn(why) => why.clone(),
+            Self::Interrupted(Signal::Interrupt) => "interrupted; nothing was written".to_owned(),
+            Self::Interrupted(Signal::Terminate) => "terminated; nothing was written".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! `run`: reads, analyzes, decides gates, dry-runs what would be written, and leaves a plan.
+
+use std::future::Future;
+
+use jiff::Timestamp;
+
+use super::dry_run::dry_run;
+use super::event::{Event, Events};
+use super::plan::build;
+use super::result::{
+    Conclusion, ContractFact, InputFact, RecipeFact, RunResult, Signal, StepStatus, TargetFact, TenantKnownBy,
+};
+use super::steps::Steps;
+use super::target::{Caller, Target, Tools, hear_contract, tenant_lacking};
+use crate::artifact::Artifact;
+use crate::core::Digest;
+use crate::core::id::{RunId, Trace};
+use crate::core::text::visible;
+use crate::mcp::{ConnectError, Endpoint, Limits, Session, classify};
+use crate::recipe::{Kind, Recipe, Resolved};
+
+/// Everything a run needs to know.
+pub struct Run<'a> {
+    /// What to run.
+    pub recipe: &'a Recipe,
+    /// Its file, or its name where it is shipped.
+    pub source: &'a str,
+    /// Its inputs.
+    pub inputs: &'a Resolved,
+    /// Against whom.
+    pub target: &'a Target,
+    /// How.
+    pub options: RunOptions,
+}
+
+/// How a run goes about it.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// Time and size limits of the connection.
+    pub limits: Limits,
+    /// How many independent reads are under way at once, at least 1.
+    pub concurrency: usize,
+    /// Whether planned writes may be tried out.
+    pub dry_runs: DryRuns,
+    /// Which time the same effect is wanted, from 1.
+    pub occurrence: u32,
+    /// The trace that the calls belong to.
+    pub trace: Trace,
+}
+
+/// Whether planned writes may be tried out with their dry-run switch set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DryRuns {
+    /// The connection's credential is meant for it.
+    Allowed,
+    /// It is not. Why.
+    Withheld(String),
+}
+
+/// Runs a recipe. Whatever goes wrong is in the result; `stop` ends the run early.
+pub async fn run(
+    run: Run<'_>,
+    endpoint: Endpoint,
+    events: &dyn Events,
+    stop: impl Future<Output = Signal>,
+) -> RunResult {
+    let id = RunId::new();
+    events.emit(&Event::Started {
+        run: id.to_string(),
+        recipe: run.recipe.name.clone(),
+        server: run.target.identity.clone(),
+        tenant: run.target.tenant.clone(),
+        sandbox: run.target.sandbox,
+        steps: run.recipe.steps.len(),
+    });
+    let mut course = Course::new(&run, id);
+    let conclusion = tokio::select! {
+        biased;
+        signal = stop => Err(Conclusion::Interrupted(signal)),
+        ended = course.go(&run, endpoint, events) => ended,
+    };
+    if let Some(session) = course.session.take() {
+        let closing = session.close().await;
+        tracing::debug!(?closing, "closed");
+    }
+    course.finish(&run, conclusion, events)
+}
+
+/// A run on its way.
+struct Course<'a> {
+    id: RunId,
+    started: Timestamp,
+    target: TargetFact,
+    session: Option<Session>,
+    steps: Steps<'a>,
+    artifact: Option<Artifact>,
+}
+
+impl<'a> Course<'a> {
+    fn new(run: &Run<'a>, id: RunId) -> Self {
+        let profile = &run.target.profile;
+        Self {
+            id,
+            started: Timestamp::now(),
+            target: TargetFact {
+                identity: run.target.identity.clone(),
+                name: String::new(),
+                version: String::new(),
+                protocol: String::new(),
+                sandbox: run.target.sandbox,
+                tenant: run.target.tenant.clone(),
+                tenant_known_by: match run.target.tenant {
+                    Some(_) => TenantKnownBy::Asserted,
+                    None => TenantKnownBy::None,
+                },
+                profile: profile.profile.clone(),
+                profile_digest: profile.digest().unwrap_or_else(|_| Digest::of_bytes(&[])),
+                contract: None,
+            },
+            session: None,
+            steps: Steps::new(run.recipe, &run.inputs.values, run.target, run.options.occurrence),
+            artifact: None,
+        }
+    }
+
+    async fn go(&mut self, run: &Run<'a>, endpoint: Endpoint, events: &dyn Events) -> Result<(), Conclusion> {
+        tenant_lacking(run.target).map_or(Ok(()), Err)?;
+        let connected = Session::connect(endpoint, run.options.limits.clone()).await.map_err(unreachable)?;
+        let session = self.session.insert(connected);
+        let facts = session.facts();
+        self.target.name.clone_from(&facts.name);
+        self.target.version.clone_from(&facts.version);
+        self.target.protocol.clone_from(&facts.revision);
+        let listed = session.tools().await.map_err(|error| Conclusion::Unreachable(error.to_string()))?;
+        let tools = Tools::survey(&run.target.profile, listed);
+        events.emit(&Event::Connected { server: self.target.name.clone(), tools: tools.len() });
+
+        if let Some((contract, tenant, known_by)) = contract(session, run, &tools).await? {
+            self.target.contract = Some(contract);
+            self.target.tenant = tenant;
+            self.target.tenant_known_by = known_by;
+        }
+        let tenant = self.target.tenant.clone();
+        let caller = Caller {
+            profile: &run.target.profile,
+            tenant: tenant.as_deref(),
+            workflow: &run.recipe.name,
+            trace: &run.options.trace,
+        };
+        self.steps.all(session, &caller, &tools, &run.options, events).await?;
+        if !writes(run.recipe) {
+            return Ok(());
+        }
+        let mut planned = Vec::new();
+        for write in self.steps.take_writes() {
+            let verdict = dry_run(session, &caller, &write, &run.options, events).await?;
+            planned.push((write, verdict));
+        }
+        self.artifact = Some(build(run, &self.target, &self.steps, planned)?);
+        Ok(())
+    }
+
+    fn finish(self, run: &Run<'_>, ended: Result<(), Conclusion>, events: &dyn Events) -> RunResult {
+        let (steps, emitted, not_proven) = self.steps.finish();
+        let mut artifact = self.artifact;
+        let conclusion = match ended {
+            // The first undecided step is the cause; later ones only use it.
+            Ok(()) | Err(Conclusion::Undecided(_)) => conclude(&steps, artifact.as_ref()),
+            Err(conclusion) => conclusion,
+        };
+        if !matches!(conclusion, Conclusion::ChangesPlanned | Conclusion::NothingToDo) {
+            artifact = None;
+        }
+        events.emit(&Event::Ended { conclusion: conclusion.as_str(), message: conclusion.message() });
+        RunResult {
+            id: self.id,
+            started: self.started,
+            ended: Timestamp::now(),
+            trace_id: run.options.trace.trace_id().to_owned(),
+            recipe: RecipeFact {
+                name: run.recipe.name.clone(),
+                source: run.source.to_owned(),
+                digest: run.recipe.digest.clone(),
+                writes: writes(run.recipe),
+            },
+            inputs: run
+                .inputs
+                .values
+                .iter()
+                .map(|(name, value)| InputFact {
+                    name: name.clone(),
+                    value: value.clone(),
+                    origin: run.inputs.origins.get(name).map(ToString::to_string).unwrap_or_default(),
+                })
+                .collect(),
+            target: self.target,
+            steps,
+            emitted,
+            artifact,
+            not_proven,
+            conclusion,
+        }
+    }
+}
+
+fn writes(recipe: &Recipe) -> bool {
+    recipe.steps.iter().any(|step| matches!(step.kind, Kind::Write(_)))
+}
+
+fn unreachable(error: ConnectError) -> Conclusion {
+    let mut message = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(error) = cause {
+        message.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    Conclusion::Unreachable(message)
+}
+
+/// Calls the contract's tool where the server offers it.
+async fn contract(
+    session: &Session,
+    run: &Run<'_>,
+    tools: &Tools,
+) -> Result<Option<(ContractFact, Option<String>, TenantKnownBy)>, Conclusion> {
+    let profile = &run.target.profile;
+    let operation = profile.contract.as_ref().and_then(|name| profile.operation(name));
+    let Some(operation) = operation.filter(|operation| tools.get(&operation.tool).is_some()) else {
+        return Ok(None);
+    };
+    let caller = Caller {
+        profile,
+        tenant: run.target.tenant.as_deref(),
+        workflow: &run.recipe.name,
+        trace: &run.options.trace,
+    };
+    let (call, _) = caller
+        .settled(serde_json::Map::new())
+        .and_then(|arguments| caller.address(&operation.tool, arguments))
+        .map_err(Conclusion::Invalid)?;
+    let seen = session.call(&call, run.options.limits.call).await;
+    match classify(seen, Some(operation), profile.errors.as_ref()) {
+        crate::core::Outcome::Applied(answer) => hear_contract(run.target, &answer).map(Some),
+        other => Err(super::read::conclusion(other, &visible(&operation.tool))),
+    }
+}
+
+/// What a run that came to its end comes to. Nothing seen is never a pass.
+fn conclude(steps: &[super::result::StepResult], artifact: Option<&Artifact>) -> Conclusion {
+    let undecided: Vec<String> = steps
+        .iter()
+        .filter_map(|step| match &step.status {
+            StepStatus::Undecided(reasons) => Some(reasons),
+            _ => None,
+        })
+        .next()
+        .cloned()
+        .unwrap_or_default();
+    if !undecided.is_empty() {
+        return Conclusion::Undecided(undecided);
+    }
+    let did_something = steps.iter().any(|step| {
+        step.kind != "include"
+            && matches!(
+                step.status,
+                StepStatus::Done | StepStatus::Proposed | StepStatus::Holds(_) | StepStatus::DoesNotHold(_)
+            )
+    });
+    if !did_something {
+        return Conclusion::Undecided(vec!["no step ran".to_owned()]);
+    }
+    match artifact {
+        None => Conclusion::Done,
+        Some(artifact) if artifact.operations().is_empty() => Conclusion::NothingToDo,
+        Some(_) => Conclusion::ChangesPlanned,
+    }
+}

@@ -1,0 +1,227 @@
+//! Whom a run talks to: the server as it is named, the tenant, the profile, and the server's own word.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::result::{Conclusion, ContractFact, TenantKnownBy};
+use crate::catalog::{ContextField, Profile, ToolClass, class_of};
+use crate::core::id::{RequestId, Trace};
+use crate::core::text::visible;
+use crate::core::{Digest, Pointer, ToolAnswer, ToolCall, ToolDefinition};
+
+/// A server and the tenant to act for.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// What an approval calls it: `sandbox`, a child's configured name, or a URL.
+    pub identity: String,
+    /// Whether it is the embedded sandbox.
+    pub sandbox: bool,
+    /// The tenant, where the command line or the settings name one.
+    pub tenant: Option<String>,
+    /// What is known of the server.
+    pub profile: Profile,
+}
+
+/// What every call of a run carries.
+#[derive(Debug, Clone)]
+pub(super) struct Caller<'a> {
+    pub profile: &'a Profile,
+    pub tenant: Option<&'a str>,
+    pub workflow: &'a str,
+    pub trace: &'a Trace,
+}
+
+impl Caller<'_> {
+    /// Adds the arguments that are the profile's to set and that stay the same for every attempt: tenant
+    /// and workflow, where the profile has them travel as arguments.
+    ///
+    /// # Errors
+    /// The recipe has set one of them itself.
+    pub fn settled(&self, mut arguments: Map<String, Value>) -> Result<Map<String, Value>, String> {
+        let context = &self.profile.context;
+        for (field, value) in [(&context.tenant, self.tenant), (&context.workflow, Some(self.workflow))] {
+            if let (Some(at), Some(value)) = (place(field), value) {
+                put(&mut arguments, at, value)?;
+            }
+        }
+        Ok(arguments)
+    }
+
+    /// Addresses a call whose arguments are settled: request ID and trace, and the rest of the context in
+    /// `_meta`.
+    ///
+    /// # Errors
+    /// The recipe has set one of them itself.
+    pub fn address(
+        &self,
+        tool: &str,
+        arguments: Map<String, Value>,
+    ) -> Result<(ToolCall, RequestId), String> {
+        let context = &self.profile.context;
+        let request_id = RequestId::new();
+        let (id, span) = (request_id.to_string(), self.trace.span());
+        let mut call = ToolCall { tool: tool.to_owned(), arguments, meta: Map::new() };
+        for (field, value) in [(&context.request_id, &id), (&context.trace, &span)] {
+            if let Some(at) = place(field) {
+                put(&mut call.arguments, at, value)?;
+            }
+        }
+        for (field, value) in [
+            (&context.request_id, Some(id.as_str())),
+            (&context.trace, Some(span.as_str())),
+            (&context.workflow, Some(self.workflow)),
+            (&context.tenant, self.tenant),
+        ] {
+            if let (Some(key), Some(value)) = (field.as_ref().and_then(|field| field.meta.clone()), value) {
+                call.meta.insert(key, Value::from(value));
+            }
+        }
+        if let (Some(state), Some(_)) = (self.trace.state(), &context.trace) {
+            call.meta.insert("tracestate".to_owned(), Value::from(state));
+        }
+        Ok((call, request_id))
+    }
+}
+
+fn place(field: &Option<ContextField>) -> Option<&Pointer> {
+    field.as_ref()?.argument.as_ref()
+}
+
+fn put(arguments: &mut Map<String, Value>, at: &Pointer, value: &str) -> Result<(), String> {
+    if at.get(&Value::Object(arguments.clone())).is_some() {
+        return Err(format!("the argument at `{at}` is the profile's to set"));
+    }
+    at.set(arguments, Value::from(value)).map_err(|error| error.to_string())
+}
+
+/// The server's tools by name, each with the class it has for us.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tools(BTreeMap<String, (ToolDefinition, ToolClass)>);
+
+impl Tools {
+    pub fn survey(profile: &Profile, tools: Vec<ToolDefinition>) -> Self {
+        Self(
+            tools
+                .into_iter()
+                .map(|tool| {
+                    let class = class_of(profile, &tool);
+                    (tool.name.clone(), (tool, class))
+                })
+                .collect(),
+        )
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn get(&self, name: &str) -> Option<&(ToolDefinition, ToolClass)> {
+        self.0.get(name)
+    }
+}
+
+/// Why no call may be made for lack of a tenant, if so.
+pub(super) fn tenant_lacking(target: &Target) -> Option<Conclusion> {
+    let required = target.profile.context.tenant.as_ref().is_some_and(|field| field.required);
+    (required && target.tenant.is_none()).then(|| {
+        Conclusion::Invalid(
+            "no tenant is named, and the server's profile wants one: add `--tenant NAME`".to_owned(),
+        )
+    })
+}
+
+/// The contract's facts and who the tenant is, by the server's word or ours.
+pub(super) fn hear_contract(
+    target: &Target,
+    answer: &ToolAnswer,
+) -> Result<(ContractFact, Option<String>, TenantKnownBy), Conclusion> {
+    let heard = answer.structured.clone().unwrap_or_else(|| answer.plain());
+    let digest = Digest::of_json("loopgate.contract/1", &heard)
+        .map_err(|error| Conclusion::Invalid(format!("the server's contract: {error}")))?;
+    let contract = ContractFact { digest, answer: heard };
+    let named = target
+        .profile
+        .contract
+        .as_ref()
+        .and_then(|name| target.profile.operation(name))
+        .zip(target.profile.tenant_from.as_ref())
+        .and_then(|(operation, field)| {
+            let reading = target.profile.read_answer(operation, answer);
+            reading.value.get(field).and_then(Value::as_str).map(str::to_owned)
+        });
+    match (named, &target.tenant) {
+        (Some(server), Some(ours)) if server != *ours => Err(Conclusion::SignIn(format!(
+            "this run is for tenant `{}`, and the server answers for `{}`",
+            visible(ours),
+            visible(&server)
+        ))),
+        (Some(server), _) => Ok((contract, Some(server), TenantKnownBy::Tool)),
+        (None, Some(ours)) => Ok((contract, Some(ours.clone()), TenantKnownBy::Asserted)),
+        (None, None) => Ok((contract, None, TenantKnownBy::None)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn target(tenant: Option<&str>) -> Target {
+        Target {
+            identity: "sandbox".into(),
+            sandbox: true,
+            tenant: tenant.map(str::to_owned),
+            profile: Profile::loopiq().unwrap(),
+        }
+    }
+
+    fn contract(tenant: Option<&str>) -> ToolAnswer {
+        ToolAnswer { structured: Some(json!({"contract": {"tenant": {"id": tenant}}})), text: Vec::new() }
+    }
+
+    #[test]
+    fn every_call_says_who_asks_and_in_which_trace() {
+        let target = target(Some("acme"));
+        let trace = Trace::from_parent(None, None);
+        let caller = Caller { profile: &target.profile, tenant: Some("acme"), workflow: "w", trace: &trace };
+        let (call, id) = caller.address("t", Map::new()).unwrap();
+        assert_eq!(call.meta["loopiq/tenant"], "acme");
+        assert_eq!(call.meta["loopiq/workflow"], "w");
+        assert_eq!(call.meta["loopiq/requestId"], id.to_string());
+        assert!(call.meta["traceparent"].as_str().unwrap().contains(trace.trace_id()));
+        let (_, other) = caller.address("t", Map::new()).unwrap();
+        assert_ne!(id, other);
+    }
+
+    #[test]
+    fn a_context_argument_is_the_profiles_to_set() {
+        let mut target = target(Some("acme"));
+        let field = target.profile.context.tenant.as_mut().unwrap();
+        (field.meta, field.argument) = (None, Some("/org".parse().unwrap()));
+        let trace = Trace::from_parent(None, None);
+        let caller = Caller { profile: &target.profile, tenant: Some("acme"), workflow: "w", trace: &trace };
+        assert_eq!(caller.settled(Map::new()).unwrap()["org"], "acme");
+        assert!(caller.settled(Map::from_iter([("org".into(), json!("globex"))])).is_err());
+    }
+
+    #[test]
+    fn a_server_that_answers_for_another_tenant_is_refused() {
+        assert!(matches!(
+            hear_contract(&target(Some("acme")), &contract(Some("globex"))),
+            Err(Conclusion::SignIn(_))
+        ));
+        let (_, tenant, known) = hear_contract(&target(Some("acme")), &contract(Some("acme"))).unwrap();
+        assert_eq!((tenant.as_deref(), known), (Some("acme"), TenantKnownBy::Tool));
+        let (_, tenant, known) = hear_contract(&target(Some("acme")), &contract(None)).unwrap();
+        assert_eq!((tenant.as_deref(), known), (Some("acme"), TenantKnownBy::Asserted));
+        let (_, tenant, known) = hear_contract(&target(None), &contract(None)).unwrap();
+        assert_eq!((tenant, known), (None, TenantKnownBy::None));
+    }
+
+    #[test]
+    fn a_tenant_that_the_profile_requires_must_be_named() {
+        assert!(matches!(tenant_lacking(&target(None)), Some(Conclusion::Invalid(_))));
+        assert_eq!(tenant_lacking(&target(Some("acme"))), None);
+    }
+}

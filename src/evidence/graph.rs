@@ -1,0 +1,364 @@
+//! An evidence graph, read out of JSON without copying a text.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+use super::words::{EdgeKind, NodeKind, State};
+
+/// How large a graph may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Nodes.
+    pub nodes: usize,
+    /// Edges.
+    pub edges: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { nodes: 200_000, edges: 1_000_000 }
+    }
+}
+
+/// Why a value is no evidence graph.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum GraphError {
+    /// A value of another type than belongs there.
+    #[error("`{pointer}` is {found}, where {expected} belongs")]
+    WrongType {
+        /// JSON pointer into the value.
+        pointer: String,
+        /// With its article.
+        expected: &'static str,
+        /// With its article.
+        found: &'static str,
+    },
+    /// More than the limit.
+    #[error("the graph has {count} {what}, more than the limit of {limit}")]
+    TooLarge {
+        /// `nodes` or `edges`.
+        what: &'static str,
+        /// How many there are.
+        count: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+}
+
+/// The evidence of one certification. Borrows every text from the value it was read from.
+#[derive(Debug)]
+pub struct Graph<'a> {
+    pub(super) certification: Option<&'a str>,
+    /// Those with an ID, in the order of their IDs.
+    pub(super) nodes: Vec<Node<'a>>,
+    /// Those with two ends among the nodes, each once, in the order of their ends.
+    pub(super) edges: Vec<Edge>,
+    pub(super) gaps: Gaps<'a>,
+    index: HashMap<&'a str, usize>,
+}
+
+/// What was in the value and is not in the graph, or should have been and was not.
+#[derive(Debug, Default)]
+pub(super) struct Gaps<'a> {
+    pub no_nodes: bool,
+    pub no_edges: bool,
+    pub nodes_without_id: usize,
+    pub edges_without_end: usize,
+    /// IDs that more than one node has, each once.
+    pub duplicates: Vec<&'a str>,
+    /// Edges whose ends are not both nodes.
+    pub dangling: Vec<(&'a str, &'a str)>,
+    /// Edges whose kind is not known: its word and the ends.
+    pub unknown_edges: Vec<(Option<&'a str>, &'a str, &'a str)>,
+}
+
+/// A node. Compared by its ID first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Node<'a> {
+    pub id: &'a str,
+    pub kind: NodeKind,
+    pub kind_word: Option<&'a str>,
+    pub state: State,
+    pub required: Option<bool>,
+    pub title: Option<&'a str>,
+    pub severity: Option<&'a str>,
+    pub provider: Option<&'a str>,
+    pub owner: Option<&'a str>,
+    pub due: Option<&'a str>,
+    pub link: Option<&'a str>,
+}
+
+impl<'a> Node<'a> {
+    /// Who does not say is required: no evidence is not good evidence.
+    pub fn is_required(&self) -> bool {
+        self.required != Some(false)
+    }
+
+    /// The title; the ID where there is none, because work needs a title.
+    pub fn title_or_id(&self) -> &'a str {
+        self.title.unwrap_or(self.id)
+    }
+}
+
+/// An edge between two nodes, by their places in [`Graph::nodes`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Edge {
+    pub from: usize,
+    pub to: usize,
+    pub kind: EdgeKind,
+}
+
+impl<'a> Graph<'a> {
+    /// Reads the projected value of a profile's `evidence_graph`:
+    /// `{certification, nodes: [{id, kind, title, state, severity, provider, owner, required, due, link}],
+    /// edges: [{from, to, kind}]}`. Null and absent are the same, blank text is absent, other members are
+    /// ignored. What is lacking is no error here; [`super::analyze`] finds it.
+    ///
+    /// # Errors
+    /// A value of a wrong type, or more nodes or edges than `limits` allow.
+    pub fn read(value: &'a Value, limits: &Limits) -> Result<Self, GraphError> {
+        let root = value.as_object().ok_or_else(|| wrong(String::new(), "an object", value))?;
+        let mut gaps = Gaps::default();
+        let certification = match root.get("certification") {
+            Some(id) => text(id, || "/certification".to_owned())?,
+            None => None,
+        };
+        let nodes = read_nodes(list(root, "nodes", limits.nodes)?, &mut gaps)?;
+        let mut index = HashMap::with_capacity(nodes.len());
+        for (place, node) in nodes.iter().enumerate() {
+            // The first of several with one ID; the graph is undecided then in any case.
+            index.entry(node.id).or_insert(place);
+        }
+        let edges = read_edges(list(root, "edges", limits.edges)?, &index, &mut gaps)?;
+        Ok(Self { certification, nodes, edges, gaps, index })
+    }
+
+    pub(super) fn place_of(&self, id: &str) -> Option<usize> {
+        self.index.get(id).copied()
+    }
+}
+
+fn read_nodes<'a>(values: Option<&'a Vec<Value>>, gaps: &mut Gaps<'a>) -> Result<Vec<Node<'a>>, GraphError> {
+    let Some(values) = values else {
+        gaps.no_nodes = true;
+        return Ok(Vec::new());
+    };
+    let mut nodes = Vec::with_capacity(values.len());
+    for (place, value) in values.iter().enumerate() {
+        let members =
+            value.as_object().ok_or_else(|| wrong(format!("/nodes/{place}"), "an object", value))?;
+        match read_node(members, place)? {
+            Some(node) => nodes.push(node),
+            None => gaps.nodes_without_id += 1,
+        }
+    }
+    let nodes = sorted(nodes);
+    for (one, next) in nodes.iter().zip(nodes.iter().skip(1)) {
+        if one.id == next.id && gaps.duplicates.last() != Some(&one.id) {
+            gaps.duplicates.push(one.id);
+        }
+    }
+    Ok(nodes)
+}
+
+/// By ID, and by all the rest where IDs are equal. Nodes are large and IDs lie far apart in memory: what
+/// is sorted is places, by the eight bytes that follow what all IDs begin with.
+fn sorted(nodes: Vec<Node<'_>>) -> Vec<Node<'_>> {
+    if nodes.is_sorted() {
+        return nodes;
+    }
+    let first = nodes.first().map_or("", |node| node.id).as_bytes();
+    let shared = |id: &str| first.iter().zip(id.as_bytes()).take_while(|(a, b)| a == b).count();
+    let prefix = nodes.iter().map(|node| shared(node.id)).min().unwrap_or_default();
+    let key = |id: &str| {
+        id.bytes().skip(prefix).chain([0; 8]).take(8).fold(0, |key, byte| key << 8 | u64::from(byte))
+    };
+    let mut places: Vec<(u64, usize)> = nodes.iter().map(|node| key(node.id)).zip(0..).collect();
+    let node = |place: usize| nodes.get(place);
+    places.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| node(a.1).cmp(&node(b.1))));
+    places.iter().filter_map(|(_, place)| nodes.get(*place).copied()).collect()
+}
+
+/// One pass over the members: a node has a dozen of them, and there may be many nodes.
+fn read_node(members: &Map<String, Value>, place: usize) -> Result<Option<Node<'_>>, GraphError> {
+    let (mut id, mut kind_word, mut state, mut required, mut title) = (None, None, None, None, None);
+    let (mut severity, mut provider, mut owner, mut due, mut link) = (None, None, None, None, None);
+    for (name, value) in members {
+        let at = || format!("/nodes/{place}/{name}");
+        match name.as_str() {
+            "id" => id = text(value, at)?,
+            "kind" => kind_word = text(value, at)?,
+            "state" => state = text(value, at)?,
+            "title" => title = text(value, at)?,
+            "severity" => severity = text(value, at)?,
+            "provider" => provider = text(value, at)?,
+            "owner" => owner = text(value, at)?,
+            "due" => due = text(value, at)?,
+            "link" => link = text(value, at)?,
+            "required" => {
+                required = match value {
+                    Value::Null => None,
+                    Value::Bool(required) => Some(*required),
+                    other => return Err(wrong(at(), "a boolean", other)),
+                }
+            }
+            _ => {}
+        }
+    }
+    let (kind, state) = (NodeKind::of(kind_word), State::of(state));
+    Ok(id.map(|id| Node {
+        id,
+        kind,
+        kind_word,
+        state,
+        required,
+        title,
+        severity,
+        provider,
+        owner,
+        due,
+        link,
+    }))
+}
+
+fn read_edges<'a>(
+    values: Option<&'a Vec<Value>>,
+    index: &HashMap<&'a str, usize>,
+    gaps: &mut Gaps<'a>,
+) -> Result<Vec<Edge>, GraphError> {
+    let Some(values) = values else {
+        gaps.no_edges = true;
+        return Ok(Vec::new());
+    };
+    let mut edges = Vec::with_capacity(values.len());
+    // Edges mostly come grouped by where they start, which saves every other look into the index.
+    let mut last: (&str, Option<&usize>) = ("", None);
+    for (place, value) in values.iter().enumerate() {
+        let members =
+            value.as_object().ok_or_else(|| wrong(format!("/edges/{place}"), "an object", value))?;
+        let (mut from, mut to, mut word) = (None, None, None);
+        for (name, value) in members {
+            let at = || format!("/edges/{place}/{name}");
+            match name.as_str() {
+                "from" => from = text(value, at)?,
+                "to" => to = text(value, at)?,
+                "kind" => word = text(value, at)?,
+                _ => {}
+            }
+        }
+        let (Some(from), Some(to)) = (from, to) else {
+            gaps.edges_without_end += 1;
+            continue;
+        };
+        let kind = EdgeKind::of(word);
+        if kind == EdgeKind::Unknown {
+            gaps.unknown_edges.push((word, from, to));
+        }
+        if last.0 != from {
+            last = (from, index.get(from));
+        }
+        match (last.1, index.get(to)) {
+            (Some(from), Some(to)) => edges.push(Edge { from: *from, to: *to, kind }),
+            _ => gaps.dangling.push((from, to)),
+        }
+    }
+    edges.sort_unstable();
+    edges.dedup();
+    gaps.dangling.sort_unstable();
+    gaps.unknown_edges.sort_unstable();
+    Ok(edges)
+}
+
+fn list<'a>(
+    root: &'a Map<String, Value>,
+    name: &'static str,
+    limit: usize,
+) -> Result<Option<&'a Vec<Value>>, GraphError> {
+    match root.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Array(items)) if items.len() > limit => {
+            Err(GraphError::TooLarge { what: name, count: items.len(), limit })
+        }
+        Some(Value::Array(items)) => Ok(Some(items)),
+        Some(other) => Err(wrong(format!("/{name}"), "a list", other)),
+    }
+}
+
+/// Blank text says nothing, so it is none.
+fn text(value: &Value, at: impl FnOnce() -> String) -> Result<Option<&str>, GraphError> {
+    match value {
+        Value::Null => Ok(None),
+        Value::String(text) => Ok(Some(text.as_str()).filter(|text| !text.trim().is_empty())),
+        other => Err(wrong(at(), "text", other)),
+    }
+}
+
+pub(super) fn wrong(pointer: String, expected: &'static str, found: &Value) -> GraphError {
+    let found = match found {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    };
+    GraphError::WrongType { pointer, expected, found }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn refused(value: Value) -> String {
+        Graph::read(&value, &Limits { nodes: 2, edges: 2 }).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_wrong_type_is_refused_with_its_place() {
+        assert_eq!(refused(json!([])), "`` is a list, where an object belongs");
+        assert_eq!(refused(json!({"nodes": "none"})), "`/nodes` is text, where a list belongs");
+        assert_eq!(refused(json!({"nodes": [7]})), "`/nodes/0` is a number, where an object belongs");
+        assert_eq!(
+            refused(json!({"nodes": [{}, {"id": 7}]})),
+            "`/nodes/1/id` is a number, where text belongs"
+        );
+        assert_eq!(
+            refused(json!({"nodes": [{"required": "yes"}]})),
+            "`/nodes/0/required` is text, where a boolean belongs"
+        );
+        assert_eq!(refused(json!({"edges": [{"to": {}}]})), "`/edges/0/to` is an object, where text belongs");
+        assert_eq!(refused(json!({"certification": 1})), "`/certification` is a number, where text belongs");
+    }
+
+    #[test]
+    fn a_graph_above_the_limit_is_refused() {
+        let three = json!([{}, {}, {}]);
+        assert_eq!(refused(json!({"nodes": three})), "the graph has 3 nodes, more than the limit of 2");
+        assert_eq!(refused(json!({"edges": three})), "the graph has 3 edges, more than the limit of 2");
+    }
+
+    #[test]
+    fn nodes_stand_in_the_order_of_their_ids() {
+        let ids = ["N-10", "N-", "N-1", "N-1\u{0}", "N-100000000b", "N-100000000a", "N-2", "M", "é", "N-10"];
+        let nodes: Vec<Value> = ids.iter().map(|id| json!({"id": id})).collect();
+        for ids in [&ids[..], &ids[..7]] {
+            let value = json!({"nodes": nodes[..ids.len()]});
+            let graph = Graph::read(&value, &Limits { nodes: 10, edges: 0 }).unwrap();
+            let mut expected = ids.to_vec();
+            expected.sort_unstable();
+            assert_eq!(graph.nodes.iter().map(|node| node.id).collect::<Vec<_>>(), expected);
+        }
+    }
+
+    #[test]
+    fn blank_text_and_null_are_absent() {
+        let value =
+            json!({"certification": " ", "nodes": [{"id": "a", "title": ""}, {"id": null}], "edges": []});
+        let graph = Graph::read(&value, &Limits::default()).unwrap();
+        assert_eq!((graph.certification, graph.gaps.nodes_without_id), (None, 1));
+        assert_eq!(graph.nodes[0].title_or_id(), "a");
+    }
+}

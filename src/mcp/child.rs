@@ -1,0 +1,233 @@
+//! A server as a child process that can neither outlive its session nor stall it.
+
+use std::io;
+use std::pin::pin;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::endpoint::ChildCommand;
+use super::excerpt::excerpt;
+use crate::core::text::visible;
+
+/// How long a child has between being told to end and being killed.
+const AFTER_TERMINATE: Duration = Duration::from_secs(1);
+/// How long the operating system has to clear a killed child away.
+const AFTER_KILL: Duration = Duration::from_secs(1);
+/// How long standard error is read on once the child has ended: somebody else may hold it open.
+const AFTER_END: Duration = Duration::from_millis(250);
+/// How much of standard error is kept, in bytes.
+const KEPT: usize = 64 * 1024;
+/// How much of standard error an error message shows, in characters.
+const SHOWN: usize = 500;
+
+/// What is known of a server once its session is closed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Closing {
+    /// How the child ended. None in process, and for a child of which the operating system did not say.
+    pub status: Option<ExitStatus>,
+    /// The last 64 KiB that the child wrote to its standard error; hostile text.
+    pub stderr: String,
+}
+
+/// A running child. Dropping it kills its process group.
+#[derive(Debug)]
+pub(super) struct Child {
+    stop: oneshot::Sender<Duration>,
+    fate: watch::Receiver<Fate>,
+    stderr: Tail,
+    /// Ends with this value, and its [`Group`] with it.
+    _keeper: JoinSet<()>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Running,
+    Ended(Option<ExitStatus>),
+}
+
+impl Child {
+    /// Starts the program in a process group of its own, with exactly the environment that is given.
+    pub(super) fn start(command: &ChildCommand) -> io::Result<(Self, ChildStdout, ChildStdin)> {
+        let ChildCommand { program, arguments, folder, environment } = command;
+        let mut wrap = CommandWrap::with_new(program, |command| {
+            command.args(arguments).env_clear().envs(environment);
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        });
+        if let Some(folder) = folder {
+            if !folder.is_dir() {
+                let problem = format!("its working folder `{}` is no folder", folder.display());
+                return Err(io::Error::new(io::ErrorKind::NotFound, problem));
+            }
+            wrap.command_mut().current_dir(folder);
+        }
+        wrap.wrap(KillOnDrop);
+        #[cfg(unix)]
+        wrap.wrap(process_wrap::tokio::ProcessGroup::leader());
+        #[cfg(windows)]
+        wrap.wrap(process_wrap::tokio::JobObject);
+        let mut group = Group(wrap.spawn()?);
+        let (Some(stdin), Some(stdout), Some(stderr)) =
+            (group.0.stdin().take(), group.0.stdout().take(), group.0.stderr().take())
+        else {
+            return Err(io::Error::other("the child has no pipes"));
+        };
+        let (stop, stopped) = oneshot::channel();
+        let (tell, fate) = watch::channel(Fate::Running);
+        let tail = Tail::default();
+        let mut keeper = JoinSet::new();
+        keeper.spawn(keep(group, stderr, tail.clone(), stopped, tell));
+        Ok((Self { stop, fate, stderr: tail, _keeper: keeper }, stdout, stdin))
+    }
+
+    /// Waits until it has ended, and says how.
+    pub(super) async fn ended(&self) -> Option<ExitStatus> {
+        told(self.fate.clone()).await
+    }
+
+    /// What it wrote to standard error so far, the last 64 KiB of it.
+    pub(super) fn stderr(&self) -> String {
+        self.stderr.text()
+    }
+
+    /// Waits `patience` for it to end by itself (its input is closed already), then makes it end.
+    pub(super) async fn close(self, patience: Duration) -> Closing {
+        let Self { stop, fate, stderr, _keeper } = self;
+        // It fails only where the child has ended before.
+        let _ = stop.send(patience);
+        let bound = patience + AFTER_TERMINATE + AFTER_KILL + 2 * AFTER_END;
+        let status = timeout(bound, told(fate)).await.ok().flatten();
+        Closing { status, stderr: stderr.text() }
+    }
+}
+
+async fn told(mut fate: watch::Receiver<Fate>) -> Option<ExitStatus> {
+    match fate.wait_for(|fate| *fate != Fate::Running).await.as_deref() {
+        Ok(Fate::Ended(status)) => *status,
+        Ok(Fate::Running) | Err(_) => None,
+    }
+}
+
+/// How a child ended, with its last words, for a sentence.
+pub(super) fn epitaph(status: Option<ExitStatus>, stderr: &str) -> String {
+    let how =
+        status.map_or_else(|| "the server ended".to_owned(), |status| format!("the server ended ({status})"));
+    let lines: Vec<&str> = stderr.lines().filter(|line| !line.trim().is_empty()).collect();
+    let last = lines.get(lines.len().saturating_sub(3)..).unwrap_or_default().join(" / ");
+    if last.is_empty() { how } else { format!("{how}: `{}`", excerpt(&visible(&last), SHOWN)) }
+}
+
+/// The child with everything it has started. Dropping it kills them all.
+#[derive(Debug)]
+struct Group(Box<dyn ChildWrapper>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // It fails only where nobody is left.
+        let _ = self.0.start_kill();
+    }
+}
+
+impl Group {
+    /// Waits for the child; after `stop`, for so long as that says, and then not kindly.
+    async fn end(mut self, stop: oneshot::Receiver<Duration>) -> Option<ExitStatus> {
+        let patience = tokio::select! {
+            status = self.0.wait() => return status.ok(),
+            patience = stop => patience.unwrap_or_default(),
+        };
+        if let Ok(status) = timeout(patience, self.0.wait()).await {
+            return status.ok();
+        }
+        #[cfg(unix)]
+        {
+            const SIGTERM: i32 = 15;
+            let _ = self.0.signal(SIGTERM);
+            if let Ok(status) = timeout(AFTER_TERMINATE, self.0.wait()).await {
+                return status.ok();
+            }
+        }
+        let _ = self.0.start_kill();
+        timeout(AFTER_KILL, self.0.wait()).await.ok().and_then(Result::ok)
+    }
+}
+
+/// Lives as long as the child: reads its standard error, and tells how it ended.
+async fn keep(
+    group: Group,
+    stderr: ChildStderr,
+    tail: Tail,
+    stop: oneshot::Receiver<Duration>,
+    fate: watch::Sender<Fate>,
+) {
+    let mut ended = pin!(group.end(stop));
+    let mut drained = pin!(drain(stderr, &tail));
+    let status = tokio::select! {
+        status = &mut ended => {
+            let _ = timeout(AFTER_END, drained).await;
+            status
+        }
+        () = &mut drained => ended.await,
+    };
+    fate.send_replace(Fate::Ended(status));
+}
+
+async fn drain(mut stderr: impl AsyncRead + Unpin, tail: &Tail) {
+    let mut chunk = Vec::with_capacity(8 * 1024);
+    while stderr.read_buf(&mut chunk).await.is_ok_and(|count| count > 0) {
+        for line in String::from_utf8_lossy(&chunk).lines() {
+            tracing::debug!("server: {}", visible(line));
+        }
+        tail.push(&chunk);
+        chunk.clear();
+    }
+}
+
+/// The end of what was written, shared by who writes and who reads it.
+#[derive(Debug, Clone, Default)]
+struct Tail(Arc<Mutex<Vec<u8>>>);
+
+impl Tail {
+    fn lock(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, chunk: &[u8]) {
+        let mut bytes = self.lock();
+        bytes.extend_from_slice(chunk);
+        let surplus = bytes.len().saturating_sub(KEPT);
+        bytes.drain(..surplus);
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.lock()).into_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_the_end_of_standard_error_is_kept() {
+        let tail = Tail::default();
+        let written = [vec![b'a'; 50_000], vec![b'b'; KEPT - 1], vec![b'c']].concat();
+        drain(written.as_slice(), &tail).await;
+        let text = tail.text();
+        assert_eq!((text.len(), text.matches('a').count()), (KEPT, 0));
+        assert!(text.ends_with("bc"));
+    }
+
+    #[test]
+    fn the_last_words_are_visible_and_short() {
+        assert_eq!(epitaph(None, "1\n2\n\n3\u{1b}[0m\n4\n"), "the server ended: `2 / 3\\u{1b}[0m / 4`");
+        assert_eq!(epitaph(None, " \n"), "the server ended");
+        assert!(epitaph(None, &"x".repeat(10_000)).chars().count() < 600);
+    }
+}

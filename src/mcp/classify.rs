@@ -1,0 +1,222 @@
+//! What was seen of a call, judged: the three outcomes, and nothing between them.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use super::excerpt::excerpt;
+use crate::catalog::{ErrorCodes, Operation};
+use crate::core::Outcome;
+use crate::core::call::{Doubt, DoubtKind, Refusal, RefusalKind, Seen, Silence, ToolAnswer};
+
+/// How much of a server's words an outcome keeps, in characters.
+const KEPT: usize = 2_000;
+
+/// JSON-RPC's code for a request that failed inside of the server: it may have run.
+const INTERNAL_ERROR: i64 = -32603;
+
+/// What a call came to.
+///
+/// Not applied is only what certainly changed nothing: a request that never left, a refusal that HTTP or
+/// JSON-RPC place before the tool, and a tool's error where the profile says what it means. Everything
+/// else that is no answer is unknown.
+#[must_use]
+pub fn classify(seen: Seen, operation: Option<&Operation>, errors: Option<&ErrorCodes>) -> Outcome {
+    match seen {
+        Seen::Answer(answer) => Outcome::Applied(answer),
+        Seen::ToolError(answer) => tool_error(&answer, operation, errors),
+        Seen::RpcError { code, message } => {
+            let message = format!("JSON-RPC error {code}: {message}");
+            match code {
+                INTERNAL_ERROR => unknown(DoubtKind::ServerError, &message),
+                -32700..=-32600 => not_applied(RefusalKind::Refused, &message),
+                _ => unknown(DoubtKind::ServerError, &message),
+            }
+        }
+        Seen::HttpStatus { status, message } => {
+            let message = format!("HTTP status {status}: {message}");
+            match status {
+                401 | 403 => not_applied(RefusalKind::SignIn, &message),
+                429 => not_applied(RefusalKind::RateLimited, &message),
+                400 | 404 | 405 | 413 | 415 => not_applied(RefusalKind::Refused, &message),
+                _ => unknown(DoubtKind::ServerError, &message),
+            }
+        }
+        Seen::NeverSent(why) => not_applied(RefusalKind::NotConnected, &why),
+        Seen::NeedsInput(what) => unknown(DoubtKind::NeedsInput, &what),
+        Seen::Silence(silence) => {
+            let kind = match silence {
+                Silence::Cancelled => DoubtKind::Cancelled,
+                Silence::UnknownResult(_) => DoubtKind::UnknownResult,
+                Silence::TimedOut | Silence::Closed(_) | Silence::Malformed(_) | Silence::TooLarge(_) => {
+                    DoubtKind::NoAnswer
+                }
+            };
+            unknown(kind, &silence.to_string())
+        }
+    }
+}
+
+fn tool_error(answer: &ToolAnswer, operation: Option<&Operation>, errors: Option<&ErrorCodes>) -> Outcome {
+    let message = words(answer, errors);
+    let code = errors.zip(answer.structured.as_ref()).and_then(|(errors, structured)| {
+        let code = match errors.code.get(structured)? {
+            Value::String(code) => Cow::Borrowed(code.as_str()),
+            Value::Number(code) => Cow::Owned(code.to_string()),
+            _ => return None,
+        };
+        errors.kind(&code)
+    });
+    match code {
+        Some(kind) => not_applied(kind, &message),
+        None if operation.is_some_and(|operation| operation.one_transaction) => {
+            not_applied(RefusalKind::Refused, &message)
+        }
+        None => unknown(DoubtKind::ServerError, &message),
+    }
+}
+
+/// What the server says of its error: where the profile says that it stands, else its text, else all.
+fn words(answer: &ToolAnswer, errors: Option<&ErrorCodes>) -> String {
+    let structured = answer.structured.as_ref();
+    let message = errors.zip(structured).and_then(|(errors, value)| errors.message.get(value)?.as_str());
+    match message {
+        Some(message) => message.to_owned(),
+        None if answer.text.is_empty() => structured.map(Value::to_string).unwrap_or_default(),
+        None => answer.text.join("\n"),
+    }
+}
+
+fn not_applied(kind: RefusalKind, message: &str) -> Outcome {
+    Outcome::NotApplied(Refusal { kind, message: excerpt(message, KEPT).into_owned() })
+}
+
+fn unknown(kind: DoubtKind, message: &str) -> Outcome {
+    Outcome::Unknown(Doubt { kind, message: excerpt(message, KEPT).into_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Profile;
+    use serde_json::json;
+
+    fn refused(kind: RefusalKind, message: &str) -> Outcome {
+        Outcome::NotApplied(Refusal { kind, message: message.to_owned() })
+    }
+
+    fn doubt(kind: DoubtKind, message: &str) -> Outcome {
+        Outcome::Unknown(Doubt { kind, message: message.to_owned() })
+    }
+
+    /// Everything that can be seen of a call besides a tool's own error, and what it means.
+    #[test]
+    fn only_what_certainly_changed_nothing_is_not_applied() {
+        let answer = ToolAnswer { structured: Some(json!({"id": 1})), text: vec!["done".into()] };
+        let silence = |silence, kind, message| (Seen::Silence(silence), doubt(kind, message));
+        let mut table = vec![
+            (Seen::Answer(answer.clone()), Outcome::Applied(answer)),
+            (Seen::Answer(ToolAnswer::default()), Outcome::Applied(ToolAnswer::default())),
+            (Seen::NeverSent("gone".into()), refused(RefusalKind::NotConnected, "gone")),
+            (Seen::NeedsInput("a name".into()), doubt(DoubtKind::NeedsInput, "a name")),
+            silence(Silence::TimedOut, DoubtKind::NoAnswer, "no answer within the time limit"),
+            silence(Silence::Closed("x".into()), DoubtKind::NoAnswer, "the connection ended: x"),
+            silence(Silence::Malformed("x".into()), DoubtKind::NoAnswer, "the answer is not MCP: x"),
+            silence(Silence::TooLarge("x".into()), DoubtKind::NoAnswer, "the answer is too large: x"),
+            silence(
+                Silence::UnknownResult("x".into()),
+                DoubtKind::UnknownResult,
+                "the answer is of a kind that says nothing: x",
+            ),
+            silence(Silence::Cancelled, DoubtKind::Cancelled, "stopped while waiting for the answer"),
+        ];
+        for status in 100..600 {
+            let message = format!("HTTP status {status}: x");
+            let outcome = match status {
+                401 | 403 => refused(RefusalKind::SignIn, &message),
+                429 => refused(RefusalKind::RateLimited, &message),
+                400 | 404 | 405 | 413 | 415 => refused(RefusalKind::Refused, &message),
+                _ => doubt(DoubtKind::ServerError, &message),
+            };
+            table.push((Seen::HttpStatus { status, message: "x".into() }, outcome));
+        }
+        for code in (-32_800..-32_500).chain([0, 1, -1, 500, i64::MIN, i64::MAX]) {
+            let message = format!("JSON-RPC error {code}: x");
+            let outcome = if (-32_700..=-32_600).contains(&code) && code != -32_603 {
+                refused(RefusalKind::Refused, &message)
+            } else {
+                doubt(DoubtKind::ServerError, &message)
+            };
+            table.push((Seen::RpcError { code, message: "x".into() }, outcome));
+        }
+        let profile = Profile::loopiq().unwrap();
+        let (write, errors) = (profile.operation("work_package"), profile.errors.as_ref());
+        for (seen, outcome) in table {
+            assert_eq!(classify(seen.clone(), None, None), outcome);
+            assert_eq!(classify(seen, write, errors), outcome, "a profile changes none of this");
+        }
+    }
+
+    fn tool_error(code: Value) -> Seen {
+        let structured = json!({"error": {"code": code, "message": "no"}});
+        Seen::ToolError(ToolAnswer { structured: Some(structured), text: vec!["text".into()] })
+    }
+
+    #[test]
+    fn a_tools_error_is_unknown_unless_the_profile_says_what_it_means() {
+        let profile = Profile::loopiq().unwrap();
+        let errors = profile.errors.as_ref();
+        let one_transaction = profile.operation("work_package");
+        let other = profile.operation("certification");
+        assert!(one_transaction.unwrap().one_transaction && !other.unwrap().one_transaction);
+
+        for (kind, codes) in &errors.unwrap().kinds {
+            for code in codes {
+                for operation in [None, other, one_transaction] {
+                    let seen = tool_error(json!(code));
+                    assert_eq!(classify(seen, operation, errors), refused(*kind, "no"), "{code}");
+                }
+            }
+        }
+        for code in [json!("BROKEN"), json!(null), json!({"x": 1}), json!(500)] {
+            let unknown = doubt(DoubtKind::ServerError, "no");
+            assert_eq!(classify(tool_error(code.clone()), None, errors), unknown);
+            assert_eq!(classify(tool_error(code.clone()), other, errors), unknown);
+            assert_eq!(
+                classify(tool_error(code), one_transaction, errors),
+                refused(RefusalKind::Refused, "no")
+            );
+        }
+        let mapped = tool_error(json!("NOT_FOUND"));
+        assert_eq!(classify(mapped, None, None), doubt(DoubtKind::ServerError, "text"));
+    }
+
+    #[test]
+    fn a_numeric_code_can_be_mapped() {
+        let errors: ErrorCodes = serde_json::from_value(json!({
+            "basis": "assumed", "code": "/error/code", "message": "/error/message",
+            "kinds": {"conflict": ["409"]}
+        }))
+        .unwrap();
+        assert_eq!(
+            classify(tool_error(json!(409)), None, Some(&errors)),
+            refused(RefusalKind::Conflict, "no")
+        );
+    }
+
+    #[test]
+    fn a_servers_words_are_bounded() {
+        let long = "ü".repeat(100_000);
+        let structured = ToolAnswer { structured: Some(json!(long)), text: Vec::new() };
+        for seen in [
+            Seen::RpcError { code: 1, message: long.clone() },
+            Seen::HttpStatus { status: 500, message: long.clone() },
+            Seen::NeedsInput(long.clone()),
+            Seen::Silence(Silence::Closed(long)),
+            Seen::ToolError(structured),
+        ] {
+            let Outcome::Unknown(doubt) = classify(seen, None, None) else { panic!("not unknown") };
+            assert!(doubt.message.chars().count() <= KEPT + 1, "{}", doubt.message.len());
+        }
+    }
+}

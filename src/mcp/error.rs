@@ -1,0 +1,101 @@
+//! What can go wrong before a call is made.
+
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::child::epitaph;
+use super::excerpt::excerpt;
+use crate::core::call::Silence;
+use crate::core::text::visible;
+
+/// How much of a server's words a message shows, in characters.
+const SHOWN: usize = 500;
+
+/// Why there is no session.
+#[derive(Debug, Error)]
+pub enum ConnectError {
+    /// The program could not be started.
+    #[error("the server `{}` cannot be started", visible(&program.to_string_lossy()))]
+    Start {
+        /// The program as it was named.
+        program: PathBuf,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// The server went away during the handshake.
+    #[error("{} during the handshake", epitaph(*status, stderr))]
+    Ended {
+        /// How the child ended, where there is one and it did.
+        status: Option<ExitStatus>,
+        /// The end of what the child wrote to its standard error; hostile text.
+        stderr: String,
+    },
+    /// The handshake took too long.
+    #[error("the server did not finish the handshake within {} ms", limit.as_millis())]
+    TimedOut {
+        /// The time limit.
+        limit: Duration,
+        /// The end of what the child wrote to its standard error; hostile text.
+        stderr: String,
+    },
+    /// What came is not the Model Context Protocol.
+    #[error("the server does not speak MCP: {what}")]
+    NotMcp {
+        /// What came instead, made visible.
+        what: String,
+    },
+    /// The server speaks MCP and declined.
+    #[error("the server refused the handshake: {} (JSON-RPC error {code})", excerpt(&visible(message), SHOWN))]
+    Refused {
+        /// The JSON-RPC code.
+        code: i64,
+        /// The server's words; hostile text.
+        message: String,
+    },
+}
+
+/// Why there is no list of tools.
+#[derive(Debug, Error)]
+pub enum ListError {
+    /// The list could not be asked for: the connection was over.
+    #[error("the tools cannot be asked for: {}", visible(.0))]
+    NotConnected(String),
+    /// The server refused.
+    #[error("the server refused to list its tools: {} (JSON-RPC error {code})", excerpt(&visible(message), SHOWN))]
+    Refused {
+        /// The JSON-RPC code.
+        code: i64,
+        /// The server's words; hostile text.
+        message: String,
+    },
+    /// No usable answer came.
+    #[error("the tools cannot be listed: {}", visible(&.0.to_string()))]
+    NoAnswer(Silence),
+    /// The server gave a cursor twice, so the list has no end.
+    #[error("the list of tools has no end: the cursor `{}` came twice", excerpt(&visible(cursor), SHOWN))]
+    RepeatedCursor {
+        /// The cursor; hostile text.
+        cursor: String,
+    },
+    /// The list has more pages than the limit.
+    #[error("the list of tools has more than {limit} pages")]
+    TooManyPages {
+        /// The limit.
+        limit: usize,
+    },
+    /// The list has more tools than the limit.
+    #[error("the server lists more than {limit} tools")]
+    TooManyTools {
+        /// The limit.
+        limit: usize,
+    },
+    /// Two tools have one name, so that nobody can say which of them a call would reach.
+    #[error("the server lists two tools named `{}`", excerpt(&visible(name), SHOWN))]
+    DuplicateTool {
+        /// The name; hostile text.
+        name: String,
+    },
+}

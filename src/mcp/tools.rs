@@ -1,0 +1,76 @@
+//! The list of tools, page by page: rmcp's own loop follows a repeated cursor for ever.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rmcp::model::{ClientRequest, ListToolsRequest, PaginatedRequestParams, ServerResult, Tool};
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+
+use super::error::ListError;
+use super::excerpt::excerpt;
+use super::reply::shape;
+use super::session::{NoResult, Session};
+use crate::core::call::{Silence, ToolDefinition};
+use crate::core::text::visible;
+
+impl Session {
+    /// All tools that the server offers now, sorted by name. Asks anew each time.
+    ///
+    /// # Errors
+    /// The list does not end, is beyond a limit, names a tool twice, or does not come.
+    pub async fn tools(&self) -> Result<Vec<ToolDefinition>, ListError> {
+        let limits = self.limits();
+        let until = Instant::now() + limits.list;
+        let mut tools = BTreeMap::new();
+        let mut cursors = BTreeSet::new();
+        let mut cursor = None;
+        for _ in 0..limits.pages {
+            let page = PaginatedRequestParams::default().with_cursor(cursor);
+            let request = ClientRequest::ListToolsRequest(ListToolsRequest::with_param(page));
+            let left = until.saturating_duration_since(Instant::now());
+            let result = match self.request(request, &Map::new(), left).await {
+                Ok(ServerResult::ListToolsResult(result)) => result,
+                Ok(other) => {
+                    let what = format!("no list of tools: {}", excerpt(&visible(&shape(&other)), 200));
+                    return Err(ListError::NoAnswer(Silence::Malformed(what)));
+                }
+                Err(failure) => return Err(failure.into()),
+            };
+            for tool in result.tools {
+                let tool = definition(tool);
+                if let Some(twice) = tools.insert(tool.name.clone(), tool) {
+                    return Err(ListError::DuplicateTool { name: twice.name });
+                }
+                if tools.len() > limits.tools {
+                    return Err(ListError::TooManyTools { limit: limits.tools });
+                }
+            }
+            let Some(next) = result.next_cursor else { return Ok(tools.into_values().collect()) };
+            if !cursors.insert(next.clone()) {
+                return Err(ListError::RepeatedCursor { cursor: next });
+            }
+            cursor = Some(next);
+        }
+        Err(ListError::TooManyPages { limit: limits.pages })
+    }
+}
+
+fn definition(tool: Tool) -> ToolDefinition {
+    ToolDefinition {
+        name: tool.name.into_owned(),
+        description: tool.description.map(|text| text.into_owned()),
+        input_schema: Value::Object(tool.input_schema.as_ref().clone()),
+        output_schema: tool.output_schema.map(|schema| Value::Object(schema.as_ref().clone())),
+        annotations: tool.annotations.and_then(|hints| serde_json::to_value(hints).ok()),
+    }
+}
+
+impl From<NoResult> for ListError {
+    fn from(failure: NoResult) -> Self {
+        match failure {
+            NoResult::NeverSent(why) => Self::NotConnected(why),
+            NoResult::Refused { code, message } => Self::Refused { code, message },
+            NoResult::Silence(silence) => Self::NoAnswer(silence),
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! Messages as lines, over any pair of byte streams.
+//!
+//! rmcp's own transport drops a line that is too long, that is not JSON or that answers no open
+//! request, and then waits for an answer that will not come. This one ends the connection at the first
+//! such line and says which it was: what follows cannot be trusted to be the answer. Everything that
+//! came before it is delivered.
+
+use std::collections::HashSet;
+use std::io;
+use std::sync::Arc;
+
+use rmcp::RoleClient;
+use rmcp::model::{ClientJsonRpcMessage, JsonRpcMessage, RequestId, ServerJsonRpcMessage};
+use rmcp::transport::Transport;
+use serde_json::Value;
+use thiserror::Error;
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
+use tokio::sync::Mutex;
+
+use super::ending::{End, Ending};
+use super::excerpt::excerpt;
+use crate::core::text::visible;
+
+type Reader = Box<dyn AsyncRead + Send + Unpin>;
+type Writer = Box<dyn AsyncWrite + Send + Unpin>;
+
+/// How much of a line is shown that should not have come.
+const SHOWN: usize = 200;
+
+/// One connection's lines, in both directions.
+pub(super) struct Wire {
+    read: BufReader<Reader>,
+    /// The line so far; kept here because `receive` is dropped in the middle whenever something else
+    /// is ready first.
+    line: Vec<u8>,
+    longest: usize,
+    write: Arc<Mutex<Option<Writer>>>,
+    /// Requests without an answer.
+    open: HashSet<RequestId>,
+    ending: Ending,
+}
+
+/// A message that did not go out whole.
+#[derive(Debug, Error)]
+#[error("{reason}")]
+pub(super) struct SendFailed {
+    /// Whether any byte of it went out.
+    pub(super) begun: bool,
+    reason: String,
+}
+
+impl Wire {
+    pub(super) fn new(read: Reader, write: Writer, longest: usize, ending: Ending) -> Self {
+        Self {
+            read: BufReader::new(read),
+            line: Vec::new(),
+            longest,
+            write: Arc::new(Mutex::new(Some(write))),
+            open: HashSet::new(),
+            ending,
+        }
+    }
+
+    /// Fills `line` up to the next line feed, which is left out.
+    async fn read_line(&mut self) -> Result<(), End> {
+        loop {
+            let available = self.read.fill_buf().await.map_err(|error| End::Failed(error.to_string()))?;
+            if available.is_empty() {
+                return Err(End::Closed);
+            }
+            let mut parts = available.splitn(2, |byte| *byte == b'\n');
+            let part = parts.next().unwrap_or_default();
+            let whole = parts.next().is_some();
+            if self.line.len().saturating_add(part.len()) > self.longest {
+                return Err(End::TooLong(format!("a message of more than {} bytes", self.longest)));
+            }
+            self.line.extend_from_slice(part);
+            let taken = part.len() + usize::from(whole);
+            self.read.consume(taken);
+            if whole {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The message that `line` is; `None` where it is nothing that anybody waits for.
+    fn message(&mut self, line: &[u8]) -> Result<Option<ServerJsonRpcMessage>, End> {
+        let Ok(text) = str::from_utf8(line) else {
+            return Err(End::Rubbish(format!("a line that is not UTF-8: {}", shown(line))));
+        };
+        let text = text.trim_start_matches('\u{feff}').trim_ascii();
+        if text.is_empty() {
+            return Ok(None);
+        }
+        match serde_json::from_str::<ServerJsonRpcMessage>(text) {
+            Ok(message) => self.awaited(message),
+            Err(_) if is_notification(text) => {
+                tracing::debug!(line = %excerpt(&visible(text), SHOWN), "left out a notification of unknown shape");
+                Ok(None)
+            }
+            Err(_) => Err(End::Rubbish(format!("a line that is no JSON-RPC message: {}", shown(line)))),
+        }
+    }
+
+    /// The message, where it answers an open request or is no answer at all.
+    fn awaited(&mut self, message: ServerJsonRpcMessage) -> Result<Option<ServerJsonRpcMessage>, End> {
+        let id = match &message {
+            JsonRpcMessage::Response(response) => &response.id,
+            JsonRpcMessage::Error(error) => match &error.id {
+                Some(id) => id,
+                None if self.open.is_empty() => return Ok(None),
+                None => {
+                    return Err(End::Rubbish(format!(
+                        "an error that names no request: {} {}",
+                        error.error.code.0,
+                        excerpt(&visible(&error.error.message), SHOWN)
+                    )));
+                }
+            },
+            JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => return Ok(Some(message)),
+        };
+        // Some servers give a numeric ID back as a string, which rmcp takes as well.
+        let as_number = match id {
+            RequestId::String(text) => text.parse().ok().map(RequestId::Number),
+            RequestId::Number(_) => None,
+        };
+        if self.open.remove(id) || as_number.is_some_and(|id| self.open.remove(&id)) {
+            Ok(Some(message))
+        } else {
+            let id = id.to_string();
+            Err(End::Rubbish(format!(
+                "an answer to a request that is not open: ID `{}`",
+                excerpt(&visible(&id), SHOWN)
+            )))
+        }
+    }
+}
+
+impl Transport<RoleClient> for Wire {
+    type Error = SendFailed;
+
+    fn send(
+        &mut self,
+        message: ClientJsonRpcMessage,
+    ) -> impl Future<Output = Result<(), SendFailed>> + Send + 'static {
+        if let JsonRpcMessage::Request(request) = &message {
+            self.open.insert(request.id.clone());
+        }
+        let (write, ending) = (Arc::clone(&self.write), self.ending.clone());
+        async move {
+            let mut sent = 0;
+            let result = tokio::select! {
+                biased;
+                // Otherwise a server that reads no more would hold the lock, and with it the close.
+                () = ending.wait() => Err(io::Error::new(io::ErrorKind::NotConnected, "the connection is over")),
+                result = write_line(&write, &message, &mut sent) => result,
+            };
+            result.map_err(|error| SendFailed { begun: sent > 0, reason: error.to_string() })
+        }
+    }
+
+    async fn receive(&mut self) -> Option<ServerJsonRpcMessage> {
+        loop {
+            let message = match self.read_line().await {
+                Ok(()) => {
+                    let line = std::mem::take(&mut self.line);
+                    self.message(&line)
+                }
+                Err(end) => Err(end),
+            };
+            match message {
+                Ok(Some(message)) => return Some(message),
+                Ok(None) => {}
+                Err(end) => {
+                    self.ending.set(end);
+                    return None;
+                }
+            }
+        }
+    }
+
+    async fn close(&mut self) -> Result<(), SendFailed> {
+        self.ending.set(End::ByUs);
+        if let Some(mut writer) = self.write.lock().await.take() {
+            // The other side may be gone already, which is as good.
+            let _ = writer.shutdown().await;
+        }
+        Ok(())
+    }
+}
+
+async fn write_line(
+    write: &Mutex<Option<Writer>>,
+    message: &ClientJsonRpcMessage,
+    sent: &mut usize,
+) -> io::Result<()> {
+    let mut line = serde_json::to_vec(message)?;
+    line.push(b'\n');
+    let mut writer = write.lock().await;
+    let Some(writer) = writer.as_mut() else {
+        return Err(io::Error::new(io::ErrorKind::NotConnected, "the connection is closed"));
+    };
+    let mut rest = line.as_slice();
+    while !rest.is_empty() {
+        let count = writer.write(rest).await?;
+        if count == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        *sent += count;
+        rest = rest.get(count..).unwrap_or_default();
+    }
+    writer.flush().await
+}
+
+fn is_notification(text: &str) -> bool {
+    serde_json::from_str::<Value>(text).is_ok_and(|value| {
+        value.get("method").is_some_and(Value::is_string)
+            && ["id", "result", "error"].iter().all(|member| value.get(member).is_none())
+    })
+}
+
+fn shown(line: &[u8]) -> String {
+    // Cut first: the line may be megabytes long.
+    let start = line.get(..SHOWN * 4).unwrap_or(line);
+    format!("`{}`", excerpt(&visible(&String::from_utf8_lossy(start)), SHOWN))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rmcp::model::{ClientRequest, PingRequest};
+
+    /// A wire with requests 0 and 1 open, on which a server says `bytes` and then closes.
+    async fn received(bytes: &[u8]) -> (Vec<ServerJsonRpcMessage>, Option<End>) {
+        let ending = Ending::default();
+        let sink = Box::new(tokio::io::sink());
+        let mut wire = Wire::new(Box::new(io::Cursor::new(bytes.to_vec())), sink, 80, ending.clone());
+        for id in 0..2 {
+            let ping = ClientRequest::PingRequest(PingRequest::default());
+            wire.send(JsonRpcMessage::request(ping, RequestId::Number(id))).await.unwrap();
+        }
+        let mut messages = Vec::new();
+        while let Some(message) = wire.receive().await {
+            messages.push(message);
+        }
+        (messages, ending.get())
+    }
+
+    #[tokio::test]
+    async fn answers_come_through_in_their_order_until_the_stream_ends() {
+        let (messages, end) = received(
+            b"\xef\xbb\xbf{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\r\n\n{\"jsonrpc\":\"2.0\",\"id\":\"0\",\"result\":{}}\n",
+        )
+        .await;
+        assert_eq!((messages.len(), end), (2, Some(End::Closed)));
+    }
+
+    #[tokio::test]
+    async fn a_notification_of_unknown_shape_is_left_out() {
+        let (messages, end) = received(b"{\"jsonrpc\":\"1.0\",\"method\":\"notifications/x\"}\n").await;
+        assert_eq!((messages.len(), end), (0, Some(End::Closed)));
+    }
+
+    #[tokio::test]
+    async fn the_first_line_that_is_no_message_ends_the_connection() {
+        let answer = "{\"jsonrpc\":\"2.0\",\"id\":0,\"result\":{}}\n";
+        for (rubbish, named) in [
+            ("Server listening\u{1b}[0m\n", "Server listening\\u{1b}[0m"),
+            ("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{},\"error\":{}}\n", "no JSON-RPC message"),
+            ("{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{}}\n", "ID `7`"),
+            ("{\"jsonrpc\":\"2.0\",\"id\":0,\"result\":{}}\n", "ID `0`"),
+            ("{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32700,\"message\":\"no\"}}\n", "-32700 no"),
+            ("[]\n", "`[]`"),
+        ] {
+            let (messages, end) = received(format!("{answer}{rubbish}{answer}").as_bytes()).await;
+            let Some(End::Rubbish(what)) = end else { panic!("{rubbish}: {end:?}") };
+            assert!(what.contains(named), "{what}");
+            assert_eq!(messages.len(), 1, "what came before it is delivered, and nothing after it");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_line_beyond_the_limit_or_not_utf_8_ends_the_connection() {
+        let (_, end) = received(&[b'x'; 81]).await;
+        assert_eq!(end, Some(End::TooLong("a message of more than 80 bytes".into())));
+        let (_, end) = received(b"{\"a\":\"\xff\"}\n").await;
+        assert!(matches!(end, Some(End::Rubbish(what)) if what.contains("UTF-8")));
+    }
+
+    #[tokio::test]
+    async fn a_message_after_the_end_is_known_not_to_have_begun() {
+        let ending = Ending::default();
+        let (ours, _theirs) = tokio::io::duplex(4);
+        let (read, write) = tokio::io::split(ours);
+        let mut wire = Wire::new(Box::new(read), Box::new(write), 80, ending.clone());
+        let ping = || ClientRequest::PingRequest(PingRequest::default());
+        let stuck = tokio::spawn(wire.send(JsonRpcMessage::request(ping(), RequestId::Number(0))));
+        tokio::task::yield_now().await;
+        ending.set(End::Closed);
+        assert!(stuck.await.unwrap().unwrap_err().begun, "four bytes fitted");
+        let late = wire.send(JsonRpcMessage::request(ping(), RequestId::Number(1))).await;
+        assert!(!late.unwrap_err().begun);
+        wire.close().await.unwrap();
+    }
+}

@@ -1,0 +1,389 @@
+//! Source ▸ recipe: everything is read and checked, and every problem is told at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::build::Key;
+use super::builder::{Builder, What};
+use super::declare;
+use super::diagnostic::{Diagnostic, Problems};
+use super::document::{Document, WrittenStep};
+use super::escape::Escaping;
+use super::input::{Input, shown};
+use super::library::Library;
+use super::scope::Values;
+use super::source::Source;
+use super::step::{Condition, Include, Kind, Recipe, Step, StepId, Use};
+use super::structure;
+use super::tree::Tree;
+use super::yaml::File;
+use crate::catalog::Profile;
+use crate::core::Digest;
+
+/// Includes within includes.
+const DEEPEST_INCLUDE: usize = 8;
+/// Steps in all.
+const MOST_STEPS: usize = 1000;
+/// Step names that mean something else in expressions.
+const RESERVED_IDS: &[&str] = &[
+    "and",
+    "elif",
+    "else",
+    "false",
+    "for",
+    "if",
+    "in",
+    "inputs",
+    "is",
+    "loop",
+    "none",
+    "not",
+    "or",
+    "range",
+    "recursive",
+    "true",
+];
+
+/// Reads a recipe with all that it includes and checks it against a profile.
+///
+/// # Errors
+/// Every problem of every source.
+pub fn load(source: Source, library: &dyn Library, profile: &Profile) -> Result<Recipe, Problems> {
+    let mut loader = Loader {
+        library,
+        profile,
+        sources: Vec::new(),
+        problems: Vec::new(),
+        known: BTreeMap::new(),
+        emits: BTreeMap::new(),
+        steps: Vec::new(),
+        places: BTreeMap::new(),
+        listings: BTreeSet::new(),
+        later: Vec::new(),
+    };
+    let place = Surroundings::default();
+    let top = loader.recipe(source, &place);
+    if loader.problems.is_empty() {
+        loader.unused();
+    }
+    let texts: Vec<Digest> =
+        loader.sources.iter().map(|(_, text)| Digest::of_bytes(text.as_bytes())).collect();
+    let digest = Digest::of_json("loopgate.recipe/1", &json!(texts));
+    match (top, digest) {
+        (Some((document, inputs)), Ok(digest)) if loader.problems.is_empty() => Ok(Recipe {
+            name: document.recipe,
+            summary: document.summary,
+            profile: document.profile,
+            server: document.server,
+            inputs,
+            steps: loader.steps,
+            digest,
+            later: loader.later,
+        }),
+        _ => Err(Problems::new(loader.problems, loader.sources)),
+    }
+}
+
+/// The recipe's `profile:` line, where the source can be read that far.
+#[must_use]
+pub fn declared_profile(source: &Source) -> Option<String> {
+    let file = File::read(source.clone()).ok()?;
+    file.value.get("profile")?.as_str().map(str::to_owned)
+}
+
+/// The recipe's `server:` line, where the source can be read that far.
+#[must_use]
+pub fn declared_server(source: &Source) -> Option<String> {
+    let file = File::read(source.clone()).ok()?;
+    file.value.get("server")?.as_str().map(str::to_owned)
+}
+
+/// What stands around a recipe: nothing, or the include that brings it in.
+#[derive(Default)]
+struct Surroundings {
+    scope: Vec<String>,
+    when: Vec<Condition>,
+    when_uses: BTreeSet<Use>,
+    bound: BTreeMap<String, BTreeSet<Use>>,
+    server: Option<String>,
+    chain: Vec<String>,
+}
+
+struct Loader<'a> {
+    library: &'a dyn Library,
+    profile: &'a Profile,
+    sources: Vec<(String, String)>,
+    problems: Vec<Diagnostic>,
+    known: BTreeMap<StepId, What>,
+    emits: BTreeMap<String, StepId>,
+    steps: Vec<Step>,
+    /// Where each step is declared.
+    places: BTreeMap<StepId, (String, Option<super::diagnostic::Span>)>,
+    listings: BTreeSet<String>,
+    later: Vec<String>,
+}
+
+impl Loader<'_> {
+    /// Reads one recipe and adds its steps; gives what it declares.
+    fn recipe(&mut self, source: Source, around: &Surroundings) -> Option<(Document, Vec<Input>)> {
+        if !self.sources.iter().any(|(name, _)| *name == source.name) {
+            self.sources.push((source.name.clone(), source.text.clone()));
+        }
+        let file = match File::read(source) {
+            Ok(file) => file,
+            Err(mut problems) => {
+                self.problems.append(&mut problems);
+                return None;
+            }
+        };
+        let document = structure::document(&file, &mut self.problems)?;
+        let inputs = declare::inputs(&file, &document, &mut self.problems);
+        if document.steps.is_empty() {
+            let hint = Some("a gate over nothing would always pass".to_owned());
+            self.report(&file, "no-steps", "/steps", "the recipe has no steps".to_owned(), hint);
+        }
+        if document.summary.trim().is_empty() {
+            self.report(&file, "bad-value", "/summary", "`summary` is empty".to_owned(), None);
+        }
+        if let Some((inner, outer)) = document.server.as_ref().zip(around.server.as_ref())
+            && inner != outer
+        {
+            let message =
+                format!("this recipe runs against `{}`, and what includes it against another", shown(inner));
+            self.report(&file, "other-server", "/server", message, None);
+        }
+        let ids: Vec<String> = document.steps.iter().map(|step| step.id.clone()).collect();
+        for (index, step) in document.steps.iter().enumerate() {
+            if self.steps.len() >= MOST_STEPS {
+                let message = format!("there are more than {MOST_STEPS} steps in all");
+                self.report(&file, "too-many-steps", &format!("/steps/{index}"), message, None);
+                break;
+            }
+            self.id(&file, index, &ids);
+            self.step(&file, &document, &inputs, &ids, index, step, around);
+        }
+        Some((document, inputs))
+    }
+
+    fn report(&mut self, file: &File, code: &'static str, at: &str, message: String, hint: Option<String>) {
+        let source = file.source.name.clone();
+        self.problems.push(Diagnostic { code, message, source, span: file.value_span(at), hint });
+    }
+
+    fn id(&mut self, file: &File, index: usize, ids: &[String]) {
+        let Some(id) = ids.get(index) else { return };
+        let at = format!("/steps/{index}/id");
+        if RESERVED_IDS.contains(&id.as_str()) {
+            let message = format!("a step cannot be called `{id}`: expressions use that name");
+            self.report(file, "reserved-name", &at, message, None);
+        }
+        if let Some(first) = ids.iter().position(|other| other == id).filter(|first| *first < index) {
+            let line = file.value_span(&format!("/steps/{first}/id")).map(|span| span.line);
+            let hint = line.map(|line| format!("the first one is on line {line}"));
+            self.report(file, "duplicate-id", &at, format!("a second step is called `{id}`"), hint);
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the recipe around a step is not worth a type of its own")]
+    fn step(
+        &mut self,
+        file: &File,
+        document: &Document,
+        inputs: &[Input],
+        ids: &[String],
+        index: usize,
+        step: &WrittenStep,
+        around: &Surroundings,
+    ) {
+        let id = StepId::new(&around.scope, &step.id);
+        let mut builder = Builder {
+            file,
+            profile: self.profile,
+            scope: &around.scope,
+            inputs,
+            bound: &around.bound,
+            ids,
+            known: &self.known,
+            pointer: format!("/steps/{index}"),
+            id: step.id.clone(),
+            uses: around.when_uses.clone(),
+            listings: BTreeSet::new(),
+            problems: Vec::new(),
+            later: Vec::new(),
+        };
+        let key = builder.key(step);
+        let condition = step.when.as_deref().map(|text| builder.condition("/when", text));
+        builder.emit(step, &mut self.emits);
+        let when_uses = builder.uses.clone();
+        let built = key.and_then(|key| builder.kind(key, step));
+        let given = (key == Some(Key::Include)).then(|| builder.given(step));
+        let Builder { uses, listings, mut problems, mut later, .. } = builder;
+        let broken = !problems.is_empty();
+        self.problems.append(&mut problems);
+        self.later.append(&mut later);
+        self.listings.extend(listings);
+
+        let mut when = around.when.clone();
+        if let Some(Some(holds)) = condition {
+            when.push(Condition { scope: around.scope.clone(), holds });
+        }
+        let span = file
+            .key_span(&format!("/steps/{index}/id"))
+            .or_else(|| file.value_span(&format!("/steps/{index}")));
+        self.places.entry(id.clone()).or_insert_with(|| (file.source.name.clone(), span));
+        let line = span.map(|span| span.line);
+        let new = |kind, uses: BTreeSet<Use>, when: Vec<Condition>| Step {
+            id: id.clone(),
+            scope: around.scope.clone(),
+            when,
+            emit: step.emit.clone(),
+            kind,
+            uses: uses.into_iter().collect(),
+            line,
+        };
+        if let (Some(reference), Some(given)) = (&step.include, given) {
+            self.known.insert(id.clone(), What::Include);
+            let mut chain = around.chain.clone();
+            chain.push(file.source.name.clone());
+            let inner = Surroundings {
+                scope: id.segments().to_vec(),
+                when: when.clone(),
+                when_uses,
+                bound: given.iter().map(|(name, (_, uses))| (name.clone(), uses.clone())).collect(),
+                server: document.server.clone().or_else(|| around.server.clone()),
+                chain,
+            };
+            let place = self.steps.len();
+            let at = format!("/steps/{index}");
+            let Some(declared) = self.include(file, &at, reference, &inner) else {
+                self.known.insert(id, What::Broken);
+                return;
+            };
+            self.bindings(file, &at, reference, &given, &declared);
+            let trees = given.into_iter().filter_map(|(name, (tree, _))| Some((name, tree?))).collect();
+            let include = Include { recipe: reference.clone(), inputs: Tree::Map(trees), declared };
+            self.steps.insert(place.min(self.steps.len()), new(Kind::Include(include), uses, when));
+            return;
+        }
+        match built {
+            Some((kind, what)) => {
+                self.known.entry(id.clone()).or_insert(if broken { What::Broken } else { what });
+                self.steps.push(new(kind, uses, when));
+            }
+            None => {
+                self.known.entry(id).or_insert(What::Broken);
+            }
+        }
+    }
+
+    /// Adds the steps of an included recipe; gives its inputs.
+    fn include(
+        &mut self,
+        file: &File,
+        at: &str,
+        reference: &str,
+        inner: &Surroundings,
+    ) -> Option<Vec<Input>> {
+        let at = format!("{at}/include");
+        let source = match self.library.recipe(reference, &file.source.name) {
+            Ok(source) => source,
+            Err(message) => {
+                self.report(
+                    file,
+                    "unknown-recipe",
+                    &at,
+                    crate::core::text::visible(&message).into_owned(),
+                    None,
+                );
+                return None;
+            }
+        };
+        if inner.chain.contains(&source.name) {
+            let chain: Vec<String> =
+                inner.chain.iter().chain([&source.name]).map(|name| shown(name)).collect();
+            let message = format!("recipes include each other: {}", chain.join(" ▸ "));
+            self.report(file, "include-cycle", &at, message, None);
+            return None;
+        }
+        if inner.chain.len() > DEEPEST_INCLUDE {
+            let message = format!("includes are nested deeper than {DEEPEST_INCLUDE}");
+            self.report(file, "include-too-deep", &at, message, None);
+            return None;
+        }
+        self.recipe(source, inner).map(|(_, inputs)| inputs)
+    }
+
+    /// Checks what an include gives against what the included recipe declares.
+    fn bindings(&mut self, file: &File, at: &str, recipe: &str, given: &Given, declared: &[Input]) {
+        for name in given.keys().filter(|name| !declared.iter().any(|input| input.name == **name)) {
+            let message = format!("`{}` has no input `{}`", shown(recipe), shown(name));
+            let hint =
+                super::diagnostic::did_you_mean(name, declared.iter().map(|input| input.name.as_str()));
+            let span = file.key_span(&format!("{at}/with/{}", crate::core::pointer::escape(name)));
+            let source = file.source.name.clone();
+            self.problems.push(Diagnostic { code: "unknown-input", message, source, span, hint });
+        }
+        for input in declared {
+            let place = format!("{at}/with/{}", input.name);
+            match given.get(&input.name) {
+                None if input.required => {
+                    let message = format!("`{}` needs the input `{}`", shown(recipe), input.name);
+                    let hint = Some(format!("give it under `with`: `{}: …`", input.name));
+                    self.report(file, "missing-input", &format!("{at}/include"), message, hint);
+                }
+                Some((Some(tree), _)) if tree.is_constant() => {
+                    let value = tree.evaluate(&Values::default().scope(&[]));
+                    match value {
+                        Ok(Value::Null) if !input.required => {}
+                        Ok(value) => {
+                            if let Err(problem) = input.check(&value) {
+                                let message = format!("the input `{}` does not fit: {problem}", input.name);
+                                self.report(file, "bad-value", &place, message, None);
+                            }
+                        }
+                        Err(error) => self.report(file, "template-fails", &place, error.to_string(), None),
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Reads and analyses that nothing uses: forgotten, or a name that was mistyped elsewhere.
+    fn unused(&mut self) {
+        let used: BTreeSet<&StepId> =
+            self.steps.iter().flat_map(|step| step.uses.iter().map(|one| &one.step)).collect();
+        let mut problems = Vec::new();
+        for step in &self.steps {
+            let listing = matches!(&step.kind, Kind::Read(read) if self.listings.contains(&read.operation));
+            let captures = matches!(step.kind, Kind::Read(_) | Kind::Analyze(_));
+            if captures && !listing && step.emit.is_none() && !used.contains(&step.id) {
+                let (source, span) = self.places.get(&step.id).cloned().unwrap_or_default();
+                let message = format!("nothing uses `{}`", step.id);
+                let hint = Some("use its result, `emit` it, or leave the step out".to_owned());
+                problems.push(Diagnostic { code: "unused-capture", message, source, span, hint });
+            }
+        }
+        self.problems.append(&mut problems);
+    }
+}
+
+/// What an include gives: by input the value, if it could be compiled, and what it is made of.
+type Given = BTreeMap<String, (Option<Tree>, BTreeSet<Use>)>;
+
+impl Builder<'_> {
+    /// Compiles what an include gives.
+    fn given(&mut self, step: &WrittenStep) -> Given {
+        let mut given = Given::new();
+        for (name, value) in step.arguments.iter().flatten() {
+            let before = std::mem::take(&mut self.uses);
+            let at = format!("/with/{}", crate::core::pointer::escape(name));
+            let tree = self.tree(&at, value, Escaping::None, &[]);
+            let uses = std::mem::replace(&mut self.uses, before);
+            self.uses.extend(uses.iter().cloned());
+            given.insert(name.clone(), (tree, uses));
+        }
+        given
+    }
+}

@@ -1,0 +1,53 @@
+//! Recipes: source ▸ document ▸ validated recipe, its inputs and its templates.
+//!
+//! A recipe is untrusted text. It is read as YAML without the parts of YAML that surprise (aliases, tags,
+//! duplicate and non-string keys, numbers that change on the way), checked as a whole with every problem at
+//! once, and only then are its string leaves templates. A template sees inputs and earlier steps; a value
+//! that is not there makes it fail rather than false. Nothing here does input or output but reading the
+//! files of recipes.
+
+mod access;
+mod build;
+mod builder;
+mod call;
+mod declare;
+mod diagnostic;
+mod document;
+mod emits;
+mod escape;
+mod input;
+mod language;
+mod leaves;
+mod library;
+mod load;
+mod number;
+#[cfg(test)]
+mod refusals;
+mod resolve;
+mod scope;
+mod source;
+mod step;
+mod structure;
+mod syntax;
+mod template;
+mod token;
+mod tree;
+mod yaml;
+
+pub use diagnostic::{Diagnostic, Problems, Span};
+pub use document::{Analysis, json_schema};
+pub use escape::Escaping;
+pub use input::{BadValue, Input, InputKind, RESERVED_INPUTS};
+pub use library::{Library, ShippedLibrary};
+pub use load::{declared_profile, declared_server, load};
+pub use resolve::{
+    Given, InputProblem, InputsFileError, Origin, Resolved, bind, read_inputs_file, resolve, variable,
+};
+pub use scope::{Scope, Values};
+pub use source::{LARGEST_SOURCE, Source, SourceError, shipped};
+pub use step::{
+    Analyze, Condition, Emit, Expectation, Gate, Include, Kind, Read, Recipe, Reconcile, Retry, Step, StepId,
+    Use, Write,
+};
+pub use template::{Expression, TemplateError, TemplateErrorKind};
+pub use tree::Tree;

@@ -1,0 +1,207 @@
+//! What expressions see: inputs, and the values of earlier steps.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use minijinja::value::{Enumerator, Object, ValueKind};
+use minijinja::{Error, ErrorKind};
+use serde_json::{Map, Number, Value};
+
+use super::input::shown;
+use super::language::FUNCTIONS;
+use super::step::StepId;
+use super::template::TemplateErrorKind;
+use crate::core::json::LARGEST_INTEGER;
+
+/// The most that a value may weigh: bytes of text, and 16 for each value.
+const LARGEST_VALUE: usize = 64 << 20;
+/// The deepest nesting of a value.
+const DEEPEST_VALUE: usize = 128;
+
+/// The values of a run so far, by step, converted for the engine once.
+#[derive(Debug, Clone, Default)]
+pub struct Values {
+    steps: BTreeMap<Vec<String>, minijinja::Value>,
+    inputs: BTreeMap<Vec<String>, minijinja::Value>,
+}
+
+/// What the expressions of one scope see. Cheap to clone, whatever the values weigh.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    root: Arc<Root>,
+}
+
+/// The names of a scope. A name that is not there is an error rather than an undefined value.
+#[derive(Debug)]
+struct Root {
+    names: BTreeMap<String, minijinja::Value>,
+    above: Option<Arc<Root>>,
+}
+
+impl Root {
+    fn get(&self, name: &str) -> Option<minijinja::Value> {
+        self.names.get(name).cloned().or_else(|| self.above.as_ref()?.get(name))
+    }
+}
+
+impl Object for Root {
+    fn get_value(self: &Arc<Self>, key: &minijinja::Value) -> Option<minijinja::Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, name: &str) -> Option<minijinja::Value> {
+        let value = self.get(name);
+        if value.is_some() || FUNCTIONS.contains(&name) {
+            return value;
+        }
+        let message = format!("`{}` has no value", shown(name));
+        Some(Error::new(ErrorKind::UndefinedError, message).into())
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::NonEnumerable
+    }
+}
+
+impl Values {
+    /// Begins with the recipe's inputs.
+    #[must_use]
+    pub fn new(inputs: &Map<String, Value>) -> Self {
+        let mut values = Self::default();
+        values.set_inputs(&[], inputs);
+        values
+    }
+
+    /// Gives a step its value. A step without one is seen as not there.
+    pub fn set(&mut self, id: &StepId, value: &Value) {
+        self.steps.insert(id.segments().to_vec(), from_json(value));
+    }
+
+    /// Gives the inputs of an included recipe their values; `[]` is the recipe itself.
+    pub fn set_inputs(&mut self, scope: &[String], inputs: &Map<String, Value>) {
+        self.inputs.insert(scope.to_vec(), from_members(inputs));
+    }
+
+    /// What the steps of a scope see: its inputs, its steps, and the steps of what it includes below the
+    /// include's name.
+    #[must_use]
+    pub fn scope(&self, scope: &[String]) -> Scope {
+        let mut names = self.below(scope);
+        if let Some(inputs) = self.inputs.get(scope) {
+            names.insert("inputs".to_owned(), inputs.clone());
+        }
+        Scope { root: Arc::new(Root { names, above: None }) }
+    }
+
+    fn below(&self, scope: &[String]) -> BTreeMap<String, minijinja::Value> {
+        let mut names = BTreeMap::new();
+        for (id, value) in self.steps.range(scope.to_vec()..) {
+            let Some(rest) = id.strip_prefix(scope) else { break };
+            match rest {
+                [name] => {
+                    names.insert(name.clone(), value.clone());
+                }
+                [name, ..] if !self.steps.contains_key(&[scope, &[name.clone()]].concat()) => {
+                    names.entry(name.clone()).or_insert_with(|| {
+                        minijinja::Value::from_pairs(self.below(&[scope, &[name.clone()]].concat()))
+                    });
+                }
+                _ => {}
+            }
+        }
+        names
+    }
+}
+
+impl Scope {
+    /// This scope with one more name, such as a loop's item.
+    #[must_use]
+    pub fn with(&self, name: &str, value: &Value) -> Self {
+        let names = BTreeMap::from([(name.to_owned(), from_json(value))]);
+        Self { root: Arc::new(Root { names, above: Some(Arc::clone(&self.root)) }) }
+    }
+
+    pub(super) fn root(&self) -> minijinja::Value {
+        minijinja::Value::from_dyn_object(Arc::clone(&self.root))
+    }
+}
+
+/// A JSON value for the engine: what templates see is data, whatever text it holds.
+fn from_json(value: &Value) -> minijinja::Value {
+    match value {
+        Value::Null => minijinja::Value::from(()),
+        Value::Bool(value) => (*value).into(),
+        Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(integer), _) => integer.into(),
+            (None, Some(integer)) => integer.into(),
+            (None, None) => number.as_f64().unwrap_or(f64::NAN).into(),
+        },
+        Value::String(text) => text.as_str().into(),
+        Value::Array(items) => items.iter().map(from_json).collect::<Vec<_>>().into(),
+        Value::Object(members) => from_members(members),
+    }
+}
+
+fn from_members(members: &Map<String, Value>) -> minijinja::Value {
+    minijinja::Value::from_pairs(members.iter().map(|(name, member)| (name.clone(), from_json(member))))
+}
+
+/// A value of the engine as JSON.
+pub(super) fn to_json(value: &minijinja::Value) -> Result<Value, (TemplateErrorKind, String)> {
+    convert(value, 0, &mut 0)
+}
+
+fn convert(
+    value: &minijinja::Value,
+    depth: usize,
+    weight: &mut usize,
+) -> Result<Value, (TemplateErrorKind, String)> {
+    let other = |message: &str| Err((TemplateErrorKind::Other, message.to_owned()));
+    *weight += 16 + value.as_str().map_or(0, str::len);
+    if *weight > LARGEST_VALUE || depth > DEEPEST_VALUE {
+        return Err((TemplateErrorKind::TooLarge, "the value is too large or too deep".to_owned()));
+    }
+    let not_json = |error: Error| (TemplateErrorKind::Other, error.to_string());
+    match value.kind() {
+        ValueKind::None => Ok(Value::Null),
+        ValueKind::Bool => Ok(Value::Bool(value.is_true())),
+        ValueKind::Number => number(value),
+        ValueKind::String => Ok(Value::from(value.as_str().unwrap_or_default())),
+        ValueKind::Seq | ValueKind::Iterable => {
+            let items = value.try_iter().map_err(not_json)?;
+            items.map(|item| convert(&item, depth + 1, weight)).collect()
+        }
+        ValueKind::Map => {
+            let mut members = Map::new();
+            for key in value.try_iter().map_err(not_json)? {
+                let Some(name) = key.as_str() else { return other("a key is not a string") };
+                let member = value.get_item(&key).map_err(not_json)?;
+                *weight += name.len();
+                members.insert(name.to_owned(), convert(&member, depth + 1, weight)?);
+            }
+            Ok(Value::Object(members))
+        }
+        ValueKind::Undefined => Err((TemplateErrorKind::Undefined, "a value is not there".to_owned())),
+        ValueKind::Invalid => {
+            let error = value.clone().try_iter().err();
+            let undefined = error.as_ref().is_some_and(|error| error.kind() == ErrorKind::UndefinedError);
+            let kind = if undefined { TemplateErrorKind::Undefined } else { TemplateErrorKind::Other };
+            Err((kind, error.map_or_else(|| "the value is invalid".to_owned(), |error| error.to_string())))
+        }
+        _ => other("the value has no form in JSON"),
+    }
+}
+
+fn number(value: &minijinja::Value) -> Result<Value, (TemplateErrorKind, String)> {
+    let unsafe_number =
+        || (TemplateErrorKind::Other, format!("`{value}` is no number that JSON readers keep"));
+    if value.is_integer() {
+        let integer = i64::try_from(value.clone()).map_err(|_| unsafe_number())?;
+        if integer.unsigned_abs() > LARGEST_INTEGER.unsigned_abs() {
+            return Err(unsafe_number());
+        }
+        return Ok(Value::from(integer));
+    }
+    let double = f64::try_from(value.clone()).map_err(|_| unsafe_number())?;
+    Number::from_f64(double).map(Value::Number).ok_or_else(unsafe_number)
+}

@@ -1,0 +1,144 @@
+//! The text of a recipe, before anything in it is believed.
+
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use fs_err as fs;
+use thiserror::Error;
+
+use crate::core::text::visible;
+
+/// The largest recipe or inputs file: 1 MiB.
+pub const LARGEST_SOURCE: usize = 1 << 20;
+
+/// The text of a recipe with its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// The file's path or the shipped recipe's name, for messages.
+    pub name: String,
+    /// UTF-8 without a byte order mark.
+    pub text: String,
+}
+
+/// Why bytes are no source.
+#[derive(Debug, Error)]
+pub enum SourceError {
+    /// More than [`LARGEST_SOURCE`] bytes.
+    #[error("`{}` is larger than {LARGEST_SOURCE} bytes", visible(name))]
+    TooLarge {
+        /// The source's name.
+        name: String,
+    },
+    /// A NUL byte, which no text has.
+    #[error("`{}` has a NUL byte at offset {offset}", visible(name))]
+    Nul {
+        /// The source's name.
+        name: String,
+        /// In bytes.
+        offset: usize,
+    },
+    /// Bytes that are not UTF-8.
+    #[error("`{}` is not UTF-8 at offset {offset}", visible(name))]
+    NotUtf8 {
+        /// The source's name.
+        name: String,
+        /// Of the first byte that does not fit.
+        offset: usize,
+    },
+    /// It could not be read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// The shipped recipes: name and text.
+#[must_use]
+pub fn shipped() -> &'static [(&'static str, &'static str)] {
+    &[
+        ("certify-release", include_str!("../../recipes/certify-release.yaml")),
+        ("evidence-graph", include_str!("../../recipes/evidence-graph.yaml")),
+        ("remediation-plan", include_str!("../../recipes/remediation-plan.yaml")),
+    ]
+}
+
+impl Source {
+    /// Reads a file. No more than the limit is ever held.
+    ///
+    /// # Errors
+    /// It cannot be read, is too large, or is no text.
+    pub fn read(path: &Path) -> Result<Self, SourceError> {
+        let name = path.display().to_string();
+        let file = fs::File::open(path)?;
+        let limit = LARGEST_SOURCE as u64;
+        if file.metadata()?.len() > limit {
+            return Err(SourceError::TooLarge { name });
+        }
+        let mut bytes = Vec::new();
+        file.take(limit + 1).read_to_end(&mut bytes)?;
+        Self::from_bytes(name, &bytes)
+    }
+
+    /// The shipped recipe of that name.
+    #[must_use]
+    pub fn shipped(name: &str) -> Option<Self> {
+        let (name, text) = shipped().iter().find(|(known, _)| *known == name)?;
+        Some(Self { name: (*name).to_owned(), text: (*text).to_owned() })
+    }
+
+    /// Takes bytes for text. A byte order mark is skipped; line ends stay as they are.
+    ///
+    /// # Errors
+    /// More than [`LARGEST_SOURCE`] bytes, a NUL byte, or bytes that are not UTF-8.
+    pub fn from_bytes(name: impl Into<String>, bytes: &[u8]) -> Result<Self, SourceError> {
+        let name = name.into();
+        if bytes.len() > LARGEST_SOURCE {
+            return Err(SourceError::TooLarge { name });
+        }
+        if let Some(offset) = bytes.iter().position(|byte| *byte == 0) {
+            return Err(SourceError::Nul { name, offset });
+        }
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Ok(Self { name, text: text.strip_prefix('\u{feff}').unwrap_or(text).to_owned() }),
+            Err(error) => Err(SourceError::NotUtf8 { name, offset: error.valid_up_to() }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hundred_megabytes_are_refused_unread() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(100 << 20).unwrap();
+        assert!(matches!(Source::read(file.path()), Err(SourceError::TooLarge { .. })));
+    }
+
+    #[test]
+    fn a_file_at_the_limit_is_read() {
+        let bytes = vec![b'#'; LARGEST_SOURCE];
+        assert!(Source::from_bytes("a", &bytes).is_ok());
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(LARGEST_SOURCE as u64).unwrap();
+        assert!(matches!(Source::read(file.path()), Err(SourceError::Nul { offset: 0, .. })));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_refused_with_their_place() {
+        assert!(matches!(Source::from_bytes("a", b"ab\0"), Err(SourceError::Nul { offset: 2, .. })));
+        assert!(matches!(Source::from_bytes("a", b"a\xff"), Err(SourceError::NotUtf8 { offset: 1, .. })));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_skipped_and_carriage_returns_stay() {
+        assert_eq!(Source::from_bytes("a", b"\xef\xbb\xbfa: b\r\n").unwrap().text, "a: b\r\n");
+    }
+
+    #[test]
+    fn the_shipped_recipes_are_known_by_name() {
+        for (name, _) in shipped() {
+            assert!(Source::shipped(name).unwrap().text.contains(&format!("recipe: {name}\n")));
+        }
+        assert_eq!(Source::shipped("nope"), None);
+    }
+}

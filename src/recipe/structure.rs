@@ -1,0 +1,80 @@
+//! The shape of a recipe: a file ▸ a document, every deviation at once.
+
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+use super::diagnostic::{Diagnostic, did_you_mean};
+use super::document::{Document, json_schema};
+use super::yaml::File;
+use crate::catalog::{Schema, SchemaProblem, SchemaProblemKind};
+
+static SCHEMA: LazyLock<Result<Schema, SchemaProblem>> = LazyLock::new(|| Schema::compile(&json_schema()));
+
+/// Reads the document out of a file. Unknown keys are reported and left out, so that the rest can be
+/// checked as well; anything else gives no document.
+pub(super) fn document(file: &File, problems: &mut Vec<Diagnostic>) -> Option<Document> {
+    let before = problems.len();
+    let mut value = file.value.clone();
+    if !value.is_object() {
+        let code = if value.is_null() { "empty-recipe" } else { "wrong-type" };
+        let hint = Some("begin with `recipe: name`".to_owned());
+        let message = "a recipe is a mapping".to_owned();
+        let span = file.value_span("");
+        problems.push(Diagnostic { code, message, source: file.source.name.clone(), span, hint });
+        return None;
+    }
+    let mut unusable = false;
+    match &*SCHEMA {
+        Ok(schema) => {
+            for problem in schema.problems(&value) {
+                unusable |= !matches!(problem.kind, SchemaProblemKind::UnknownProperty { .. });
+                problems.push(explain(file, &problem));
+                if let SchemaProblemKind::UnknownProperty { name, .. } = &problem.kind
+                    && let Some(Value::Object(members)) = value.pointer_mut(&problem.pointer)
+                {
+                    members.remove(name);
+                }
+            }
+        }
+        Err(problem) => {
+            unusable = true;
+            problems.push(explain(file, problem));
+        }
+    }
+    if unusable {
+        return None;
+    }
+    match serde_json::from_value(value) {
+        Ok(document) => Some(document),
+        Err(error) if problems.len() == before => {
+            let message = crate::core::text::visible(&error.to_string()).into_owned();
+            let source = file.source.name.clone();
+            problems.push(Diagnostic { code: "wrong-type", message, source, span: None, hint: None });
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+fn explain(file: &File, problem: &SchemaProblem) -> Diagnostic {
+    let SchemaProblem { pointer, message, kind } = problem;
+    let at = file.value_span(pointer);
+    let (code, span, hint) = match kind {
+        SchemaProblemKind::UnknownProperty { name, known } => {
+            let key = format!("{pointer}/{}", crate::core::pointer::escape(name));
+            let hint = did_you_mean(name, known.iter().map(String::as_str));
+            ("unknown-key", file.key_span(&key), hint)
+        }
+        SchemaProblemKind::Required { name } => ("missing-key", at, Some(format!("add `{name}:`"))),
+        SchemaProblemKind::Type => ("wrong-type", at, None),
+        SchemaProblemKind::Pattern => {
+            let hint =
+                "lower-case letters and digits, beginning with a letter, and `_` (in the recipe's name `-`)";
+            ("bad-name", at, Some(hint.to_owned()))
+        }
+        SchemaProblemKind::Enum => ("unknown-value", at, None),
+        SchemaProblemKind::Other | SchemaProblemKind::Schema => ("bad-value", at, None),
+    };
+    Diagnostic { code, message: message.clone(), source: file.source.name.clone(), span, hint }
+}

@@ -1,0 +1,130 @@
+//! The text of a leaf, read far enough to know what it refers to and to make every access strict.
+//!
+//! The template engine compares a value that is not there as unequal to everything, so that a gate such as
+//! `{{ a.state != 'fail' }}` would hold for no evidence at all. Every access (`a.b`, `a["b"]`, `a[0]`) is
+//! therefore written anew as the filter `attr`, which fails on what is not there. The same reading gives the
+//! references exactly; the engine's own analysis loses those below slices and assignments.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+/// The most tokens of one expression: the engine goes down one call for each, and the stack has an end.
+const MOST_TOKENS: usize = 200;
+/// The deepest nesting of blocks, each `elif` counted as one more.
+const DEEPEST_BLOCK: usize = 24;
+
+/// A leaf as the engine gets it, and what it refers to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Leaf {
+    /// With strict access.
+    pub strict: String,
+    /// Whether there is no text around its one expression.
+    pub single: bool,
+    /// Names with the access path behind them.
+    pub references: Vec<Reference>,
+    /// Filters, by name.
+    pub filters: Vec<(String, Range<usize>)>,
+    /// Tests, by name.
+    pub tests: Vec<(String, Range<usize>)>,
+    /// Names that `for` blocks give.
+    pub locals: BTreeSet<String>,
+}
+
+/// A name in an expression, and the constant access path behind it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Reference {
+    /// The name.
+    pub name: String,
+    /// Member names, as far as they are constant.
+    pub path: Vec<String>,
+    /// Whether it is called.
+    pub called: bool,
+    /// Where it stands in the leaf.
+    pub range: Range<usize>,
+}
+
+/// Why a leaf cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refusal {
+    /// In words.
+    pub message: String,
+    /// Where in the leaf.
+    pub range: Range<usize>,
+}
+
+/// Reads a leaf.
+pub(super) fn read(text: &str) -> Result<Leaf, Refusal> {
+    let mut leaf = Leaf::default();
+    let (mut at, mut codes, mut plain) = (0, 0, 0);
+    let mut blocks: Vec<usize> = Vec::new();
+    while let Some(open) = next_open(text, at) {
+        plain += open - at;
+        push(&mut leaf.strict, text, at..open);
+        let kind = text.get(open..open + 2).unwrap_or_default();
+        if kind == "{#" {
+            let Some(length) = text.get(open..).and_then(|rest| rest.find("#}")) else {
+                return refuse("a comment does not end", open..text.len());
+            };
+            plain += 1;
+            at = open + length + 2;
+            push(&mut leaf.strict, text, open..at);
+            continue;
+        }
+        let close = if kind == "{{" { "}}" } else { "%}" };
+        let (tokens, end) = super::token::tokens(text, open + 2, close)?;
+        if tokens.len() > MOST_TOKENS {
+            return refuse(format!("an expression has more than {MOST_TOKENS} words and signs"), open..end);
+        }
+        leaf.strict.push_str(kind);
+        let sign = tokens.first().is_some_and(|first| {
+            first.range.start == open + 2 && matches!(text.get(first.range.clone()), Some("-" | "+"))
+        });
+        if sign {
+            push(&mut leaf.strict, text, open + 2..open + 3);
+        }
+        let inner = tokens.get(usize::from(sign)..).unwrap_or_default();
+        super::access::rewrite(text, inner, kind == "{%", &mut leaf)?;
+        if kind == "{%" {
+            let word = inner.first().and_then(|first| text.get(first.range.clone())).unwrap_or_default();
+            match (word, blocks.last_mut()) {
+                ("if" | "for", _) => blocks.push(1),
+                ("elif", Some(depth)) => *depth += 1,
+                ("endif" | "endfor", _) => {
+                    blocks.pop();
+                }
+                _ => {}
+            }
+            if blocks.iter().sum::<usize>() > DEEPEST_BLOCK {
+                return refuse(format!("blocks are nested deeper than {DEEPEST_BLOCK}"), open..end);
+            }
+        }
+        let control = text.get(..end).is_some_and(|code| code.ends_with(&format!("-{close}")));
+        leaf.strict.push_str(if control { " -" } else { " " });
+        leaf.strict.push_str(close);
+        codes += if kind == "{{" { 1 } else { 2 };
+        at = end;
+    }
+    let rest = text.get(at..).unwrap_or_default();
+    // A block scalar ends with a line feed that nobody meant.
+    plain += if codes == 1 && rest == "\n" { 0 } else { rest.len() };
+    leaf.single = codes == 1 && plain == 0;
+    if !(leaf.single && rest == "\n") {
+        leaf.strict.push_str(rest);
+    }
+    let Leaf { references, locals, .. } = &mut leaf;
+    references.retain(|reference| !locals.contains(&reference.name));
+    Ok(leaf)
+}
+
+fn next_open(text: &str, from: usize) -> Option<usize> {
+    let rest = text.get(from..)?;
+    ["{{", "{%", "{#"].iter().filter_map(|open| rest.find(open)).min().map(|at| from + at)
+}
+
+fn push(out: &mut String, text: &str, range: Range<usize>) {
+    out.push_str(text.get(range).unwrap_or_default());
+}
+
+pub(super) fn refuse<T>(message: impl Into<String>, range: Range<usize>) -> Result<T, Refusal> {
+    Err(Refusal { message: message.into(), range })
+}

@@ -1,0 +1,101 @@
+//! A value with templates in its leaves.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::scope::Scope;
+use super::template::{Expression, TemplateError, TemplateErrorKind};
+
+/// The fuel of one tree: what fifty leaves may take that use all they have.
+const FUEL: u64 = 50_000_000;
+/// The most items that a loop goes over.
+const MOST_ITEMS: usize = 100_000;
+
+/// A value with templates in its string leaves. Keys are never templates.
+#[derive(Debug, Clone)]
+pub enum Tree {
+    /// A number, a truth value or null.
+    Literal(Value),
+    /// A string.
+    Leaf(Expression),
+    /// A list.
+    List(Vec<Tree>),
+    /// A mapping.
+    Map(BTreeMap<String, Tree>),
+    /// A list with `give` for each item of `over`, which is seen as `name`.
+    Loop {
+        /// The list.
+        over: Expression,
+        /// The item's name in `give`.
+        name: String,
+        /// What each item becomes.
+        give: Box<Tree>,
+    },
+}
+
+impl Tree {
+    /// Its value.
+    ///
+    /// # Errors
+    /// The first leaf without a value, a loop over something else than a list, or too much work in all.
+    pub fn evaluate(&self, scope: &Scope) -> Result<Value, TemplateError> {
+        self.evaluate_within(scope, &mut 0)
+    }
+
+    fn evaluate_within(&self, scope: &Scope, fuel: &mut u64) -> Result<Value, TemplateError> {
+        match self {
+            Self::Literal(value) => Ok(value.clone()),
+            Self::Leaf(leaf) => evaluate_leaf(leaf, scope, fuel),
+            Self::List(items) => items.iter().map(|item| item.evaluate_within(scope, fuel)).collect(),
+            Self::Map(members) => {
+                let mut object = Map::new();
+                for (name, member) in members {
+                    object.insert(name.clone(), member.evaluate_within(scope, fuel)?);
+                }
+                Ok(Value::Object(object))
+            }
+            Self::Loop { over, name, give } => {
+                let fail =
+                    |kind, message: String| TemplateError { kind, message, source: over.source().to_owned() };
+                let items = match evaluate_leaf(over, scope, fuel)? {
+                    Value::Array(items) => items,
+                    Value::Null => {
+                        let message = "the list to go over is null".to_owned();
+                        return Err(fail(TemplateErrorKind::Undefined, message));
+                    }
+                    _ => return Err(fail(TemplateErrorKind::Other, "this is not a list".to_owned())),
+                };
+                if items.len() > MOST_ITEMS {
+                    let message = format!("{} items are more than {MOST_ITEMS}", items.len());
+                    return Err(fail(TemplateErrorKind::TooLarge, message));
+                }
+                items.iter().map(|item| give.evaluate_within(&scope.with(name, item), fuel)).collect()
+            }
+        }
+    }
+
+    /// Whether its value depends on nothing.
+    #[must_use]
+    pub fn is_constant(&self) -> bool {
+        match self {
+            Self::Literal(_) => true,
+            Self::Leaf(leaf) => leaf.is_constant(),
+            Self::List(items) => items.iter().all(Self::is_constant),
+            Self::Map(members) => members.values().all(Self::is_constant),
+            Self::Loop { .. } => false,
+        }
+    }
+}
+
+fn evaluate_leaf(leaf: &Expression, scope: &Scope, fuel: &mut u64) -> Result<Value, TemplateError> {
+    let value = leaf.evaluate_counting(scope, fuel)?;
+    if *fuel > FUEL {
+        return Err(TemplateError {
+            kind: TemplateErrorKind::Fuel,
+            message: "all the leaves together take too long".to_owned(),
+            source: leaf.source().to_owned(),
+        });
+    }
+    Ok(value)
+}

@@ -1,0 +1,371 @@
+//! An artifact for people at a terminal: all that a reviewer must see, the payload whole.
+
+use super::artifact_words::{
+    expectations, known_by, outline, repetition, short_value, slot, transaction, validated,
+};
+use super::json::text as json_text;
+use super::layout::{Mark, Tone, columns, count, hang, pad};
+use super::terminal::Terminal;
+use crate::artifact::Artifact;
+use crate::artifact::v1::{Document, Operation, Precondition};
+use crate::core::text::visible;
+use serde_json::Value;
+
+/// What every output about a sandbox artifact says.
+pub(super) const SANDBOX_ARTIFACT: &str =
+    "this plan is for the embedded sandbox: nothing in it is about a real release";
+
+/// The artifact for a terminal. Payloads are whole and never broken into lines, so that they are exact.
+#[must_use]
+pub fn artifact_text(artifact: &Artifact, terminal: &Terminal) -> String {
+    let document = artifact.document();
+    let mut page = Page { out: String::new(), terminal };
+    page.head(document);
+    let total = document.operations.len();
+    for (index, operation) in document.operations.iter().enumerate() {
+        page.title(&format!("Operation {} of {total}: {}", index.saturating_add(1), operation.id));
+        page.operation(operation);
+    }
+    if !document.gates.is_empty() {
+        page.title("Gates");
+        for gate in &document.gates {
+            let (sign, word) = match (gate.holds, gate.advisory) {
+                (true, _) => (Mark::Good, "holds"),
+                (false, true) => (Mark::Warning, "does not hold, advisory"),
+                (false, false) => (Mark::Bad, "does not hold"),
+            };
+            let label = format!("  {} ", terminal.mark(sign));
+            page.line(&label, &format!("{} ({word}): {}", gate.id, gate.says));
+        }
+    }
+    if !document.preconditions.is_empty() {
+        page.title(&format!("Stands on {}", count(document.preconditions.len(), "read", "reads")));
+        page.line("  ", "apply reads them again and stops where a value is another one");
+        for precondition in &document.preconditions {
+            page.precondition(precondition);
+        }
+    }
+    page.title("Not proven");
+    if document.not_proven.is_empty() {
+        page.line("  ", "nothing was left unchecked that this plan knows of");
+    }
+    for unproven in &document.not_proven {
+        page.line("  - ", unproven);
+    }
+    if document.target.sandbox {
+        page.out.push('\n');
+        page.line("", SANDBOX_ARTIFACT);
+    }
+    page.out
+}
+
+struct Page<'a> {
+    out: String,
+    terminal: &'a Terminal,
+}
+
+impl Page<'_> {
+    fn head(&mut self, document: &Document) {
+        let empty = document.operations.is_empty();
+        let sign = if empty { Mark::Good } else { Mark::Planned };
+        let word = if empty { "nothing to do" } else { "planned, not applied" };
+        let terminal = self.terminal;
+        let label = format!("{} {}  ", terminal.mark(sign), terminal.paint(sign.tone(), word));
+        let name = visible(&document.recipe.name).into_owned();
+        self.out.push_str(&format!("{label}{name}\n"));
+        self.line(&" ".repeat(terminal.mark_width().saturating_add(1)), &document.summary);
+        self.out.push('\n');
+
+        let target = &document.target;
+        if target.sandbox {
+            self.fact("sandbox", SANDBOX_ARTIFACT);
+        }
+        let tenant = target.tenant.as_deref().unwrap_or("none");
+        self.fact("tenant", &format!("{tenant}, {}", known_by(target.tenant_known_by)));
+        let server = &target.server;
+        self.fact("server", &server.identity);
+        let called = format!("{} {}, MCP {}", server.name, server.version, server.protocol);
+        self.fact("calls itself", &called);
+        self.fact("profile", &target.profile.name);
+        self.exact("", &target.profile.digest.to_string());
+        match &target.contract {
+            Some(contract) => self.exact("contract", &contract.digest.to_string()),
+            None => self.fact("contract", "the server gave none"),
+        }
+        self.fact("recipe", &document.recipe.name);
+        self.exact("", &document.recipe.digest.to_string());
+        for (name, value) in &document.recipe.inputs {
+            self.fact("input", &format!("{name} = {value}"));
+        }
+        if document.occurrence.get() > 1 {
+            self.fact("occurrence", &format!("{}: the same is done again on purpose", document.occurrence));
+        }
+        self.exact("effect", &document.effect_digest.to_string());
+        self.exact("file", &document.file_digest.to_string());
+        self.exact("subject", &document.subject.to_string());
+        self.fact("planned by", &document.planned_by.version);
+    }
+
+    fn operation(&mut self, operation: &Operation) {
+        let called = format!("{} ({}, class {})", operation.tool, operation.operation, operation.class);
+        self.fact("tool", &called);
+        self.exact("as seen", &operation.tool_digest.to_string());
+        self.fact("reason", &operation.reason);
+        self.fact("dry run", &validated(operation));
+        if !operation.dry_run_confirmed.is_empty() {
+            self.fact("", &format!("an answer counts where {}", expectations(&operation.dry_run_confirmed)));
+        }
+        self.fact("again", &repetition(operation));
+        self.fact("errors", transaction(operation));
+        self.exact("key", operation.idempotency_key.as_str());
+        if let Some(reconcile) = &operation.reconcile {
+            let found = expectations(&reconcile.found);
+            let arguments = Value::Object(reconcile.arguments.clone());
+            self.fact("settled by", &format!("{} {arguments}: done where {found}", reconcile.tool));
+        }
+        if let Some(created) = &operation.created {
+            let ids: Vec<String> =
+                created.ids.iter().map(|(name, place)| format!("{name} at {}", place.at)).collect();
+            self.fact("created IDs", &ids.join(", "));
+        }
+        let items = outline(&operation.arguments);
+        if !items.is_empty() {
+            self.heading("Titles");
+            for item in &items {
+                let label = format!("    {}- ", "  ".repeat(item.depth));
+                self.line(&label, &item.title);
+                if !item.facts.is_empty() {
+                    self.line(&" ".repeat(columns(&label)), &item.facts.join(", "));
+                }
+            }
+        }
+        if !operation.slots.is_empty() {
+            self.heading("Filled in when it is sent, and nothing else is");
+            for one in &operation.slots {
+                let filled = format!("{} = {}", one.at(), slot(one, operation));
+                self.out.push_str(&format!("    {}\n", visible(&filled)));
+            }
+        }
+        self.heading("Payload, exact and whole");
+        for line in json_text(&Value::Object(operation.arguments.clone())).lines() {
+            self.out.push_str(&format!("    {line}\n"));
+        }
+    }
+
+    fn precondition(&mut self, precondition: &Precondition) {
+        let Precondition { step, tool, arguments, fields: _, values } = precondition;
+        let arguments = Value::Object(arguments.clone());
+        self.line("  - ", &format!("{step}: {tool} {}", short_value(&arguments)));
+        for (name, value) in values {
+            self.line("      ", &format!("{name} = {}", short_value(value)));
+        }
+    }
+
+    fn title(&mut self, text: &str) {
+        let text = visible(text).into_owned();
+        self.out.push_str(&format!("\n{}\n", self.terminal.paint(Tone::Strong, &text)));
+    }
+
+    fn heading(&mut self, text: &str) {
+        self.out.push_str(&format!("  {}\n", self.terminal.paint(Tone::Strong, &format!("{text}:"))));
+    }
+
+    fn fact(&mut self, label: &str, text: &str) {
+        self.line(&format!("  {}", pad(label, 14)), text);
+    }
+
+    /// Hostile `text` on one line, however long, so that it can be copied and searched.
+    fn exact(&mut self, label: &str, text: &str) {
+        self.out.push_str(&format!("  {}{}\n", pad(label, 14), visible(text)));
+    }
+
+    /// Hostile `text`, whole, its later lines under the first.
+    fn line(&mut self, label: &str, text: &str) {
+        hang(&mut self.out, label, &visible(text), self.terminal.width);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::text::is_hidden;
+    use crate::report::sample;
+    use insta::assert_snapshot;
+
+    #[test]
+    fn a_reviewer_sees_everything() {
+        assert_snapshot!(sample::steady(&artifact_text(&sample::artifact(), &Terminal::plain())), @r#"
+        + planned, not applied  remediation-plan
+          1 operation: one parent story with 12 child tasks
+
+          sandbox       this plan is for the embedded sandbox: nothing in it is about a
+                        real release
+          tenant        acme, as the server itself says
+          server        sandbox
+          calls itself  LoopIQ sandbox 0.1.0, MCP 2025-11-25
+          profile       loopiq
+                        sha256:[64 hex digits]
+          contract      the server gave none
+          recipe        remediation-plan
+                        sha256:[64 hex digits]
+          input         owner = "platform"
+          input         release = "REL-BLOCKED"
+          effect        sha256:[64 hex digits]
+          file          sha256:[64 hex digits]
+          subject       sha256:[64 hex digits]
+          planned by    loopgate 0.1.0
+
+        Operation 1 of 1: package
+          tool          loopiq_create_remediation_work_package (work_package, class
+                        write)
+          as seen       sha256:[64 hex digits]
+          reason        12 findings block REL-BLOCKED
+          dry run       confirmed: the server says that it was a dry run
+                        an answer counts where /dryRun is true
+          again         the server takes the same key once; it keeps it for 24h
+          errors        all or nothing: an error means that nothing was done
+          key           lg1-[64 hex digits]
+          Titles:
+            - Unblock REL-BLOCKED
+              owner: platform
+            - Fix finding 1
+              owner: web, reference: F-1
+            - Fix finding 2
+              owner: web, reference: F-2
+            - Fix finding 3
+              owner: web, reference: F-3
+            - Fix finding 4
+              owner: web, reference: F-4
+            - Fix finding 5
+              owner: web, reference: F-5
+            - Fix finding 6
+              owner: web, reference: F-6
+            - Fix finding 7
+              owner: web, reference: F-7
+            - Fix finding 8
+              owner: web, reference: F-8
+            - Fix finding 9
+              owner: web, reference: F-9
+            - Fix finding 10
+              owner: web, reference: F-10
+            - Fix finding 11
+              owner: web, reference: F-11
+            - Fix finding 12
+              owner: web, reference: F-12
+          Filled in when it is sent, and nothing else is:
+            /dryRun = false (true for a dry run)
+            /approvalId = the approval's ID
+            /idempotencyKey = lg1-[64 hex digits]
+          Payload, exact and whole:
+            {
+              "children": [
+                {
+                  "owner": "web",
+                  "reference": "F-1",
+                  "title": "Fix finding 1"
+                },
+                {
+                  "owner": "web",
+                  "reference": "F-2",
+                  "title": "Fix finding 2"
+                },
+                {
+                  "owner": "web",
+                  "reference": "F-3",
+                  "title": "Fix finding 3"
+                },
+                {
+                  "owner": "web",
+                  "reference": "F-4",
+                  "title": "Fix finding 4"
+                },
+                {
+                  "owner": "web",
+                  "reference": "F-5",
+                  "title": "Fix finding 5"
+                },
+                {
+                  "owner": "web",
+                  "reference": "F-6",
+                  "title": "Fix finding 6"
+                },
+                {
+                  "owner": "web",
+                  "reference": "F-7",
+                  "title": "Fix finding 7"
+                },
+                {
+                  "owner": "web",
+                  "reference": "F-8",
+                  "title": "Fix finding 8"
+                },
+                {
+                  "owner": "web",
+                  "reference": "F-9",
+                  "title": "Fix finding 9"
+                },
+                {
+                  "owner": "web",
+                  "reference": "F-10",
+                  "title": "Fix finding 10"
+                },
+                {
+                  "owner": "web",
+                  "reference": "F-11",
+                  "title": "Fix finding 11"
+                },
+                {
+                  "owner": "web",
+                  "reference": "F-12",
+                  "title": "Fix finding 12"
+                }
+              ],
+              "parent": {
+                "owner": "platform",
+                "title": "Unblock REL-BLOCKED"
+              },
+              "releaseId": "REL-BLOCKED"
+            }
+
+        Gates
+          ! certified (does not hold, advisory): The certification of REL-BLOCKED is
+            blocked
+
+        Stands on 1 read
+          apply reads them again and stops where a value is another one
+          - evidence.certification: loopiq_get_release_certification
+            {"releaseId":"REL-BLOCKED"}
+              state = "blocked"
+              team = "payments"
+
+        Not proven
+          - whether open work already covers a finding
+
+        this plan is for the embedded sandbox: nothing in it is about a real release
+        "#);
+    }
+
+    #[test]
+    fn a_payload_is_whole_exact_and_still_json() {
+        let artifact = sample::hostile_artifact();
+        let narrow = Terminal { width: 20, ..Terminal::plain() };
+        let text = artifact_text(&artifact, &narrow);
+        let (_, rest) = text.split_once("Payload, exact and whole:\n").unwrap();
+        let (payload, _) = rest.split_once("\n\n").unwrap();
+        let payload: Value = serde_json::from_str(payload).unwrap();
+        assert_eq!(payload, Value::Object(artifact.operations()[0].arguments.clone()));
+    }
+
+    #[test]
+    fn nothing_of_a_stranger_steers_the_terminal() {
+        let text = artifact_text(&sample::hostile_artifact(), &Terminal::plain());
+        assert!(!text.chars().any(|c| is_hidden(c) && c != '\n'));
+        assert!(text.lines().all(|line| !line.starts_with("# b")));
+    }
+
+    #[test]
+    fn an_artifact_of_the_sandbox_says_so_first_and_last() {
+        let text = artifact_text(&sample::artifact(), &Terminal { width: 200, ..Terminal::plain() });
+        assert_eq!(text.matches(SANDBOX_ARTIFACT).count(), 2);
+    }
+}

@@ -1,0 +1,185 @@
+//! What an artifact says, in the words that every output of it shares. All of it is hostile text still.
+
+use serde_json::{Map, Value};
+
+use crate::artifact::v1::{Expectation, Idempotency, Operation, Slot, TenantKnownBy};
+use crate::core::Digest;
+use crate::core::json::canonical;
+
+/// The longest value of a precondition that is shown as it is, in characters of JSON.
+const LONGEST_VALUE: usize = 400;
+
+/// How a tenant is known.
+pub(super) fn known_by(how: TenantKnownBy) -> &'static str {
+    match how {
+        TenantKnownBy::Claim => "as the credential says",
+        TenantKnownBy::Tool => "as the server itself says",
+        TenantKnownBy::Asserted => "as the caller says; the server was not heard on it",
+        TenantKnownBy::None => "as nobody said otherwise",
+    }
+}
+
+/// Whether the server confirmed a dry run, and how it is known or why not.
+pub(super) fn validated(operation: &Operation) -> String {
+    let word = if operation.server_validated { "confirmed" } else { "NOT confirmed" };
+    if operation.server_validated_why.is_empty() {
+        word.to_owned()
+    } else {
+        format!("{word}: {}", operation.server_validated_why)
+    }
+}
+
+/// What happens if the operation is sent twice, or its answer is lost.
+pub(super) fn repetition(operation: &Operation) -> String {
+    let kept = operation.key_retention.map_or_else(
+        || "nobody said for how long it keeps it".to_owned(),
+        |time| format!("it keeps it for {time:#}"),
+    );
+    let again = match operation.idempotency {
+        Idempotency::Key => format!("the server takes the same key once; {kept}"),
+        Idempotency::Natural => "doing it again has no further effect".to_owned(),
+        Idempotency::None => "doing it again is a second effect".to_owned(),
+    };
+    match (&operation.reconcile, operation.idempotency) {
+        (Some(_), _) => format!("{again}; a lost answer is settled by a read"),
+        (None, Idempotency::None) => format!("{again}; a lost answer needs a person"),
+        (None, _) => again,
+    }
+}
+
+/// Whether a tool error means that nothing was done.
+pub(super) fn transaction(operation: &Operation) -> &'static str {
+    if operation.one_transaction {
+        "all or nothing: an error means that nothing was done"
+    } else {
+        "not known to be all or nothing: after an error, part of it may be done"
+    }
+}
+
+/// What a slot is filled with.
+pub(super) fn slot(slot: &Slot, operation: &Operation) -> String {
+    match slot {
+        Slot::DryRun { dry, real, .. } => format!("{real} ({dry} for a dry run)"),
+        Slot::ApprovalId { .. } => "the approval's ID".to_owned(),
+        Slot::IdempotencyKey { .. } => operation.idempotency_key.as_str().to_owned(),
+        Slot::RequestId { .. } => "the ID of the attempt".to_owned(),
+        Slot::Trace { .. } => "the trace of the attempt".to_owned(),
+    }
+}
+
+/// What an answer must say.
+pub(super) fn expectations(expected: &[Expectation]) -> String {
+    let each = expected.iter().map(|one| format!("{} is {}", one.at, one.equals));
+    each.collect::<Vec<_>>().join(", and ")
+}
+
+/// A value as compact JSON; a long one by its size and digest.
+pub(super) fn short_value(value: &Value) -> String {
+    let json = value.to_string();
+    if json.chars().count() <= LONGEST_VALUE {
+        return json;
+    }
+    let what = match value {
+        Value::Array(items) => format!("a list of {}", items.len()),
+        Value::Object(members) => format!("an object with {} members", members.len()),
+        _ => "a text".to_owned(),
+    };
+    let digest = canonical(value).map(|text| Digest::of_bytes(text.as_bytes()).to_string());
+    let digest = digest.unwrap_or_else(|_| "no digest".to_owned());
+    format!("{what}, {} bytes of JSON, {digest}; whole in the file", json.len())
+}
+
+/// Something with a title within the arguments of an operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Titled {
+    /// How many titled things it stands in.
+    pub depth: usize,
+    /// Its title.
+    pub title: String,
+    /// Its other members that are no objects, as `name: value`.
+    pub facts: Vec<String>,
+}
+
+/// Everything with a `title` in the arguments: what is created, and in what. What stands alone, such as a
+/// parent, comes before lists, such as its children. It helps to read the payload, and does not stand for
+/// it.
+pub(super) fn outline(arguments: &Map<String, Value>) -> Vec<Titled> {
+    let mut found = Vec::new();
+    members(arguments, 0, &mut found);
+    found
+}
+
+fn members(members: &Map<String, Value>, depth: usize, found: &mut Vec<Titled>) {
+    let (alone, lists): (Vec<&Value>, Vec<&Value>) = members.values().partition(|value| value.is_object());
+    for value in alone.into_iter().chain(lists) {
+        walk(value, depth, found);
+    }
+}
+
+fn walk(value: &Value, depth: usize, found: &mut Vec<Titled>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| walk(item, depth, found)),
+        Value::Object(object) => match object.get("title") {
+            Some(Value::String(title)) => {
+                found.push(Titled { depth, title: title.clone(), facts: facts(object) });
+                members(object, depth.saturating_add(1), found);
+            }
+            _ => members(object, depth, found),
+        },
+        _ => {}
+    }
+}
+
+fn facts(members: &Map<String, Value>) -> Vec<String> {
+    members
+        .iter()
+        .filter(|(name, value)| *name != "title" && !value.is_object() && !holds_objects(value))
+        .map(|(name, value)| match value {
+            Value::String(text) => format!("{name}: {text}"),
+            other => format!("{name}: {other}"),
+        })
+        .collect()
+}
+
+fn holds_objects(value: &Value) -> bool {
+    value.as_array().is_some_and(|items| items.iter().any(|item| item.is_object() || item.is_array()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn of(value: Value) -> Vec<(usize, String, Vec<String>)> {
+        let Value::Object(members) = value else { panic!("an object") };
+        outline(&members).into_iter().map(|item| (item.depth, item.title, item.facts)).collect()
+    }
+
+    #[test]
+    fn titles_are_found_with_what_stands_beside_them() {
+        let found = of(json!({
+            "releaseId": "R",
+            "parent": {"title": "Unblock", "owner": "platform", "size": 3},
+            "children": [
+                {"title": "One", "references": ["a", "b"], "notes": [{"title": "Deep"}]},
+                {"name": "no title"},
+            ],
+        }));
+        assert_eq!(
+            found,
+            [
+                (0, "Unblock".into(), vec!["owner: platform".into(), "size: 3".into()]),
+                (0, "One".into(), vec![r#"references: ["a","b"]"#.into()]),
+                (1, "Deep".into(), vec![]),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_long_value_is_told_by_size_and_digest() {
+        assert_eq!(short_value(&json!({"a": 1})), r#"{"a":1}"#);
+        let long = short_value(&json!(vec!["x"; 200]));
+        assert!(long.starts_with("a list of 200, 801 bytes of JSON, sha256:"), "{long}");
+        assert!(long.ends_with("whole in the file"));
+    }
+}

@@ -1,0 +1,93 @@
+//! The command to type next.
+
+use serde_json::Value;
+
+use super::written::{RunOutputs, WrittenKind};
+use crate::core::text::is_hidden;
+use crate::engine::{Conclusion, InputFact, RunResult};
+
+/// The command that goes on from a run's result, for a POSIX shell; `None` where there is none, or where
+/// it could not be typed as it is shown.
+pub(super) fn next_command(result: &RunResult, outputs: &RunOutputs) -> Option<String> {
+    let words = match &result.conclusion {
+        Conclusion::ChangesPlanned => {
+            let artifact = outputs.path_of(WrittenKind::Artifact)?.to_str()?;
+            vec!["loopgate".to_owned(), "show".to_owned(), artifact.to_owned()]
+        }
+        Conclusion::GateFails(_) if result.recipe.name == "certify-release" => remediation(result, outputs)?,
+        _ => return None,
+    };
+    words.iter().map(|word| quoted(word)).collect::<Option<Vec<_>>>().map(|words| words.join(" "))
+}
+
+/// A release that is blocked has a plan that unblocks it.
+fn remediation(result: &RunResult, outputs: &RunOutputs) -> Option<Vec<String>> {
+    let release = result.inputs.iter().find(|input| input.name == "release").and_then(text)?;
+    let mut words = vec!["loopgate".to_owned(), "remediation-plan".to_owned()];
+    let flags = [
+        ("--server", outputs.server.as_deref()),
+        ("--tenant", result.target.tenant.as_deref()),
+        ("--release", Some(release)),
+    ];
+    for (flag, value) in flags {
+        match value {
+            // It would be taken for a flag by itself.
+            Some(value) if value.starts_with('-') => words.push(format!("{flag}={value}")),
+            Some(value) => words.extend([flag.to_owned(), value.to_owned()]),
+            None => {}
+        }
+    }
+    Some(words)
+}
+
+fn text(input: &InputFact) -> Option<&str> {
+    match &input.value {
+        Value::String(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// `word` as a shell reads it back; `None` where a reader could not see all of it.
+fn quoted(word: &str) -> Option<String> {
+    if word.chars().any(is_hidden) {
+        return None;
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        Some(word.to_owned())
+    } else {
+        Some(format!("'{}'", word.replace('\'', r"'\''")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn words_are_quoted_where_a_shell_would_read_something_else() {
+        assert_eq!(quoted("loopgate-out/artifact.json").unwrap(), "loopgate-out/artifact.json");
+        assert_eq!(quoted("a b").unwrap(), "'a b'");
+        assert_eq!(quoted("$(rm -rf ~)").unwrap(), "'$(rm -rf ~)'");
+        assert_eq!(quoted("it's").unwrap(), r"'it'\''s'");
+        assert_eq!(quoted("").unwrap(), "''");
+    }
+
+    #[test]
+    fn a_value_like_a_flag_is_no_flag() {
+        let mut result = sample::blocked();
+        result.inputs[0].value = Value::from("--yes");
+        let outputs = RunOutputs::default();
+        assert_eq!(
+            next_command(&result, &outputs).unwrap(),
+            "loopgate remediation-plan --tenant acme --release=--yes"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_never_suggested() {
+        assert_eq!(quoted("a\u{202e}b"), None);
+        assert_eq!(quoted("a\nb"), None);
+    }
+}

@@ -1,0 +1,161 @@
+//! Certifications and their graphs.
+
+use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::sandbox::graph::{Edge, Node, Status};
+
+/// A release's certification.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub(in crate::sandbox) struct Certification {
+    /// Unique within the tenant.
+    pub id: String,
+    /// What it is about.
+    pub release: Release,
+    /// How it stands.
+    pub status: Status,
+    /// The team that answers for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
+    /// One sentence.
+    pub summary: String,
+}
+
+/// A release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub(in crate::sandbox) struct Release {
+    /// Unique within the tenant.
+    pub id: String,
+    /// For people.
+    pub name: String,
+    /// What is released.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub application: Option<String>,
+}
+
+/// The evidence of a certification.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::sandbox) struct Graph {
+    /// Whose evidence it is.
+    pub certification_id: String,
+    /// Ordered by kind and ID.
+    pub nodes: Vec<Node>,
+    /// Ordered by their ends; every end is a node.
+    pub edges: Vec<Edge>,
+}
+
+const CERTIFICATION: &str = "SELECT c.id, c.status, c.team, c.summary, r.id, r.name, r.application
+    FROM certifications c JOIN releases r ON r.tenant_id = c.tenant_id AND r.id = c.release_id
+    WHERE c.tenant_id = ?1 AND ";
+
+/// The certification of that ID, if the tenant has it.
+pub(in crate::sandbox) fn certification(
+    connection: &Connection,
+    tenant: &str,
+    id: &str,
+) -> rusqlite::Result<Option<Certification>> {
+    let mut statement = connection.prepare_cached(&format!("{CERTIFICATION} c.id = ?2"))?;
+    statement.query_row([tenant, id], read_certification).optional()
+}
+
+/// The certification of a release, if the tenant has it.
+pub(in crate::sandbox) fn certification_of(
+    connection: &Connection,
+    tenant: &str,
+    release: &str,
+) -> rusqlite::Result<Option<Certification>> {
+    let mut statement = connection.prepare_cached(&format!("{CERTIFICATION} c.release_id = ?2"))?;
+    statement.query_row([tenant, release], read_certification).optional()
+}
+
+fn read_certification(row: &Row<'_>) -> rusqlite::Result<Certification> {
+    Ok(Certification {
+        id: row.get(0)?,
+        status: row.get(1)?,
+        team: row.get(2)?,
+        summary: row.get(3)?,
+        release: Release { id: row.get(4)?, name: row.get(5)?, application: row.get(6)? },
+    })
+}
+
+/// The graph of a certification; empty where the tenant has no such certification.
+pub(in crate::sandbox) fn graph(connection: &Connection, tenant: &str, id: &str) -> rusqlite::Result<Graph> {
+    let mut nodes = connection.prepare_cached(
+        "SELECT id, type, title, status, required, severity, provider, owner, due_date, observed_at, url,
+                description, digest
+         FROM nodes WHERE tenant_id = ?1 AND certification_id = ?2 ORDER BY type, id",
+    )?;
+    let mut edges = connection.prepare_cached(
+        "SELECT from_id, to_id, type FROM edges WHERE tenant_id = ?1 AND certification_id = ?2
+         ORDER BY from_id, to_id, type",
+    )?;
+    Ok(Graph {
+        certification_id: id.to_owned(),
+        nodes: nodes.query_map([tenant, id], read_node)?.collect::<Result<_, _>>()?,
+        edges: edges
+            .query_map([tenant, id], |row| {
+                Ok(Edge { from: row.get(0)?, to: row.get(1)?, kind: row.get(2)? })
+            })?
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+fn read_node(row: &Row<'_>) -> rusqlite::Result<Node> {
+    Ok(Node {
+        id: row.get(0)?,
+        kind: row.get(1)?,
+        title: row.get(2)?,
+        status: row.get(3)?,
+        required: row.get(4)?,
+        severity: row.get(5)?,
+        provider: row.get(6)?,
+        owner: row.get(7)?,
+        due_date: row.get(8)?,
+        observed_at: row.get(9)?,
+        url: row.get(10)?,
+        description: row.get(11)?,
+        digest: row.get(12)?,
+    })
+}
+
+/// Adds a node, or replaces what the node of that ID says; edges stay. `source` is the imported file.
+pub(in crate::sandbox) fn put_node(
+    connection: &Connection,
+    tenant: &str,
+    certification: &str,
+    node: &Node,
+    source: Option<&str>,
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO nodes VALUES (:tenant, :certification, :id, :type, :title, :status, :required, :severity,
+             :provider, :owner, :due, :observed, :url, :description, :digest, :source)
+         ON CONFLICT DO UPDATE SET type = excluded.type, title = excluded.title, status = excluded.status,
+             required = excluded.required, severity = excluded.severity, provider = excluded.provider,
+             owner = excluded.owner, due_date = excluded.due_date, observed_at = excluded.observed_at,
+             url = excluded.url, description = excluded.description, digest = excluded.digest,
+             source = excluded.source",
+    )?;
+    statement.execute(named_params! {
+        ":tenant": tenant, ":certification": certification, ":id": node.id, ":type": node.kind,
+        ":title": node.title, ":status": node.status, ":required": node.required,
+        ":severity": node.severity, ":provider": node.provider, ":owner": node.owner,
+        ":due": node.due_date, ":observed": node.observed_at, ":url": node.url,
+        ":description": node.description, ":digest": node.digest, ":source": source,
+    })?;
+    Ok(())
+}
+
+/// Adds an edge, if it is not there yet.
+pub(in crate::sandbox) fn put_edge(
+    connection: &Connection,
+    tenant: &str,
+    certification: &str,
+    edge: &Edge,
+) -> rusqlite::Result<()> {
+    let mut statement =
+        connection.prepare_cached("INSERT INTO edges VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING")?;
+    statement.execute((tenant, certification, &edge.from, &edge.to, edge.kind))?;
+    Ok(())
+}

@@ -1,0 +1,189 @@
+//! What a client asks for before anything else: the contract, and the lists of agents, resources and routes.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Call;
+use crate::sandbox::caller::USER;
+use crate::sandbox::refusal::Failure;
+
+/// How long a key is kept.
+pub(super) const RETENTION_HOURS: i64 = 24;
+
+/// No arguments.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Nothing {}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ContractAnswer {
+    contract: Contract,
+}
+
+/// What this server guarantees.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Contract {
+    /// True: nothing here is the live service.
+    sandbox: bool,
+    /// The tenant of this call.
+    tenant: Named,
+    /// The user that the connection acts as.
+    user: Named,
+    /// The user's roles in the tenant.
+    roles: Vec<String>,
+    dry_run: DryRun,
+    idempotency: Idempotency,
+    approval: Approval,
+    transactions: Transactions,
+    audit: Audit,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Named {
+    id: String,
+    name: String,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct DryRun {
+    /// The tools that take `dryRun`.
+    supported_by: Vec<String>,
+    /// Whether a dry run writes anything, audit records included.
+    writes_nothing: bool,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Idempotency {
+    /// Whether the same key and payload give the same result again.
+    honored: bool,
+    /// The tools that take `idempotencyKey`.
+    supported_by: Vec<String>,
+    /// How long a key is kept.
+    retention_hours: i64,
+    /// Within what a key is unique.
+    scope: String,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Approval {
+    /// The tools that want `approvalId`.
+    required_by: Vec<String>,
+    /// Whether the server issued the ID itself and looks it up.
+    verified: bool,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Transactions {
+    /// The tools that do all or nothing.
+    atomic: Vec<String>,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Audit {
+    /// What is kept of every write.
+    fields: Vec<String>,
+}
+
+/// The guarantees, with the tenant, user and roles as this call sees them.
+pub(super) fn contract(call: &mut Call<'_>, _: Nothing) -> Result<ContractAnswer, Failure> {
+    let user = call
+        .connection
+        .prepare_cached("SELECT name FROM users WHERE id = ?1")?
+        .query_row([USER], |row| row.get(0))?;
+    let writes = || vec!["loopiq_create_remediation_work_package".to_owned()];
+    let fields = ["userId", "approvalId", "idempotencyKey", "requestId", "workflow", "traceparent", "at"];
+    Ok(ContractAnswer {
+        contract: Contract {
+            sandbox: true,
+            tenant: Named { id: call.caller.tenant.clone(), name: call.caller.tenant_name.clone() },
+            user: Named { id: USER.to_owned(), name: user },
+            roles: call.caller.roles.clone(),
+            dry_run: DryRun { supported_by: writes(), writes_nothing: true },
+            idempotency: Idempotency {
+                honored: true,
+                supported_by: writes(),
+                retention_hours: RETENTION_HOURS,
+                scope: "tenant".to_owned(),
+            },
+            approval: Approval { required_by: writes(), verified: false },
+            transactions: Transactions { atomic: writes() },
+            audit: Audit { fields: fields.map(str::to_owned).to_vec() },
+        },
+    })
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Agents {
+    agents: Vec<Agent>,
+}
+
+/// An AI/ML agent.
+#[derive(Serialize, JsonSchema)]
+struct Agent {
+    id: String,
+    name: String,
+    description: String,
+}
+
+/// The agents that review certifications.
+pub(super) fn agents(_: &mut Call<'_>, _: Nothing) -> Result<Agents, Failure> {
+    let agents = [
+        ("readiness", "Readiness review", "Recommends whether a release is ready"),
+        ("evidence-package", "Evidence package review", "Reviews the evidence of a certification"),
+        ("security-posture", "Security posture review", "Reviews findings and provider blockers"),
+        ("rollback-readiness", "Rollback readiness review", "Reviews rollback plan and rehearsal"),
+    ]
+    .map(|(id, name, description)| Agent {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        description: description.to_owned(),
+    });
+    Ok(Agents { agents: agents.into() })
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Resources {
+    resources: Vec<Resource>,
+}
+
+/// A kind of record.
+#[derive(Serialize, JsonSchema)]
+struct Resource {
+    name: String,
+    description: String,
+}
+
+/// The kinds of records.
+pub(super) fn resources(_: &mut Call<'_>, _: Nothing) -> Result<Resources, Failure> {
+    let resources = [
+        ("release", "What is to be released"),
+        ("release_certification", "How a release stands, and its evidence graph"),
+        ("story", "A parent work item"),
+        ("task", "A child work item"),
+    ]
+    .map(|(name, description)| Resource { name: name.to_owned(), description: description.to_owned() });
+    Ok(Resources { resources: resources.into() })
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Routes {
+    routes: Vec<Route>,
+}
+
+/// A raw route.
+#[derive(Serialize, JsonSchema)]
+struct Route {
+    method: String,
+    path: String,
+}
+
+/// The raw routes: the sandbox has none, so that nobody leans on them.
+pub(super) fn routes(_: &mut Call<'_>, _: Nothing) -> Result<Routes, Failure> {
+    Ok(Routes { routes: Vec::new() })
+}

@@ -1,0 +1,221 @@
+//! The sandbox's tools: the seven that LoopIQ documents, and a search that is the sandbox's own choice.
+//!
+//! A tool is one entry in [`all`]. Its argument and result types give the schemas; the arguments are
+//! checked against the very schema that is shown.
+
+mod listings;
+mod package;
+mod releases;
+mod search;
+mod work_package;
+
+use std::sync::LazyLock;
+
+use jiff::Timestamp;
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{ValidationError, Validator};
+use rmcp::model::{JsonObject, Tool, ToolAnnotations};
+use rusqlite::Connection;
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::caller::Caller;
+use super::refusal::{Code, Failure, Refusal};
+use crate::core::pointer::escape;
+use crate::core::text::visible;
+
+/// What a tool works with.
+pub(super) struct Call<'a> {
+    pub connection: &'a mut Connection,
+    pub caller: &'a Caller,
+    pub now: Timestamp,
+}
+
+/// A tool as it is shown, and what it does.
+pub(super) struct Entry {
+    pub tool: Tool,
+    validator: Option<Validator>,
+    run: Box<dyn Do>,
+}
+
+/// What a tool does with arguments that fit its schema.
+trait Do: Fn(&mut Call<'_>, Value) -> Result<Value, Failure> + Send + Sync {}
+
+impl<F: Fn(&mut Call<'_>, Value) -> Result<Value, Failure> + Send + Sync> Do for F {}
+
+impl Entry {
+    /// Checks the arguments and does it.
+    pub(super) fn call(&self, call: &mut Call<'_>, arguments: Value) -> Result<Value, Failure> {
+        if let Some(error) =
+            self.validator.as_ref().and_then(|validator| validator.validate(&arguments).err())
+        {
+            return Err(Refusal::argument(&place_of(&error), visible(&error.to_string())).into());
+        }
+        (self.run)(call, arguments)
+    }
+}
+
+/// The JSON pointer of what is wrong; of a member that is missing or too many, that member's.
+fn place_of(error: &ValidationError<'_>) -> String {
+    let place = error.instance_path().to_string();
+    let member = match error.kind() {
+        ValidationErrorKind::Required { property } => property.as_str(),
+        ValidationErrorKind::AdditionalProperties { unexpected } => unexpected.first().map(String::as_str),
+        _ => None,
+    };
+    member.map_or_else(|| place.clone(), |member| format!("{place}/{}", escape(member)))
+}
+
+/// The entry of that name.
+pub(super) fn find(name: &str) -> Option<&'static Entry> {
+    all().iter().find(|entry| entry.tool.name == name)
+}
+
+/// Every tool, in the order in which they are shown.
+pub(super) fn all() -> &'static [Entry] {
+    static ALL: LazyLock<Vec<Entry>> = LazyLock::new(|| {
+        vec![
+            read(
+                "loopiq_get_mcp_reliability_contract",
+                "Reliability contract",
+                "The guarantees of this server: dry runs, idempotency, transactions, and the tenant, user and roles that it sees. Call it at startup.",
+                listings::contract,
+            ),
+            read(
+                "loopiq_list_ai_ml_agents",
+                "AI/ML agents",
+                "The AI/ML agents that could be run. Call it before running one.",
+                listings::agents,
+            ),
+            read(
+                "loopiq_list_resources",
+                "Resources",
+                "The kinds of records of this server. Call it before generic record operations.",
+                listings::resources,
+            ),
+            read(
+                "loopiq_list_routes",
+                "Routes",
+                "The raw routes that can be invoked: none in the sandbox. Call it before falling back to a raw route.",
+                listings::routes,
+            ),
+            read(
+                "loopiq_get_release_certification",
+                "Release certification",
+                "A release's certification: status, team and summary.",
+                releases::certification,
+            ),
+            read(
+                "loopiq_get_release_certification_evidence_graph",
+                "Evidence graph of a certification",
+                "Controls, evidence, findings, provider blockers and risks of a certification, normalized across providers, and how they depend on each other.",
+                releases::evidence_graph,
+            ),
+            write(
+                "loopiq_create_remediation_work_package",
+                "Create a remediation work package",
+                "Creates one parent story and its child tasks in one transaction. `dryRun: true` validates and shows what would be created, and writes nothing. The real call needs `approvalId` and `idempotencyKey`; the same key and payload give the same result again.",
+                work_package::create,
+            ),
+            read(
+                "loopiq_search_work",
+                "Search stories and tasks",
+                "Stories and tasks that fit all filters given: IDs, the release they are for, the controls, evidence or findings they refer to, and whether they are open. LoopIQ documents no such tool: this one is the sandbox's own choice.",
+                search::search,
+            ),
+        ]
+    });
+    &ALL
+}
+
+fn read<A, R>(name: &'static str, title: &str, description: &'static str, run: Run<A, R>) -> Entry
+where
+    A: JsonSchema + DeserializeOwned + 'static,
+    R: JsonSchema + Serialize + 'static,
+{
+    let annotations =
+        ToolAnnotations::new().read_only(true).destructive(false).idempotent(true).open_world(false);
+    entry(name, title, description, annotations, run)
+}
+
+/// Not idempotent by itself: only the key makes it so, which a hint cannot say.
+fn write<A, R>(name: &'static str, title: &str, description: &'static str, run: Run<A, R>) -> Entry
+where
+    A: JsonSchema + DeserializeOwned + 'static,
+    R: JsonSchema + Serialize + 'static,
+{
+    let annotations =
+        ToolAnnotations::new().read_only(false).destructive(false).idempotent(false).open_world(false);
+    entry(name, title, description, annotations, run)
+}
+
+type Run<A, R> = fn(&mut Call<'_>, A) -> Result<R, Failure>;
+
+fn entry<A, R>(
+    name: &'static str,
+    title: &str,
+    description: &'static str,
+    annotations: ToolAnnotations,
+    run: Run<A, R>,
+) -> Entry
+where
+    A: JsonSchema + DeserializeOwned + 'static,
+    R: JsonSchema + Serialize + 'static,
+{
+    let input = schema::<A>(SchemaSettings::draft2020_12().for_deserialize());
+    let output = schema::<R>(SchemaSettings::draft2020_12().for_serialize());
+    Entry {
+        validator: jsonschema::validator_for(&Value::Object(input.clone())).ok(),
+        tool: Tool::new(name, description, input)
+            .with_title(title)
+            .with_raw_output_schema(output.into())
+            .with_annotations(annotations),
+        run: Box::new(move |call, arguments| {
+            let arguments = serde_json::from_value(arguments)
+                .map_err(|error| Refusal::argument("", visible(&error.to_string())))?;
+            serde_json::to_value(run(call, arguments)?).map_err(|error| Failure::Internal(error.to_string()))
+        }),
+    }
+}
+
+/// The schema of a type, whole and without references, so that simple clients can read it.
+fn schema<T: JsonSchema>(mut settings: SchemaSettings) -> JsonObject {
+    settings.inline_subschemas = true;
+    settings.meta_schema = None;
+    let mut schema = settings.into_generator().into_root_schema_for::<T>();
+    // Names of Rust types say nothing to a client.
+    schema.remove("title");
+    // Some clients want the member even where a tool takes no arguments.
+    schema.ensure_object().entry("properties").or_insert_with(|| JsonObject::new().into());
+    match schema.to_value() {
+        Value::Object(members) => members,
+        _ => JsonObject::new(),
+    }
+}
+
+/// What answers for a record of another tenant as for one that does not exist.
+fn not_visible(kind: &str, id: &str) -> Refusal {
+    Refusal::new(Code::NotVisible, format!("no {kind} `{}` is visible to you", visible(id)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_schema_is_a_closed_object_that_can_be_checked() {
+        for Entry { tool, validator, .. } in all() {
+            assert!(validator.is_some(), "{}", tool.name);
+            assert_eq!(tool.input_schema["type"], "object", "{}", tool.name);
+            assert_eq!(tool.input_schema["additionalProperties"], false, "{}", tool.name);
+            let output = tool.output_schema.as_ref().unwrap();
+            assert_eq!(output["type"], "object", "{}", tool.name);
+            assert!(jsonschema::validator_for(&Value::Object((**output).clone())).is_ok());
+            let text = serde_json::to_string(&tool).unwrap();
+            assert!(!text.contains("$ref") && !text.contains("$defs"), "{text}");
+        }
+    }
+}

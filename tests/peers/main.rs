@@ -1,0 +1,26 @@
+//! A small real MCP server over standard input and output that misbehaves as its first argument says.
+//! It speaks the protocol by hand, so that it can say what no library would.
+//!
+//! A family of modes is one file with a `play` function, listed in [`FAMILIES`].
+
+mod line;
+mod loopiq;
+mod transport;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+/// Plays `mode` with its arguments until the client is gone; `None` where the family has no such mode.
+type Family = fn(mode: &str, arguments: &[String]) -> Option<ExitCode>;
+
+const FAMILIES: &[Family] = &[transport::play, loopiq::play];
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let mode = arguments.next().unwrap_or_default();
+    let arguments: Vec<String> = arguments.collect();
+    FAMILIES.iter().find_map(|play| play(&mode, &arguments)).unwrap_or_else(|| {
+        let _ = writeln!(std::io::stderr(), "no such mode: `{mode}`");
+        ExitCode::from(64)
+    })
+}

@@ -1,0 +1,25 @@
+//! What loopgate promises, tried on the shipped binary and on real servers. Each test is named after what it
+//! holds.
+
+#[cfg(test)]
+mod commands;
+#[cfg(test)]
+mod foreign;
+#[cfg(test)]
+mod house;
+#[cfg(test)]
+mod lies;
+#[cfg(test)]
+mod main_job;
+#[cfg(test)]
+mod mcp;
+#[cfg(test)]
+mod output;
+#[cfg(test)]
+mod readme;
+#[cfg(test)]
+mod recipes;
+#[cfg(test)]
+mod stdio;
+#[cfg(test)]
+mod support;

@@ -1,0 +1,119 @@
+//! The README is true: its commands run, its recipe validates, its settings are read, its tables are the
+//! program's own.
+
+use std::path::Path;
+
+use loopgate::cli::Exit;
+
+use crate::support::{Folder, settings};
+
+fn readme() -> String {
+    fs_err::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
+}
+
+/// The contents of the fenced blocks of one language.
+fn blocks(language: &str) -> Vec<String> {
+    let text = readme();
+    text.split(&format!("```{language}\n"))
+        .skip(1)
+        .map(|rest| rest.split("\n```").next().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn every_command_runs() {
+    let folder = Folder::new();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/evidence");
+    let fixture = |extension: &str| {
+        fs_err::read_dir(&fixtures)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .find(|path| path.extension().is_some_and(|found| found == extension))
+            .unwrap()
+    };
+    folder.write("results.sarif", fs_err::read(fixture("sarif")).unwrap());
+    folder.write("junit.xml", fs_err::read(fixture("xml")).unwrap());
+    folder.sandbox("remediation-plan", "REL-BLOCKED", &["--out", "one"]).exits(0);
+    folder.write("before.json", folder.read("one/artifact.json"));
+    folder.write("after.json", folder.read("one/artifact.json"));
+
+    let mut not_run = Vec::new();
+    let mut ran = 0;
+    for line in blocks("console").iter().flat_map(|block| block.lines()) {
+        let command = line.strip_prefix("$ ").unwrap();
+        let loopgate = command.replace("cargo run --locked --", "loopgate");
+        let Some(arguments) = loopgate.strip_prefix("loopgate ") else {
+            not_run.push(command.to_owned());
+            continue;
+        };
+        let arguments: Vec<&str> = arguments.split_whitespace().collect();
+        let result = folder.run(&arguments);
+        let judged = arguments.contains(&"REL-MINE");
+        assert!(
+            result.code == 0 || (judged && result.code == 4),
+            "{command}: {} {}",
+            result.code,
+            result.stderr
+        );
+        ran += 1;
+    }
+    assert!(ran > 8);
+    // These two are what runs this test, and what installs the program that it runs.
+    assert_eq!(not_run, ["cargo test --locked", "cargo install --locked --path ."]);
+}
+
+#[test]
+fn its_recipe_validates_and_its_settings_are_read() {
+    let folder = Folder::new();
+    let yaml = blocks("yaml");
+    let recipe = yaml.iter().find(|block| block.starts_with("recipe:")).unwrap();
+    folder.write("recipe.yaml", recipe);
+    folder.run(&["validate", "recipe.yaml"]).exits(0);
+    folder
+        .run(&[
+            "run",
+            "recipe.yaml",
+            "--server",
+            "sandbox",
+            "--tenant",
+            "acme",
+            "--input",
+            "release=REL-READY",
+        ])
+        .exits(0);
+    let written = yaml.iter().find(|block| block.starts_with("server:")).unwrap();
+    folder.write("loopgate.yaml", written);
+    // The program that it names is not there, which is found out only after the settings were understood.
+    folder.run(&["certify-release", "--release", "R"]).exits(50);
+}
+
+#[test]
+fn in_ci_a_server_wants_its_settings_named() {
+    let folder = Folder::new();
+    folder.write("loopgate.yaml", settings(&crate::support::peer(), &["loopiq", "honest"], "loopiq"));
+    let run = ["certify-release", "--server", "peer", "--tenant", "acme", "--release", "REL-1"];
+    let code = |name: &str, value: &str| {
+        let output = folder.command(&run).env("CI", "true").env(name, value).output().unwrap();
+        output.status.code().unwrap()
+    };
+    assert_eq!(code("UNRELATED", ""), 3);
+    assert_eq!(code("LOOPGATE_TRUST", "."), 4);
+    let output = folder
+        .command(&["certify-release", "--server", "sandbox", "--tenant", "acme", "--release", "REL-READY"])
+        .env("CI", "true")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "the sandbox needs no settings");
+}
+
+#[test]
+fn its_exit_codes_are_the_programs() {
+    let text = readme();
+    let table =
+        text.split("<!-- exit codes -->\n").nth(1).unwrap().split("<!-- /exit codes -->").next().unwrap();
+    let mut expected = "| code | meaning |\n|---|---|\n".to_owned();
+    for exit in Exit::ALL {
+        expected.push_str(&format!("| {} | {} |\n", exit.code(), exit.meaning()));
+    }
+    assert_eq!(table, expected);
+}

@@ -85,15 +85,9 @@ pub fn fill(
     let mut members = arguments.clone();
     for slot in slots {
         let at = slot.at();
-        // The value is wrapped to be looked at, and unwrapped to be changed.
-        let whole = Value::Object(members);
-        if at.get(&whole).is_some() {
+        if member_at(&members, at).is_some() {
             return Err(FillError::Occupied { operation: operation(), at: at.clone() });
         }
-        let Value::Object(unwrapped) = whole else {
-            return Err(FillError::NoRoom { operation: operation(), at: at.clone() });
-        };
-        members = unwrapped;
         let value = match (slot, filling) {
             (Slot::DryRun { dry, .. }, Filling::Dry) => dry.clone(),
             (Slot::DryRun { real, .. }, Filling::Real { .. }) => real.clone(),
@@ -106,6 +100,13 @@ pub fn fill(
             .map_err(|_| FillError::NoRoom { operation: operation(), at: at.clone() })?;
     }
     Ok(members)
+}
+
+/// What stands at a pointer that leads through objects alone, as [`Pointer::set`] does.
+fn member_at<'a>(members: &'a Map<String, Value>, at: &Pointer) -> Option<&'a Value> {
+    let mut tokens = at.tokens();
+    let first = members.get(&tokens.next()?)?;
+    tokens.try_fold(first, |above, token| above.get(&token))
 }
 
 #[cfg(test)]

@@ -58,16 +58,18 @@ pub fn classify(seen: Seen, operation: Option<&Operation>, errors: Option<&Error
 }
 
 fn tool_error(answer: &ToolAnswer, operation: Option<&Operation>, errors: Option<&ErrorCodes>) -> Outcome {
-    let message = words(answer, errors);
     let code = errors.zip(answer.structured.as_ref()).and_then(|(errors, structured)| {
-        let code = match errors.code.get(structured)? {
-            Value::String(code) => Cow::Borrowed(code.as_str()),
-            Value::Number(code) => Cow::Owned(code.to_string()),
-            _ => return None,
-        };
-        errors.kind(&code)
+        match errors.code.get(structured)? {
+            Value::String(code) => Some(Cow::Borrowed(code.as_str())),
+            Value::Number(code) => Some(Cow::Owned(code.to_string())),
+            _ => None,
+        }
     });
-    match code {
+    let mut message = words(answer, errors);
+    if let Some(code) = &code {
+        message = format!("{code}: {message}");
+    }
+    match errors.zip(code).and_then(|(errors, code)| errors.kind(&code)) {
         Some(kind) => not_applied(kind, &message),
         None if operation.is_some_and(|operation| operation.one_transaction) => {
             not_applied(RefusalKind::Refused, &message)

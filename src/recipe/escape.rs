@@ -6,7 +6,7 @@ use crate::core::text::visible;
 
 /// What is done to the values that a text leaf interpolates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Escaping {
+pub(super) enum Escaping {
     /// Nothing: the text goes on as JSON.
     #[default]
     None,

@@ -191,7 +191,9 @@ impl Input {
         let fits = match self.kind {
             InputKind::String => value.is_string(),
             InputKind::Integer => value.as_i64().is_some() && check_numbers(value).is_ok(),
-            InputKind::Number => value.is_number() && check_numbers(value).is_ok(),
+            InputKind::Number => {
+                check_numbers(value).is_ok() && value.as_f64().is_some_and(super::number::survives)
+            }
             InputKind::Boolean => value.is_boolean(),
             InputKind::List => value.as_array().is_some_and(|items| items.iter().all(Value::is_string)),
         };

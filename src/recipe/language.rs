@@ -197,8 +197,8 @@ fn base() -> Environment<'static> {
     environment
 }
 
-/// What stands under `key`. A value that is not there is an error here, where the engine would go on and
-/// find it unequal to everything.
+/// What stands under `key`. A value that is not there is an error here, where the engine would go on with an
+/// undefined value that its tests accept.
 fn attribute(value: &Value, key: &Value) -> Result<Value, Error> {
     let found =
         if value.is_undefined() || value.is_none() { Value::UNDEFINED } else { value.get_item(key)? };

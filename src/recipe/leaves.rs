@@ -111,6 +111,10 @@ impl Builder<'_> {
         let members: Vec<_> = members
             .map(|(name, member)| {
                 let at = format!("{at}/{}", escape(name));
+                if name.contains("{{") || name.contains("{%") {
+                    self.at_key("constant-wanted", &at, "a key is not a template".to_owned(), None);
+                    return None;
+                }
                 self.tree(&at, member, escaping, locals).map(|tree| (name.clone(), tree))
             })
             .collect();

@@ -2,17 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::build::Key;
 use super::builder::{Builder, What};
 use super::declare;
 use super::diagnostic::{Diagnostic, Problems};
 use super::document::{Document, WrittenStep};
-use super::escape::Escaping;
 use super::input::{Input, shown};
 use super::library::Library;
-use super::scope::Values;
 use super::source::Source;
 use super::step::{Condition, Include, Kind, Recipe, Step, StepId, Use};
 use super::structure;
@@ -21,8 +19,6 @@ use super::yaml::File;
 use crate::catalog::Profile;
 use crate::core::Digest;
 
-/// Includes within includes.
-const DEEPEST_INCLUDE: usize = 8;
 /// Steps in all.
 const MOST_STEPS: usize = 1000;
 /// Step names that mean something else in expressions.
@@ -85,13 +81,6 @@ pub fn load(source: Source, library: &dyn Library, profile: &Profile) -> Result<
     }
 }
 
-/// The recipe's `profile:` line, where the source can be read that far.
-#[must_use]
-pub fn declared_profile(source: &Source) -> Option<String> {
-    let file = File::read(source.clone()).ok()?;
-    file.value.get("profile")?.as_str().map(str::to_owned)
-}
-
 /// The recipe's `server:` line, where the source can be read that far.
 #[must_use]
 pub fn declared_server(source: &Source) -> Option<String> {
@@ -99,22 +88,29 @@ pub fn declared_server(source: &Source) -> Option<String> {
     file.value.get("server")?.as_str().map(str::to_owned)
 }
 
+/// The recipe's `profile:` line, where the source can be read that far.
+#[must_use]
+pub fn declared_profile(source: &Source) -> Option<String> {
+    let file = File::read(source.clone()).ok()?;
+    file.value.get("profile")?.as_str().map(str::to_owned)
+}
+
 /// What stands around a recipe: nothing, or the include that brings it in.
 #[derive(Default)]
-struct Surroundings {
+pub(super) struct Surroundings {
     scope: Vec<String>,
     when: Vec<Condition>,
     when_uses: BTreeSet<Use>,
     bound: BTreeMap<String, BTreeSet<Use>>,
     server: Option<String>,
-    chain: Vec<String>,
+    pub chain: Vec<String>,
 }
 
-struct Loader<'a> {
-    library: &'a dyn Library,
+pub(super) struct Loader<'a> {
+    pub library: &'a dyn Library,
     profile: &'a Profile,
     sources: Vec<(String, String)>,
-    problems: Vec<Diagnostic>,
+    pub problems: Vec<Diagnostic>,
     known: BTreeMap<StepId, What>,
     emits: BTreeMap<String, StepId>,
     steps: Vec<Step>,
@@ -126,7 +122,7 @@ struct Loader<'a> {
 
 impl Loader<'_> {
     /// Reads one recipe and adds its steps; gives what it declares.
-    fn recipe(&mut self, source: Source, around: &Surroundings) -> Option<(Document, Vec<Input>)> {
+    pub(super) fn recipe(&mut self, source: Source, around: &Surroundings) -> Option<(Document, Vec<Input>)> {
         if !self.sources.iter().any(|(name, _)| *name == source.name) {
             self.sources.push((source.name.clone(), source.text.clone()));
         }
@@ -166,7 +162,14 @@ impl Loader<'_> {
         Some((document, inputs))
     }
 
-    fn report(&mut self, file: &File, code: &'static str, at: &str, message: String, hint: Option<String>) {
+    pub(super) fn report(
+        &mut self,
+        file: &File,
+        code: &'static str,
+        at: &str,
+        message: String,
+        hint: Option<String>,
+    ) {
         let source = file.source.name.clone();
         self.problems.push(Diagnostic { code, message, source, span: file.value_span(at), hint });
     }
@@ -277,79 +280,6 @@ impl Loader<'_> {
         }
     }
 
-    /// Adds the steps of an included recipe; gives its inputs.
-    fn include(
-        &mut self,
-        file: &File,
-        at: &str,
-        reference: &str,
-        inner: &Surroundings,
-    ) -> Option<Vec<Input>> {
-        let at = format!("{at}/include");
-        let source = match self.library.recipe(reference, &file.source.name) {
-            Ok(source) => source,
-            Err(message) => {
-                self.report(
-                    file,
-                    "unknown-recipe",
-                    &at,
-                    crate::core::text::visible(&message).into_owned(),
-                    None,
-                );
-                return None;
-            }
-        };
-        if inner.chain.contains(&source.name) {
-            let chain: Vec<String> =
-                inner.chain.iter().chain([&source.name]).map(|name| shown(name)).collect();
-            let message = format!("recipes include each other: {}", chain.join(" ▸ "));
-            self.report(file, "include-cycle", &at, message, None);
-            return None;
-        }
-        if inner.chain.len() > DEEPEST_INCLUDE {
-            let message = format!("includes are nested deeper than {DEEPEST_INCLUDE}");
-            self.report(file, "include-too-deep", &at, message, None);
-            return None;
-        }
-        self.recipe(source, inner).map(|(_, inputs)| inputs)
-    }
-
-    /// Checks what an include gives against what the included recipe declares.
-    fn bindings(&mut self, file: &File, at: &str, recipe: &str, given: &Given, declared: &[Input]) {
-        for name in given.keys().filter(|name| !declared.iter().any(|input| input.name == **name)) {
-            let message = format!("`{}` has no input `{}`", shown(recipe), shown(name));
-            let hint =
-                super::diagnostic::did_you_mean(name, declared.iter().map(|input| input.name.as_str()));
-            let span = file.key_span(&format!("{at}/with/{}", crate::core::pointer::escape(name)));
-            let source = file.source.name.clone();
-            self.problems.push(Diagnostic { code: "unknown-input", message, source, span, hint });
-        }
-        for input in declared {
-            let place = format!("{at}/with/{}", input.name);
-            match given.get(&input.name) {
-                None if input.required => {
-                    let message = format!("`{}` needs the input `{}`", shown(recipe), input.name);
-                    let hint = Some(format!("give it under `with`: `{}: …`", input.name));
-                    self.report(file, "missing-input", &format!("{at}/include"), message, hint);
-                }
-                Some((Some(tree), _)) if tree.is_constant() => {
-                    let value = tree.evaluate(&Values::default().scope(&[]));
-                    match value {
-                        Ok(Value::Null) if !input.required => {}
-                        Ok(value) => {
-                            if let Err(problem) = input.check(&value) {
-                                let message = format!("the input `{}` does not fit: {problem}", input.name);
-                                self.report(file, "bad-value", &place, message, None);
-                            }
-                        }
-                        Err(error) => self.report(file, "template-fails", &place, error.to_string(), None),
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-
     /// Reads and analyses that nothing uses: forgotten, or a name that was mistyped elsewhere.
     fn unused(&mut self) {
         let used: BTreeSet<&StepId> =
@@ -366,24 +296,5 @@ impl Loader<'_> {
             }
         }
         self.problems.append(&mut problems);
-    }
-}
-
-/// What an include gives: by input the value, if it could be compiled, and what it is made of.
-type Given = BTreeMap<String, (Option<Tree>, BTreeSet<Use>)>;
-
-impl Builder<'_> {
-    /// Compiles what an include gives.
-    fn given(&mut self, step: &WrittenStep) -> Given {
-        let mut given = Given::new();
-        for (name, value) in step.arguments.iter().flatten() {
-            let before = std::mem::take(&mut self.uses);
-            let at = format!("/with/{}", crate::core::pointer::escape(name));
-            let tree = self.tree(&at, value, Escaping::None, &[]);
-            let uses = std::mem::replace(&mut self.uses, before);
-            self.uses.extend(uses.iter().cloned());
-            given.insert(name.clone(), (tree, uses));
-        }
-        given
     }
 }

@@ -29,6 +29,13 @@ pub(super) fn decimal(text: &str) -> Option<(bool, String, i64)> {
     Some((negative, significant, exponent.checked_add(zeros)?))
 }
 
+/// Whether a double is still the same number when its canonical JSON is read back: from 2⁵³ to 10²¹ it is
+/// written as an integer, which readers round.
+pub(super) fn survives(double: f64) -> bool {
+    let written_as_integer = double.abs() >= 9_007_199_254_740_992.0 && double.abs() < 1e21;
+    double.is_finite() && !written_as_integer
+}
+
 /// The number that `text` writes in JSON's syntax, if a double keeps it exactly as written and an integer
 /// is within ±(2⁵³−1).
 pub(super) fn exact(text: &str) -> Option<Value> {
@@ -41,7 +48,7 @@ pub(super) fn exact(text: &str) -> Option<Value> {
         return (integer.unsigned_abs() <= LARGEST_INTEGER.unsigned_abs()).then(|| Value::from(integer));
     }
     let double = number.as_f64()?;
-    (double.is_finite() && decimal(text) == decimal(&format!("{double:e}"))).then(|| Value::from(double))
+    (survives(double) && decimal(text) == decimal(&format!("{double:e}"))).then(|| Value::from(double))
 }
 
 #[cfg(test)]
@@ -62,7 +69,9 @@ mod tests {
     fn only_numbers_that_a_double_keeps_are_exact() {
         assert_eq!(exact("9007199254740991"), Some(json!(9_007_199_254_740_991_i64)));
         assert_eq!(exact("-1.50"), Some(json!(-1.5)));
-        for text in ["9007199254740992", "0.10000000000000000055", "1e400", "NaN", "01", "", " 1", "1_000"] {
+        for text in
+            ["9007199254740992", "0.10000000000000000055", "1e400", "1e17", "NaN", "01", "", " 1", "1_000"]
+        {
             assert_eq!(exact(text), None, "{text}");
         }
     }

@@ -9,6 +9,7 @@ use serde_json::{Map, Number, Value};
 
 use super::input::shown;
 use super::language::FUNCTIONS;
+use super::number::survives;
 use super::step::StepId;
 use super::template::TemplateErrorKind;
 use crate::core::json::LARGEST_INTEGER;
@@ -93,20 +94,22 @@ impl Values {
         Scope { root: Arc::new(Root { names, above: None }) }
     }
 
+    /// The steps of a scope; an include is seen as the mapping of its steps, whatever value it was given.
     fn below(&self, scope: &[String]) -> BTreeMap<String, minijinja::Value> {
         let mut names = BTreeMap::new();
+        let mut last = None;
         for (id, value) in self.steps.range(scope.to_vec()..) {
-            let Some(rest) = id.strip_prefix(scope) else { break };
-            match rest {
-                [name] => {
+            match id.strip_prefix(scope) {
+                None => break,
+                Some([name]) => {
                     names.insert(name.clone(), value.clone());
                 }
-                [name, ..] if !self.steps.contains_key(&[scope, &[name.clone()]].concat()) => {
-                    names.entry(name.clone()).or_insert_with(|| {
-                        minijinja::Value::from_pairs(self.below(&[scope, &[name.clone()]].concat()))
-                    });
+                Some([name, _, ..]) if last != Some(name) => {
+                    last = Some(name);
+                    let inner: Vec<String> = scope.iter().chain([name]).cloned().collect();
+                    names.insert(name.clone(), minijinja::Value::from_pairs(self.below(&inner)));
                 }
-                _ => {}
+                Some(_) => {}
             }
         }
         names
@@ -203,5 +206,49 @@ fn number(value: &minijinja::Value) -> Result<Value, (TemplateErrorKind, String)
         return Ok(Value::from(integer));
     }
     let double = f64::try_from(value.clone()).map_err(|_| unsafe_number())?;
-    Number::from_f64(double).map(Value::Number).ok_or_else(unsafe_number)
+    Number::from_f64(double).filter(|_| survives(double)).map(Value::Number).ok_or_else(unsafe_number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn id(text: &str) -> StepId {
+        StepId::from(text.split('.').map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    fn seen(scope: &Scope) -> Value {
+        let names: Vec<(String, minijinja::Value)> =
+            scope.root.names.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        to_json(&minijinja::Value::from_pairs(names)).unwrap()
+    }
+
+    #[test]
+    fn each_scope_sees_its_own_names_and_those_below() {
+        let mut values = Values::new(json!({"a": 1}).as_object().unwrap());
+        values.set_inputs(&["x".to_owned()], json!({"a": 2}).as_object().unwrap());
+        values.set(&id("x"), &json!("the include itself"));
+        values.set(&id("x.s"), &json!(10));
+        values.set(&id("x.y.t"), &json!(11));
+        values.set(&id("s"), &json!(12));
+        values.set(&id("xx"), &json!(13));
+        assert_eq!(
+            seen(&values.scope(&[])),
+            json!({"inputs": {"a": 1}, "s": 12, "x": {"s": 10, "y": {"t": 11}}, "xx": 13})
+        );
+        assert_eq!(
+            seen(&values.scope(&["x".to_owned()])),
+            json!({"inputs": {"a": 2}, "s": 10, "y": {"t": 11}})
+        );
+    }
+
+    #[test]
+    fn a_value_set_again_replaces_the_first_in_new_scopes_only() {
+        let mut values = Values::default();
+        values.set(&id("s"), &json!(1));
+        let before = values.scope(&[]);
+        values.set(&id("s"), &json!(2));
+        assert_eq!((seen(&before), seen(&values.scope(&[]))), (json!({"s": 1}), json!({"s": 2})));
+    }
 }

@@ -1,7 +1,8 @@
 //! The text of a leaf, read far enough to know what it refers to and to make every access strict.
 //!
-//! The template engine compares a value that is not there as unequal to everything, so that a gate such as
-//! `{{ a.state != 'fail' }}` would hold for no evidence at all. Every access (`a.b`, `a["b"]`, `a[0]`) is
+//! To the template engine a member that is not there is an undefined value, which its operators refuse and
+//! its tests and filters do not: a gate such as `{{ a.state is ne 'fail' }}` would hold for no evidence at
+//! all, and so would one over a member of null. Every access (`a.b`, `a["b"]`, `a[0]`) is
 //! therefore written anew as the filter `attr`, which fails on what is not there. The same reading gives the
 //! references exactly; the engine's own analysis loses those below slices and assignments.
 

@@ -99,3 +99,60 @@ fn evaluate_leaf(leaf: &Expression, scope: &Scope, fuel: &mut u64) -> Result<Val
     }
     Ok(value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::escape::Escaping;
+    use super::super::scope::Values;
+    use super::*;
+    use serde_json::json;
+
+    fn leaf(source: &str) -> Expression {
+        Expression::compile(source, Escaping::None).unwrap()
+    }
+
+    fn each(over: &str, give: Tree) -> Tree {
+        Tree::Loop { over: leaf(over), name: "item".into(), give: Box::new(give) }
+    }
+
+    fn scope(inputs: &Value) -> Scope {
+        Values::new(inputs.as_object().unwrap()).scope(&[])
+    }
+
+    #[test]
+    fn a_loop_sees_its_item_and_all_around_it() {
+        let inner = Tree::Loop {
+            over: leaf("{{ item.tags }}"),
+            name: "tag".into(),
+            give: Box::new(Tree::Leaf(leaf("{{ inputs.prefix }}{{ item.id }}/{{ tag }}"))),
+        };
+        let tree = Tree::Map(BTreeMap::from([
+            ("n".to_owned(), Tree::Literal(json!(1))),
+            ("list".to_owned(), each("{{ inputs.items }}", inner)),
+        ]));
+        let inputs =
+            json!({"prefix": "p", "items": [{"id": 1, "tags": ["a", "{{ x }}"]}, {"id": 2, "tags": []}]});
+        let value = tree.evaluate(&scope(&inputs)).unwrap();
+        assert_eq!(value, json!({"n": 1, "list": [["p1/a", "p1/{{ x }}"], []]}));
+    }
+
+    #[test]
+    fn a_loop_over_null_is_undefined_and_over_text_an_error() {
+        let kind = |value: Value| {
+            let tree = each("{{ inputs.x }}", Tree::Literal(Value::Null));
+            tree.evaluate(&scope(&json!({"x": value}))).unwrap_err().kind
+        };
+        assert_eq!(kind(Value::Null), TemplateErrorKind::Undefined);
+        assert_eq!(kind(json!("text")), TemplateErrorKind::Other);
+        assert_eq!(kind(json!(vec![0; MOST_ITEMS + 1])), TemplateErrorKind::TooLarge);
+    }
+
+    #[test]
+    fn all_leaves_together_have_an_end_too() {
+        let tree = each("{{ inputs.x }}", Tree::Leaf(leaf("{% for a in range(900) %}{% endfor %}")));
+        let scope = scope(&json!({"x": vec![0; 1000]}));
+        let mut nearly_all = FUEL - 100_000;
+        let error = tree.evaluate_within(&scope, &mut nearly_all).unwrap_err();
+        assert_eq!(error.kind, TemplateErrorKind::Fuel);
+    }
+}

@@ -149,7 +149,7 @@ fn the_sandbox_is_used_only_when_it_is_named_and_every_output_says_so() {
     assert!(!folder.exists(".loopgate") && !folder.exists("loopgate-out"));
     let ran = folder.sandbox("remediation-plan", "REL-BLOCKED", &[]).exits(0);
     assert!(ran.stdout.contains("sandbox"), "{}", ran.stdout);
-    assert_eq!(folder.json("loopgate-out/run.json")["target"]["sandbox"], true);
+    assert_eq!(folder.json("loopgate-out/run.json")["sandbox"], true);
     for format in ["text", "markdown", "json"] {
         let shown = folder.run(&["show", "loopgate-out/artifact.json", "--format", format]).exits(0);
         assert!(shown.stdout.contains("sandbox"), "{format}: {}", shown.stdout);

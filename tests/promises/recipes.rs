@@ -22,11 +22,11 @@ fn refused(recipe: impl AsRef<[u8]>, says: &[&str]) {
 #[test]
 fn every_problem_is_shown_at_once_with_its_place() {
     let (_, ran) = validated(
-        "recipe: r\nsummary: s\nprofile: loopiq\nsteps:\n  - id: c\n    red: certification\n    with: { release: \"{{ nobody.x }}\" }\n  \
+        "recipe: r\nsummary: s\nprofile: loopiq\nsteps:\n  - id: c\n    read: certification\n    red: x\n    with: { release: \"{{ nobody.x }}\" }\n  \
          - id: c\n    read: certification\n    with: { relase: x }\n    emit: ../x.json\n",
     );
     let ran = ran.exits(3);
-    for word in ["r.yaml:6:", "did you mean", "r.yaml:7:", "nobody", "r.yaml:8:", "relase", "../x.json", "^"]
+    for word in ["r.yaml:7:", "did you mean", "r.yaml:8:", "nobody", "r.yaml:9:", "relase", "../x.json", "^"]
     {
         assert!(ran.stderr.contains(word), "`{word}` is not said:\n{}", ran.stderr);
     }
@@ -58,7 +58,7 @@ fn a_yaml_bomb_and_a_huge_file_cost_nothing() {
     let huge = fs_err::File::create(folder.path().join("huge.yaml")).unwrap();
     huge.set_len(100 * 1024 * 1024).unwrap();
     let ran = folder.run(&["validate", "huge.yaml"]).exits(3);
-    assert!(ran.stderr.contains("huge.yaml") && ran.stderr.contains("MiB"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("huge.yaml") && ran.stderr.contains("larger than"), "{}", ran.stderr);
     refused("[".repeat(100_000), &["r.yaml"]);
 }
 
@@ -81,7 +81,7 @@ fn endless_templates_end() {
         "recipe: r\nsummary: s\nsteps:\n  - id: e\n    emit: e.txt\n    value: \"{% for a in range(9999) %}{% for b in range(9999) %}{{ a * b }}{% endfor %}{% endfor %}\"\n",
     );
     let ran = folder.run(&["run", "r.yaml", "--server", "sandbox", "--tenant", "acme"]).exits(3);
-    assert!(ran.stdout.contains("fuel") || ran.stdout.contains("too long"), "{}", ran.stdout);
+    assert!(ran.stderr.contains("r.yaml:5:"), "{}", ran.stderr);
     assert!(!folder.exists("loopgate-out/e.txt"));
 }
 

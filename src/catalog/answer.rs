@@ -32,7 +32,7 @@ impl Profile {
         let Some(result) = &operation.result else {
             return Reading { value: answer.plain(), unknown: BTreeMap::new() };
         };
-        let Some(content) = content(answer) else {
+        let Some(content) = answer.content() else {
             let value = result.keys().map(|name| (name.clone(), Value::Null)).collect();
             let reason = "the answer has neither structured content nor one text that is a JSON object";
             let unknown = BTreeMap::from([(String::new(), vec![reason.to_owned()])]);
@@ -55,7 +55,7 @@ impl Profile {
 /// has none is left out.
 #[must_use]
 pub fn created_ids(created: &Created, answer: &ToolAnswer) -> BTreeMap<String, Vec<String>> {
-    let Some(content) = content(answer) else { return BTreeMap::new() };
+    let Some(content) = answer.content() else { return BTreeMap::new() };
     let ids_at = |projection: &Projection| match projection.project(&content, &Verbatim, &mut Vec::new()) {
         Value::Array(items) => items.into_iter().filter_map(id_of).collect(),
         single => id_of(single).into_iter().collect::<Vec<_>>(),
@@ -69,20 +69,11 @@ pub fn created_ids(created: &Created, answer: &ToolAnswer) -> BTreeMap<String, V
 #[must_use]
 pub fn confirms_dry_run(operation: &Operation, answer: &ToolAnswer) -> bool {
     let expected = &operation.dry_run_confirmed;
-    let Some(content) = content(answer).filter(|_| !expected.is_empty()) else { return false };
+    let Some(content) = answer.content().filter(|_| !expected.is_empty()) else { return false };
     expected.iter().all(|expectation| {
         let found = expectation.at.get(&content).and_then(|value| canonical(value).ok());
         found.is_some() && found == canonical(&expectation.equals).ok()
     })
-}
-
-/// The structured content; where there is none, the only text if it is a JSON object.
-fn content(answer: &ToolAnswer) -> Option<Value> {
-    match (&answer.structured, answer.text.as_slice()) {
-        (Some(structured), _) if !structured.is_null() => Some(structured.clone()),
-        (_, [only]) => serde_json::from_str(only).ok().filter(Value::is_object),
-        _ => None,
-    }
 }
 
 fn id_of(value: Value) -> Option<String> {

@@ -13,6 +13,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use super::environment::Environment;
 use super::exit::Exit;
 use super::fault::Fault;
+use crate::core::printable::indented;
 use crate::core::text::visible;
 use crate::report::{self, Terminal};
 
@@ -48,7 +49,7 @@ impl Output {
 
     /// Writes exactly one JSON value.
     pub fn json(&self, value: &Value) -> Result<(), Fault> {
-        self.data(&report::json_text(value))
+        self.data(&indented(value))
     }
 
     /// Says why a command ended. Nothing can be done where standard error is closed.

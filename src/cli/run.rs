@@ -13,6 +13,7 @@ use super::server::{KnownServer, Wanted, find};
 use crate::core::OutputFolder;
 use crate::core::file::WriteError;
 use crate::core::id::Trace;
+use crate::core::printable::indented;
 use crate::engine::{self, Events, RunResult, Signal};
 use crate::recipe::{self, Given, InputProblem, InputsFileError, Recipe, Resolved, Source};
 use crate::report::{self, EventFile, Fan, Progress, RunOutputs, Verbosity, Written, WrittenKind};
@@ -61,7 +62,7 @@ fn execute(
     let result = run(&recipe, &name, &inputs, &server, options, &reports, environment, output)?;
     let written = write(&result, options)?;
     if let Some(path) = &reports.json {
-        let text = report::json_text(&report::run_json(&result, &written));
+        let text = indented(&report::run_json(&result, &written));
         crate::core::file::replace(path, text.as_bytes()).map_err(Fault::internal)?;
     }
     match options.format {
@@ -189,7 +190,7 @@ fn write(result: &RunResult, options: &RunOptions) -> Result<Vec<Written>, Fault
         None => {}
     }
     let report = report::run_json(result, &written);
-    let text = report::json_text(&report);
+    let text = indented(&report);
     let path = out.write(REPORT, text.as_bytes()).map_err(unwritten)?;
     written.push(Written::new(WrittenKind::Run, path, text.as_bytes()));
     Ok(written)

@@ -9,6 +9,7 @@ pub mod file;
 pub mod id;
 pub mod json;
 pub mod pointer;
+pub mod printable;
 pub mod projection;
 pub mod text;
 

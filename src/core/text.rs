@@ -22,17 +22,21 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// `text` made [`visible`] and, where it is longer, cut to `most` characters and `…`: for messages that
-/// quote strangers. What is approved is never cut.
+/// The first `most` characters of `text`, with `…` where more follow. What is approved is never cut.
+#[must_use]
+pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(most).and_then(|(at, _)| text.get(..at)) {
+        Some(start) => Cow::Owned(format!("{start}…")),
+        None => Cow::Borrowed(text),
+    }
+}
+
+/// `text` made [`visible`] and [`cut`]: for messages that quote strangers.
 #[must_use]
 pub fn excerpt(text: &str, most: usize) -> String {
     // Spelling out only makes text longer, so what stands behind this is never shown.
     let end = text.char_indices().nth(most.saturating_add(1)).map_or(text.len(), |(index, _)| index);
-    let shown = visible(text.get(..end).unwrap_or_default());
-    match shown.char_indices().nth(most) {
-        Some((index, _)) => format!("{}…", shown.get(..index).unwrap_or_default()),
-        None => shown.into_owned(),
-    }
+    cut(&visible(text.get(..end).unwrap_or_default()), most).into_owned()
 }
 
 /// Whether a character moves the cursor, turns the direction of text, or is not seen at all.
@@ -56,6 +60,13 @@ mod tests {
     fn escapes_bidi_and_line_breaks_are_spelled_out() {
         assert_eq!(visible("a\u{1b}[31mred\u{202e}\r\n\tz"), "a\\u{1b}[31mred\\u{202e}\\r\\n\\tz");
         assert_eq!(visible("Zürich, 東京 ✓"), "Zürich, 東京 ✓");
+    }
+
+    #[test]
+    fn a_cut_falls_between_characters_and_is_shown() {
+        assert_eq!(cut("Zürich", 2), "Zü…");
+        assert_eq!(cut("Zürich", 6), "Zürich");
+        assert_eq!(cut("", 0), "");
     }
 
     #[test]

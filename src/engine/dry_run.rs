@@ -3,18 +3,17 @@
 
 use serde_json::Value;
 
-use super::event::{Event, Events};
+use super::channel::{Channel, Letter, in_words};
+use super::event::Event;
 use super::plan::Write;
 use super::read::conclusion;
-use super::result::Conclusion;
+use super::result::{CallFact, Conclusion};
 use super::run::{DryRuns, RunOptions};
-use super::target::Caller;
 use crate::artifact::{Filling, fill};
 use crate::catalog::{Created, Operation, Profile, confirms_dry_run, created_ids};
 use crate::core::call::{Refusal, RefusalKind};
 use crate::core::text::visible;
 use crate::core::{Class, Outcome, ToolAnswer};
-use crate::mcp::{Session, classify};
 
 /// What the server said of a planned write.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,17 +27,16 @@ pub(super) struct Verdict {
 /// # Errors
 /// The server refuses the payload, does not answer, or nobody can be sure that it was a dry run.
 pub(super) async fn dry_run(
-    session: &Session,
-    caller: &Caller<'_>,
+    channel: Channel<'_>,
     write: &Write<'_>,
     options: &RunOptions,
-    events: &dyn Events,
+    calls: &mut Vec<CallFact>,
 ) -> Result<Verdict, Conclusion> {
     let verdict = match possible(write, &options.dry_runs) {
         Err(why) => Verdict { validated: false, why },
-        Ok((operation, created)) => attempt(session, caller, write, operation, created, options).await?,
+        Ok((operation, created)) => attempt(channel, write, operation, created, options, calls).await?,
     };
-    events.emit(&Event::DryRun {
+    channel.events.emit(&Event::DryRun {
         operation: write.id.clone(),
         validated: verdict.validated,
         why: verdict.why.clone(),
@@ -66,24 +64,31 @@ fn possible<'a>(write: &Write<'a>, allowed: &DryRuns) -> Result<(&'a Operation, 
 }
 
 async fn attempt(
-    session: &Session,
-    caller: &Caller<'_>,
+    channel: Channel<'_>,
     write: &Write<'_>,
     operation: &Operation,
     created: &Created,
     options: &RunOptions,
+    calls: &mut Vec<CallFact>,
 ) -> Result<Verdict, Conclusion> {
     let invalid = |problem: String| Conclusion::Invalid(format!("step `{}`: {problem}", write.id));
     let arguments = fill(&write.id, &write.arguments, &write.slots, &write.key, Filling::Dry)
         .map_err(|error| invalid(error.to_string()))?;
-    let (call, _) = caller.address(&write.tool.name, arguments).map_err(invalid)?;
-    let seen = session.call(&call, options.limits.call).await;
-    match classify(seen, Some(operation), caller.profile.errors.as_ref()) {
+    let letter = Letter {
+        step: &write.id,
+        tool: &write.tool.name,
+        arguments: &arguments,
+        operation: Some(operation),
+        deadline: options.limits.call,
+    };
+    let (outcome, fact) = channel.send(letter).await.map_err(invalid)?;
+    calls.push(fact);
+    match outcome {
         Outcome::Applied(answer) if !confirms_dry_run(operation, &answer) => {
             Err(unconfirmed(write, "the answer to the dry run does not say that it was one"))
         }
         Outcome::Applied(answer) => {
-            nothing_was_created(session, caller, write, created, &answer, options).await?;
+            nothing_was_created(channel, write, created, &answer, options, calls).await?;
             Ok(Verdict { validated: true, why: "the server confirmed a dry run".to_owned() })
         }
         Outcome::NotApplied(Refusal { kind: RefusalKind::SignIn | RefusalKind::Tenant, message }) => {
@@ -104,12 +109,12 @@ async fn attempt(
 
 /// IDs in the answer to a dry run are looked up: a record that exists was created.
 async fn nothing_was_created(
-    session: &Session,
-    caller: &Caller<'_>,
+    channel: Channel<'_>,
     write: &Write<'_>,
     created: &Created,
     answer: &ToolAnswer,
     options: &RunOptions,
+    calls: &mut Vec<CallFact>,
 ) -> Result<(), Conclusion> {
     let ids: Vec<String> = created_ids(created, answer).into_values().flatten().collect();
     if ids.is_empty() {
@@ -119,19 +124,26 @@ async fn nothing_was_created(
     let doubt = |why: &str| {
         unconfirmed(write, &format!("the answer to the dry run names created IDs ({named}), {why}"))
     };
-    let (operation, lookup) = lookup_of(caller.profile, created)
+    let (operation, lookup) = lookup_of(channel.caller.profile, created)
         .filter(|(operation, _)| operation.class == Class::Read)
         .ok_or_else(|| doubt("and the profile has no way to look them up"))?;
     let given = [(lookup.argument.clone(), Value::from(ids.clone()))].into_iter().collect();
     let arguments = operation.tool_arguments(&given).map_err(|problems| {
         doubt(&problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
     })?;
-    let settled = caller.settled(arguments).map_err(|problem| doubt(&problem))?;
-    let (call, _) = caller.address(&operation.tool, settled).map_err(|problem| doubt(&problem))?;
-    let seen = session.call(&call, options.limits.call).await;
-    match classify(seen, Some(operation), caller.profile.errors.as_ref()) {
+    let arguments = channel.caller.settled(arguments).map_err(|problem| doubt(&problem))?;
+    let letter = Letter {
+        step: &write.id,
+        tool: &operation.tool,
+        arguments: &arguments,
+        operation: Some(operation),
+        deadline: options.limits.call,
+    };
+    let (outcome, fact) = channel.send(letter).await.map_err(|problem| doubt(&problem))?;
+    calls.push(fact);
+    match outcome {
         Outcome::Applied(answer) => {
-            let reading = caller.profile.read_answer(operation, &answer);
+            let reading = channel.caller.profile.read_answer(operation, &answer);
             match reading.value.get(&lookup.found).and_then(Value::as_array) {
                 Some(found) if found.is_empty() && reading.unknown.is_empty() => Ok(()),
                 Some(found) if !found.is_empty() => Err(doubt("and they exist")),
@@ -139,9 +151,7 @@ async fn nothing_was_created(
             }
         }
         Outcome::NotApplied(Refusal { kind: RefusalKind::NothingVisible, .. }) => Ok(()),
-        other => {
-            Err(doubt(&format!("and looking them up failed: {}", visible(&super::read::in_words(&other)))))
-        }
+        other => Err(doubt(&format!("and looking them up failed: {}", visible(&in_words(&other))))),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What happens during a run, as it happens.
 
-use super::result::StepStatus;
+use super::result::{CallFact, StepStatus};
 
 /// One thing that happened. Texts may come from strangers; whoever shows them escapes them.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +33,13 @@ pub enum Event {
         step: String,
         /// Its kind: read, write, analyze, gate, emit or include.
         kind: &'static str,
+    },
+    /// A call was made.
+    Called {
+        /// The step that it was made for; `contract` before the first.
+        step: String,
+        /// What it came to.
+        call: CallFact,
     },
     /// A read is tried again.
     Retried {

@@ -4,11 +4,16 @@
 //! writes: a tool of class write is called with its dry-run switch set, or not at all.
 
 mod analyze;
+mod arguments;
+mod channel;
 mod dry_run;
+mod ended;
 mod event;
+mod gate;
 mod given;
 mod plan;
 mod read;
+mod reads;
 mod result;
 mod run;
 mod steps;

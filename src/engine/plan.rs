@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 
 use serde_json::{Map, Value};
 
+use super::arguments::in_words;
 use super::dry_run::Verdict;
 use super::given::{Given, ReadRecord};
 use super::result::{Conclusion, StepResult, StepStatus, TargetFact, TenantKnownBy};
@@ -13,7 +14,7 @@ use super::run::Run;
 use super::steps::Steps;
 use crate::artifact::v1::{self, Slot};
 use crate::artifact::{Artifact, Filling, Key, Plan, PlannedOperation, fill};
-use crate::catalog::{Context, Idempotency, Operation, Profile, SchemaProblem, check_arguments};
+use crate::catalog::{Context, Idempotency, Operation, Profile, check_arguments};
 use crate::core::projection::{Verbatim, project_fields};
 use crate::core::text::visible;
 use crate::core::{Class, Digest, ToolDefinition};
@@ -81,15 +82,6 @@ impl<'a> Write<'a> {
             reconcile,
         })
     }
-}
-
-/// Schema problems on one line.
-pub(super) fn in_words(problems: &[SchemaProblem]) -> String {
-    let lines: Vec<String> = problems
-        .iter()
-        .map(|problem| format!("at `{}`: {}", visible(&problem.pointer), problem.message))
-        .collect();
-    lines.join("; ")
 }
 
 fn slots(operation: Option<&Operation>, context: &Context) -> Vec<Slot> {

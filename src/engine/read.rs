@@ -1,17 +1,15 @@
 //! One read: sent, tried again where that is allowed, and judged.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::event::{Event, Events};
+use super::channel::{Channel, Letter};
+use super::event::Event;
 use super::result::{CallFact, Conclusion};
-use super::target::Caller;
 use crate::catalog::Operation;
 use crate::core::call::{Doubt, DoubtKind, Refusal, RefusalKind};
 use crate::core::{Outcome, ToolAnswer};
-use crate::mcp::{Session, classify};
 use crate::recipe::Retry;
 
 /// A read that only has to be sent.
@@ -37,50 +35,32 @@ pub(super) enum ReadEnd {
 }
 
 /// Sends a read until it is answered, refused for good, or out of attempts.
-pub(super) async fn read(
-    session: &Session,
-    caller: &Caller<'_>,
-    call: &ReadCall<'_>,
-    events: &dyn Events,
-) -> (ReadEnd, Vec<CallFact>) {
+pub(super) async fn read(channel: Channel<'_>, call: &ReadCall<'_>) -> (ReadEnd, Vec<CallFact>) {
     let mut calls = Vec::new();
     let mut attempt = 1;
     loop {
-        let outcome = send(session, caller, call, &mut calls).await;
-        let outcome = match outcome {
-            Ok(outcome) => outcome,
+        let letter = Letter {
+            step: &call.step,
+            tool: &call.tool,
+            arguments: &call.arguments,
+            operation: call.operation,
+            deadline: call.deadline,
+        };
+        let (outcome, fact) = match channel.send(letter).await {
+            Ok(sent) => sent,
             Err(problem) => return (ReadEnd::Ends(Conclusion::Invalid(problem)), calls),
         };
+        let why = fact.outcome.clone();
+        calls.push(fact);
         match again(&outcome, attempt, &call.retry) {
             Some(wait) => {
                 attempt += 1;
-                let why = calls.last().map(|fact| fact.outcome.clone()).unwrap_or_default();
-                events.emit(&Event::Retried { step: call.step.clone(), attempt, why });
+                channel.events.emit(&Event::Retried { step: call.step.clone(), attempt, why });
                 tokio::time::sleep(wait).await;
             }
             None => return (judge(outcome, &call.tool), calls),
         }
     }
-}
-
-async fn send(
-    session: &Session,
-    caller: &Caller<'_>,
-    call: &ReadCall<'_>,
-    calls: &mut Vec<CallFact>,
-) -> Result<Outcome, String> {
-    let (addressed, request_id) = caller.address(&call.tool, call.arguments.clone())?;
-    let (started, clock) = (Timestamp::now(), Instant::now());
-    let seen = session.call(&addressed, call.deadline).await;
-    let outcome = classify(seen, call.operation, caller.profile.errors.as_ref());
-    calls.push(CallFact {
-        tool: call.tool.clone(),
-        request_id: request_id.to_string(),
-        started,
-        took: clock.elapsed(),
-        outcome: in_words(&outcome),
-    });
-    Ok(outcome)
 }
 
 /// Whether, and after which pause, a read is sent again. The pause doubles with each attempt.
@@ -125,15 +105,6 @@ pub(super) fn conclusion(outcome: Outcome, tool: &str) -> Conclusion {
             DoubtKind::ServerError | DoubtKind::UnknownResult => Conclusion::Refused(said(message)),
             DoubtKind::NeedsInput => Conclusion::NeedsInput(said(message)),
         },
-    }
-}
-
-/// An outcome in words.
-pub(super) fn in_words(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Applied(_) => "answered".to_owned(),
-        Outcome::NotApplied(refusal) => format!("refused: {}", refusal.message),
-        Outcome::Unknown(doubt) => format!("no usable answer: {}", doubt.message),
     }
 }
 

@@ -4,19 +4,21 @@ use std::future::Future;
 
 use jiff::Timestamp;
 
+use super::channel::{Channel, Letter};
 use super::dry_run::dry_run;
 use super::event::{Event, Events};
 use super::plan::build;
+use super::read::conclusion;
 use super::result::{
     Conclusion, ContractFact, InputFact, RecipeFact, RunResult, Signal, StepStatus, TargetFact, TenantKnownBy,
 };
 use super::steps::Steps;
 use super::target::{Caller, Target, Tools, hear_contract, tenant_lacking};
 use crate::artifact::Artifact;
-use crate::core::Digest;
 use crate::core::id::{RunId, Trace};
 use crate::core::text::visible;
-use crate::mcp::{ConnectError, Endpoint, Limits, Session, classify};
+use crate::core::{Digest, Outcome};
+use crate::mcp::{ConnectError, Endpoint, Limits, Session};
 use crate::recipe::{Kind, Recipe, Resolved};
 
 /// Everything a run needs to know.
@@ -135,7 +137,7 @@ impl<'a> Course<'a> {
         let tools = Tools::survey(&run.target.profile, listed);
         events.emit(&Event::Connected { server: self.target.name.clone(), tools: tools.len() });
 
-        if let Some((contract, tenant, known_by)) = contract(session, run, &tools).await? {
+        if let Some((contract, tenant, known_by)) = contract(session, run, &tools, events).await? {
             self.target.contract = Some(contract);
             self.target.tenant = tenant;
             self.target.tenant_known_by = known_by;
@@ -147,14 +149,17 @@ impl<'a> Course<'a> {
             workflow: &run.recipe.name,
             trace: &run.options.trace,
         };
-        self.steps.all(session, &caller, &tools, &run.options, events).await?;
+        let channel = Channel { session, caller: &caller, events };
+        self.steps.all(channel, &tools, &run.options).await?;
         if !writes(run.recipe) {
             return Ok(());
         }
         let mut planned = Vec::new();
         for write in self.steps.take_writes() {
-            let verdict = dry_run(session, &caller, &write, &run.options, events).await?;
-            planned.push((write, verdict));
+            let mut calls = Vec::new();
+            let verdict = dry_run(channel, &write, &run.options, &mut calls).await;
+            self.steps.record_calls(&write.id, calls);
+            planned.push((write, verdict?));
         }
         self.artifact = Some(build(run, &self.target, &self.steps, planned)?);
         Ok(())
@@ -222,6 +227,7 @@ async fn contract(
     session: &Session,
     run: &Run<'_>,
     tools: &Tools,
+    events: &dyn Events,
 ) -> Result<Option<(ContractFact, Option<String>, TenantKnownBy)>, Conclusion> {
     let profile = &run.target.profile;
     let operation = profile.contract.as_ref().and_then(|name| profile.operation(name));
@@ -234,14 +240,19 @@ async fn contract(
         workflow: &run.recipe.name,
         trace: &run.options.trace,
     };
-    let (call, _) = caller
-        .settled(serde_json::Map::new())
-        .and_then(|arguments| caller.address(&operation.tool, arguments))
-        .map_err(Conclusion::Invalid)?;
-    let seen = session.call(&call, run.options.limits.call).await;
-    match classify(seen, Some(operation), profile.errors.as_ref()) {
-        crate::core::Outcome::Applied(answer) => hear_contract(run.target, &answer).map(Some),
-        other => Err(super::read::conclusion(other, &visible(&operation.tool))),
+    let arguments = caller.settled(serde_json::Map::new()).map_err(Conclusion::Invalid)?;
+    let letter = Letter {
+        step: "contract",
+        tool: &operation.tool,
+        arguments: &arguments,
+        operation: Some(operation),
+        deadline: run.options.limits.call,
+    };
+    let channel = Channel { session, caller: &caller, events };
+    let (outcome, _) = channel.send(letter).await.map_err(Conclusion::Invalid)?;
+    match outcome {
+        Outcome::Applied(answer) => hear_contract(run.target, &answer).map(Some),
+        other => Err(conclusion(other, &visible(&operation.tool))),
     }
 }
 

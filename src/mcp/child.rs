@@ -14,8 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::endpoint::ChildCommand;
-use super::excerpt::excerpt;
-use crate::core::text::visible;
+use crate::core::text::{cut, visible};
 
 /// How long a child has between being told to end and being killed.
 const AFTER_TERMINATE: Duration = Duration::from_secs(1);
@@ -121,7 +120,7 @@ pub(super) fn epitaph(status: Option<ExitStatus>, stderr: &str) -> String {
         status.map_or_else(|| "the server ended".to_owned(), |status| format!("the server ended ({status})"));
     let lines: Vec<&str> = stderr.lines().filter(|line| !line.trim().is_empty()).collect();
     let last = lines.get(lines.len().saturating_sub(3)..).unwrap_or_default().join(" / ");
-    if last.is_empty() { how } else { format!("{how}: `{}`", excerpt(&visible(&last), SHOWN)) }
+    if last.is_empty() { how } else { format!("{how}: `{}`", cut(&visible(&last), SHOWN)) }
 }
 
 /// The child with everything it has started. Dropping it kills them all.

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::excerpt::excerpt;
 use crate::catalog::{ErrorCodes, Operation};
 use crate::core::Outcome;
 use crate::core::call::{Doubt, DoubtKind, Refusal, RefusalKind, Seen, Silence, ToolAnswer};
+use crate::core::text::cut;
 
 /// How much of a server's words an outcome keeps, in characters.
 const KEPT: usize = 2_000;
@@ -90,11 +90,11 @@ fn words(answer: &ToolAnswer, errors: Option<&ErrorCodes>) -> String {
 }
 
 fn not_applied(kind: RefusalKind, message: &str) -> Outcome {
-    Outcome::NotApplied(Refusal { kind, message: excerpt(message, KEPT).into_owned() })
+    Outcome::NotApplied(Refusal { kind, message: cut(message, KEPT).into_owned() })
 }
 
 fn unknown(kind: DoubtKind, message: &str) -> Outcome {
-    Outcome::Unknown(Doubt { kind, message: excerpt(message, KEPT).into_owned() })
+    Outcome::Unknown(Doubt { kind, message: cut(message, KEPT).into_owned() })
 }
 
 #[cfg(test)]
@@ -176,17 +176,23 @@ mod tests {
             for code in codes {
                 for operation in [None, other, one_transaction] {
                     let seen = tool_error(json!(code));
-                    assert_eq!(classify(seen, operation, errors), refused(*kind, "no"), "{code}");
+                    let said = format!("{code}: no");
+                    assert_eq!(classify(seen, operation, errors), refused(*kind, &said));
                 }
             }
         }
-        for code in [json!("BROKEN"), json!(null), json!({"x": 1}), json!(500)] {
-            let unknown = doubt(DoubtKind::ServerError, "no");
+        for (code, said) in [
+            (json!("BROKEN"), "BROKEN: no"),
+            (json!(null), "no"),
+            (json!({"x": 1}), "no"),
+            (json!(500), "500: no"),
+        ] {
+            let unknown = doubt(DoubtKind::ServerError, said);
             assert_eq!(classify(tool_error(code.clone()), None, errors), unknown);
             assert_eq!(classify(tool_error(code.clone()), other, errors), unknown);
             assert_eq!(
                 classify(tool_error(code), one_transaction, errors),
-                refused(RefusalKind::Refused, "no")
+                refused(RefusalKind::Refused, said)
             );
         }
         let mapped = tool_error(json!("NOT_FOUND"));
@@ -202,7 +208,7 @@ mod tests {
         .unwrap();
         assert_eq!(
             classify(tool_error(json!(409)), None, Some(&errors)),
-            refused(RefusalKind::Conflict, "no")
+            refused(RefusalKind::Conflict, "409: no")
         );
     }
 

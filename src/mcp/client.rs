@@ -9,8 +9,7 @@ use rmcp::model::{
 };
 use rmcp::service::{NotificationContext, RequestContext, RoleClient, Service};
 
-use super::excerpt::excerpt;
-use crate::core::text::visible;
+use crate::core::text::excerpt;
 
 /// The client of every session. A pipeline has no user, no model and no roots to offer.
 #[derive(Debug, Default)]
@@ -36,7 +35,7 @@ impl Asked {
     fn note(&self, method: &str) {
         let mut requests = self.lock();
         requests.count += 1;
-        requests.last = excerpt(&visible(method), 100).into_owned();
+        requests.last = excerpt(method, 100);
     }
 
     /// How often it was asked so far.

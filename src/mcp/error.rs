@@ -7,9 +7,8 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::child::epitaph;
-use super::excerpt::excerpt;
 use crate::core::call::Silence;
-use crate::core::text::visible;
+use crate::core::text::{excerpt, visible};
 
 /// How much of a server's words a message shows, in characters.
 const SHOWN: usize = 500;
@@ -48,7 +47,7 @@ pub enum ConnectError {
         what: String,
     },
     /// The server speaks MCP and declined.
-    #[error("the server refused the handshake: {} (JSON-RPC error {code})", excerpt(&visible(message), SHOWN))]
+    #[error("the server refused the handshake: {} (JSON-RPC error {code})", excerpt(message, SHOWN))]
     Refused {
         /// The JSON-RPC code.
         code: i64,
@@ -64,7 +63,7 @@ pub enum ListError {
     #[error("the tools cannot be asked for: {}", visible(.0))]
     NotConnected(String),
     /// The server refused.
-    #[error("the server refused to list its tools: {} (JSON-RPC error {code})", excerpt(&visible(message), SHOWN))]
+    #[error("the server refused to list its tools: {} (JSON-RPC error {code})", excerpt(message, SHOWN))]
     Refused {
         /// The JSON-RPC code.
         code: i64,
@@ -75,7 +74,7 @@ pub enum ListError {
     #[error("the tools cannot be listed: {}", visible(&.0.to_string()))]
     NoAnswer(Silence),
     /// The server gave a cursor twice, so the list has no end.
-    #[error("the list of tools has no end: the cursor `{}` came twice", excerpt(&visible(cursor), SHOWN))]
+    #[error("the list of tools has no end: the cursor `{}` came twice", excerpt(cursor, SHOWN))]
     RepeatedCursor {
         /// The cursor; hostile text.
         cursor: String,
@@ -93,7 +92,7 @@ pub enum ListError {
         limit: usize,
     },
     /// Two tools have one name, so that nobody can say which of them a call would reach.
-    #[error("the server lists two tools named `{}`", excerpt(&visible(name), SHOWN))]
+    #[error("the server lists two tools named `{}`", excerpt(name, SHOWN))]
     DuplicateTool {
         /// The name; hostile text.
         name: String,

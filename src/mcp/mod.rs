@@ -11,7 +11,6 @@ mod client;
 mod ending;
 mod endpoint;
 mod error;
-mod excerpt;
 mod limits;
 mod link;
 mod reply;

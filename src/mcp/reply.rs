@@ -3,9 +3,8 @@
 use rmcp::model::{CallToolResult, ContentBlock, ServerResult};
 use serde_json::Value;
 
-use super::excerpt::excerpt;
 use crate::core::call::{Seen, Silence, ToolAnswer};
-use crate::core::text::visible;
+use crate::core::text::{cut, visible};
 
 /// How much of an unknown result is shown, in characters.
 const SHOWN: usize = 200;
@@ -22,10 +21,10 @@ pub(super) fn seen(result: ServerResult) -> Seen {
         ServerResult::CreateTaskResult(_) => unknown("a task handle"),
         ServerResult::CustomResult(result) => match lenient(&result.0) {
             Some(seen) => seen,
-            None => unknown(&excerpt(&visible(&result.0.to_string()), SHOWN)),
+            None => unknown(&cut(&visible(&result.0.to_string()), SHOWN)),
         },
         ServerResult::EmptyResult(_) | ServerResult::TaskAckResult(_) => unknown("a result without content"),
-        other => unknown(&excerpt(&visible(&shape(&other)), SHOWN)),
+        other => unknown(&cut(&visible(&shape(&other)), SHOWN)),
     }
 }
 

@@ -19,13 +19,12 @@ use super::client::Client;
 use super::ending::End;
 use super::endpoint::Endpoint;
 use super::error::ConnectError;
-use super::excerpt::excerpt;
 use super::limits::Limits;
 use super::link::{GRACE, Link};
 use super::reply;
 use super::wire::SendFailed;
 use crate::core::call::{Seen, Silence, ToolCall};
-use crate::core::text::visible;
+use crate::core::text::excerpt;
 
 /// A connection after its handshake. Dropping it kills the child; [`Session::close`] does it kindly.
 #[derive(Debug)]
@@ -192,7 +191,7 @@ fn facts(service: &RunningService<RoleClient, Client>) -> Result<ServerFacts, Co
     let info = service.peer_info().ok_or_else(|| not_mcp("it said nothing of itself".to_owned()))?;
     let server = info.server_info.as_ref().ok_or_else(|| not_mcp("it gave no name".to_owned()))?;
     if !ProtocolVersion::KNOWN_VERSIONS.contains(&info.protocol_version) {
-        let revision = excerpt(&visible(info.protocol_version.as_str()), 100).into_owned();
+        let revision = excerpt(info.protocol_version.as_str(), 100);
         return Err(not_mcp(format!("its revision `{revision}` is unknown")));
     }
     Ok(ServerFacts {

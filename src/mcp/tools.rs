@@ -7,11 +7,10 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::error::ListError;
-use super::excerpt::excerpt;
 use super::reply::shape;
 use super::session::{NoResult, Session};
 use crate::core::call::{Silence, ToolDefinition};
-use crate::core::text::visible;
+use crate::core::text::{cut, visible};
 
 impl Session {
     /// All tools that the server offers now, sorted by name. Asks anew each time.
@@ -31,7 +30,7 @@ impl Session {
             let result = match self.request(request, &Map::new(), left).await {
                 Ok(ServerResult::ListToolsResult(result)) => result,
                 Ok(other) => {
-                    let what = format!("no list of tools: {}", excerpt(&visible(&shape(&other)), 200));
+                    let what = format!("no list of tools: {}", cut(&visible(&shape(&other)), 200));
                     return Err(ListError::NoAnswer(Silence::Malformed(what)));
                 }
                 Err(failure) => return Err(failure.into()),

@@ -18,8 +18,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _,
 use tokio::sync::Mutex;
 
 use super::ending::{End, Ending};
-use super::excerpt::excerpt;
-use crate::core::text::visible;
+use crate::core::text::{cut, excerpt, visible};
 
 type Reader = Box<dyn AsyncRead + Send + Unpin>;
 type Writer = Box<dyn AsyncWrite + Send + Unpin>;
@@ -95,7 +94,7 @@ impl Wire {
         match serde_json::from_str::<ServerJsonRpcMessage>(text) {
             Ok(message) => self.awaited(message),
             Err(_) if is_notification(text) => {
-                tracing::debug!(line = %excerpt(&visible(text), SHOWN), "left out a notification of unknown shape");
+                tracing::debug!(line = %excerpt(text, SHOWN), "left out a notification of unknown shape");
                 Ok(None)
             }
             Err(_) => Err(End::Rubbish(format!("a line that is no JSON-RPC message: {}", shown(line)))),
@@ -113,7 +112,7 @@ impl Wire {
                     return Err(End::Rubbish(format!(
                         "an error that names no request: {} {}",
                         error.error.code.0,
-                        excerpt(&visible(&error.error.message), SHOWN)
+                        cut(&visible(&error.error.message), SHOWN)
                     )));
                 }
             },
@@ -130,7 +129,7 @@ impl Wire {
             let id = id.to_string();
             Err(End::Rubbish(format!(
                 "an answer to a request that is not open: ID `{}`",
-                excerpt(&visible(&id), SHOWN)
+                cut(&visible(&id), SHOWN)
             )))
         }
     }
@@ -222,7 +221,7 @@ fn is_notification(text: &str) -> bool {
 fn shown(line: &[u8]) -> String {
     // Cut first: the line may be megabytes long.
     let start = line.get(..SHOWN * 4).unwrap_or(line);
-    format!("`{}`", excerpt(&visible(&String::from_utf8_lossy(start)), SHOWN))
+    format!("`{}`", cut(&visible(&String::from_utf8_lossy(start)), SHOWN))
 }
 
 #[cfg(test)]

@@ -3,11 +3,11 @@
 use super::artifact_words::{
     expectations, known_by, outline, repetition, short_value, slot, transaction, validated,
 };
-use super::json::text as json_text;
 use super::layout::{Mark, Tone, columns, count, hang, pad};
 use super::terminal::Terminal;
 use crate::artifact::Artifact;
 use crate::artifact::v1::{Document, Operation, Precondition};
+use crate::core::printable::indented;
 use crate::core::text::visible;
 use serde_json::Value;
 
@@ -147,7 +147,7 @@ impl Page<'_> {
             }
         }
         self.heading("Payload, exact and whole");
-        for line in json_text(&Value::Object(operation.arguments.clone())).lines() {
+        for line in indented(&Value::Object(operation.arguments.clone())).lines() {
             self.out.push_str(&format!("    {line}\n"));
         }
     }

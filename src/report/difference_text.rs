@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::json::line as json_line;
 use super::layout::{Mark, Tone};
 use super::terminal::Terminal;
 use crate::artifact::{Change, Difference, ItemDifference, Kind};
+use crate::core::printable::one_line;
 use crate::core::text::visible;
 
 /// The difference for a terminal. Values of payloads are whole.
@@ -71,7 +71,7 @@ impl Page<'_> {
 
     fn value(&mut self, tone: Tone, sign: &str, value: Option<&Value>) {
         if let Some(value) = value {
-            let text = self.terminal.paint(tone, &format!("{sign} {}", json_line(value)));
+            let text = self.terminal.paint(tone, &format!("{sign} {}", one_line(value)));
             self.out.push_str(&format!("      {text}\n"));
         }
     }

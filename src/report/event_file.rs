@@ -8,7 +8,8 @@ use fs_err as fs;
 use jiff::Timestamp;
 use thiserror::Error;
 
-use super::json::{event_json, line};
+use super::json::event_json;
+use crate::core::printable::one_line;
 use crate::core::text::visible;
 use crate::engine::{Event, Events};
 
@@ -72,7 +73,7 @@ impl Events for EventFile {
             state.run.clone_from(run);
         }
         if state.failed.is_none() {
-            let text = format!("{}\n", line(&event_json(event, Timestamp::now(), &state.run)));
+            let text = format!("{}\n", one_line(&event_json(event, Timestamp::now(), &state.run)));
             state.failed = state.out.write_all(text.as_bytes()).and_then(|()| state.out.flush()).err();
         }
     }

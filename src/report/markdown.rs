@@ -1,6 +1,6 @@
 //! Text in Markdown: nothing that a stranger wrote becomes markup, a link, a mention or a reference.
 
-use super::json::text as json_text;
+use crate::core::printable::indented;
 use crate::core::text::visible;
 use serde_json::Value;
 
@@ -54,7 +54,7 @@ pub fn code(text: &str) -> String {
 /// `value` as a block of JSON, whole.
 #[must_use]
 pub fn json_block(value: &Value) -> String {
-    let body = json_text(value);
+    let body = indented(value);
     let fence = "`".repeat(longest_run(&body).saturating_add(1).max(3));
     format!("{fence}json\n{body}\n{fence}\n")
 }

@@ -32,8 +32,8 @@ pub use difference_text::difference_text;
 pub use event_file::{EventFile, EventFileError};
 pub use fan::Fan;
 pub use json::{
-    difference_json, difference_schema, event_json, event_schema, line as json_line, problems_json,
-    problems_schema, recipe_json, recipe_schema, run_json, run_schema, text as json_text,
+    difference_json, difference_schema, event_json, event_schema, problems_json, problems_schema,
+    recipe_json, recipe_schema, run_json, run_schema,
 };
 pub use problems_text::problems_text;
 pub use progress::{Progress, Verbosity};

@@ -10,7 +10,7 @@ use super::layout::{Mark, bounded, count};
 use super::status::{mark, sentence};
 use super::terminal::Terminal;
 use crate::core::text::visible;
-use crate::engine::{Event, Events};
+use crate::engine::{Event, Events, StepStatus};
 
 /// The longest text of one event.
 const LONGEST: usize = 300;
@@ -66,7 +66,8 @@ impl Progress {
                 bar.inc(1);
             }
             Event::Ended { .. } => bar.finish_and_clear(),
-            Event::Connected { .. } | Event::Retried { .. } | Event::DryRun { .. } => {}
+            Event::Connected { .. } | Event::Called { .. } | Event::Retried { .. } | Event::DryRun { .. } => {
+            }
         }
         bar.set_message(bounded(&running.join(", "), LONGEST));
     }
@@ -131,8 +132,16 @@ fn line(event: &Event, verbosity: Verbosity, terminal: &Terminal) -> Option<Stri
         Event::Retried { step, attempt, why } => {
             format!("{idle} {}: attempt {attempt}, because {}", visible(step), bounded(why, LONGEST))
         }
+        Event::Called { step, call } => {
+            let took = call.took.as_millis();
+            let outcome = bounded(&call.outcome, LONGEST);
+            format!("{idle} {}: {} {outcome} after {took} ms", visible(step), visible(&call.tool))
+        }
         Event::StepEnded { step, kind, status } => {
-            let sentence = sentence(status, status.as_str());
+            let sentence = match status {
+                StepStatus::Proposed => status.as_str().to_owned(),
+                other => sentence(other, other.as_str()),
+            };
             format!(
                 "{} {} ({kind}): {}",
                 terminal.mark(mark(status)),

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::json::text as json_text;
 use super::layout::{Tone, columns, hang, pad};
 use super::recipe_steps::{ToldStep, ToldTool, ToldWrite, told_steps};
 use super::terminal::Terminal;
 use crate::catalog::Profile;
+use crate::core::printable::indented;
 use crate::core::text::visible;
 use crate::recipe::{Input, Recipe};
 
@@ -119,7 +119,7 @@ impl Page<'_> {
             self.fact("settle", reconcile);
         }
         self.fact("with", "");
-        for line in json_text(&write.arguments).lines() {
+        for line in indented(&write.arguments).lines() {
             self.out.push_str(&format!("      {line}\n"));
         }
     }

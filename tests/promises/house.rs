@@ -40,7 +40,9 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 
 /// A file without its tests.
 fn code(path: &Path) -> String {
-    if path.file_name().is_some_and(|name| name == "tests.rs") {
+    let name = path.file_stem().unwrap().to_str().unwrap();
+    let above = fs_err::read_to_string(path.with_file_name("mod.rs")).unwrap_or_default();
+    if above.contains(&format!("#[cfg(test)]\nmod {name};")) {
         return String::new();
     }
     let text = fs_err::read_to_string(path).unwrap();

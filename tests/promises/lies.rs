@@ -37,11 +37,23 @@ fn no_evidence_is_not_good_evidence() {
         ("node-without-id", "id"),
         ("graph-type", "/graph/nodes"),
         ("no-graph", "/graph"),
-        ("large-graph", "200"),
         ("no-id", "/certification/id"),
     ] {
         ends(lie, "remediation-plan", 5, says);
     }
+}
+
+#[test]
+fn a_reply_above_the_limit_is_refused() {
+    let folder = Folder::new();
+    let mut all: serde_json::Value =
+        serde_json::from_str(&settings(&peer(), &["loopiq", "large-graph"], "loopiq")).unwrap();
+    all["servers"]["peer"]["reply_limit"] = serde_json::json!(10_000);
+    folder.write("loopgate.yaml", all.to_string());
+    let ran = folder
+        .run(&["evidence-graph", "--server", "peer", "--tenant", "acme", "--release", "REL-1"])
+        .exits(50);
+    assert!(ran.stdout.contains("too large"), "{}", ran.stdout);
 }
 
 #[test]

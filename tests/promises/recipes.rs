@@ -81,7 +81,7 @@ fn endless_templates_end() {
         "recipe: r\nsummary: s\nsteps:\n  - id: e\n    emit: e.txt\n    value: \"{% for a in range(9999) %}{% for b in range(9999) %}{{ a * b }}{% endfor %}{% endfor %}\"\n",
     );
     let ran = folder.run(&["run", "r.yaml", "--server", "sandbox", "--tenant", "acme"]).exits(3);
-    assert!(ran.stderr.contains("r.yaml:5:"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("r.yaml:6:"), "{}", ran.stderr);
     assert!(!folder.exists("loopgate-out/e.txt"));
 }
 

@@ -6,11 +6,9 @@ mod problems_v1;
 mod recipe_v1;
 mod run_event_v1;
 mod run_v1;
-mod text;
 
 pub use difference_v1::{difference_json, difference_schema};
 pub use problems_v1::{problems_json, problems_schema};
 pub use recipe_v1::{recipe_json, recipe_schema};
 pub use run_event_v1::{event_json, event_schema};
 pub use run_v1::{run_json, run_schema};
-pub use text::{line, text};

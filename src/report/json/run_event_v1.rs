@@ -53,6 +53,19 @@ enum EventV1<'a> {
         /// read, write, analyze, gate, emit or include.
         kind: &'a str,
     },
+    /// A call was made.
+    Called {
+        /// The dotted ID of the step that it was made for; `contract` before the first.
+        step: &'a str,
+        /// The tool.
+        tool: &'a str,
+        /// The request ID that went with it.
+        request_id: &'a str,
+        /// How long the answer took, in milliseconds.
+        took_ms: u64,
+        /// What it came to, in words.
+        outcome: &'a str,
+    },
     /// A read is tried again.
     Retried {
         /// The step's dotted ID.
@@ -112,6 +125,13 @@ fn frozen(event: &Event) -> EventV1<'_> {
         }
         Event::Connected { server, tools } => EventV1::Connected { server, tools: *tools },
         Event::StepStarted { step, kind } => EventV1::StepStarted { step, kind },
+        Event::Called { step, call } => EventV1::Called {
+            step,
+            tool: &call.tool,
+            request_id: &call.request_id,
+            took_ms: u64::try_from(call.took.as_millis()).unwrap_or(u64::MAX),
+            outcome: &call.outcome,
+        },
         Event::Retried { step, attempt, why } => EventV1::Retried { step, attempt: *attempt, why },
         Event::StepEnded { step, kind, status } => ended(step, kind, status),
         Event::DryRun { operation, validated, why } => {

@@ -2,18 +2,18 @@
 
 use serde_json::Value;
 
-use crate::core::text::is_hidden;
+use super::text::is_hidden;
 
 /// `value` as indented JSON without a final line feed. Characters that steer a terminal or hide from a
 /// reader are written `\uXXXX`, so that it stays the same JSON.
 #[must_use]
-pub fn text(value: &Value) -> String {
+pub fn indented(value: &Value) -> String {
     escaped(&format!("{value:#}"))
 }
 
-/// `value` as JSON on one line, escaped as [`text`] does.
+/// `value` as JSON on one line, escaped as [`indented`] does.
 #[must_use]
-pub fn line(value: &Value) -> String {
+pub fn one_line(value: &Value) -> String {
     escaped(&value.to_string())
 }
 
@@ -43,14 +43,14 @@ mod tests {
     #[test]
     fn hidden_characters_are_escaped_as_json_has_it() {
         let value = json!({"a\u{202e}": "\u{9b}31m\u{1b}[0m\u{e0041}"});
-        assert_eq!(line(&value), r#"{"a\u202e":"\u009b31m\u001b[0m\udb40\udc41"}"#);
+        assert_eq!(one_line(&value), r#"{"a\u202e":"\u009b31m\u001b[0m\udb40\udc41"}"#);
     }
 
     proptest! {
         #[test]
         fn it_reads_back_as_the_same_value(key in ".{0,8}", value in "\\PC{0,8}|.{0,16}") {
             let value = json!({key: [value, 1, null, {}]});
-            for text in [text(&value), line(&value)] {
+            for text in [indented(&value), one_line(&value)] {
                 prop_assert!(!text.chars().any(|c| is_hidden(c) && c != '\n'));
                 prop_assert_eq!(&serde_json::from_str::<Value>(&text).unwrap(), &value);
             }

@@ -1,0 +1,63 @@
+//! The one way to the server: a call is addressed, sent once, judged, told of and recorded.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::event::{Event, Events};
+use super::result::CallFact;
+use super::target::Caller;
+use crate::catalog::Operation;
+use crate::core::Outcome;
+use crate::mcp::{Session, classify};
+
+/// A connection, who speaks on it, and who listens to what happens.
+#[derive(Clone, Copy)]
+pub(super) struct Channel<'a> {
+    pub session: &'a Session,
+    pub caller: &'a Caller<'a>,
+    pub events: &'a dyn Events,
+}
+
+/// A call whose arguments are settled.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Letter<'a> {
+    /// The step that it is made for.
+    pub step: &'a str,
+    pub tool: &'a str,
+    pub arguments: &'a Map<String, Value>,
+    pub operation: Option<&'a Operation>,
+    pub deadline: Duration,
+}
+
+impl Channel<'_> {
+    /// Sends a call, once.
+    ///
+    /// # Errors
+    /// It cannot be addressed, and nothing was sent.
+    pub async fn send(&self, letter: Letter<'_>) -> Result<(Outcome, CallFact), String> {
+        let (call, request_id) = self.caller.address(letter.tool, letter.arguments.clone())?;
+        let (started, clock) = (Timestamp::now(), Instant::now());
+        let seen = self.session.call(&call, letter.deadline).await;
+        let outcome = classify(seen, letter.operation, self.caller.profile.errors.as_ref());
+        let fact = CallFact {
+            tool: call.tool,
+            request_id: request_id.to_string(),
+            started,
+            took: clock.elapsed(),
+            outcome: in_words(&outcome),
+        };
+        self.events.emit(&Event::Called { step: letter.step.to_owned(), call: fact.clone() });
+        Ok((outcome, fact))
+    }
+}
+
+/// An outcome in words; may hold hostile text.
+pub(super) fn in_words(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Applied(_) => "answered".to_owned(),
+        Outcome::NotApplied(refusal) => format!("refused: {}", refusal.message),
+        Outcome::Unknown(doubt) => format!("no usable answer: {}", doubt.message),
+    }
+}

@@ -98,7 +98,10 @@ fn reason(Missing { at, what }: &Missing) -> String {
         Lack::Value => format!("`{at}` is missing"),
         Lack::List => format!("`{at}` is no list"),
         Lack::Word { vocabulary, word } => {
-            format!("`{at}` is `{}`, which is no word of `{vocabulary}`", excerpt(word, 80))
+            format!(
+                "`{at}` is {}, which the profile's states of `{vocabulary}` do not know",
+                excerpt(word, 80)
+            )
         }
     }
 }
@@ -141,7 +144,7 @@ mod tests {
             ("edges".to_owned(), vec!["`/graph/edges` is no list".to_owned()]),
             (
                 "nodes".to_owned(),
-                vec!["`/graph/nodes/0/status` is `\"mau\\u001bve\"`, which is no word of `node`".to_owned()],
+                vec!["`/graph/nodes/0/status` is \"mau\\u001bve\", which the profile's states of `node` do not know".to_owned()],
             ),
         ]);
         assert_eq!(reading.unknown, expected);

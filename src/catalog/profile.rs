@@ -187,13 +187,26 @@ pub enum ProfileError {
     },
 }
 
+const LOOPIQ: &str = include_str!("profiles/loopiq.yaml");
+const PLAIN: &str = include_str!("profiles/plain.yaml");
+
 impl Profile {
+    /// The text of a shipped profile, to be copied and changed.
+    #[must_use]
+    pub fn shipped(name: &str) -> Option<&'static str> {
+        match name {
+            "loopiq" => Some(LOOPIQ),
+            "plain" => Some(PLAIN),
+            _ => None,
+        }
+    }
+
     /// LoopIQ's profile, as shipped.
     ///
     /// # Errors
     /// The shipped file is broken, which a test excludes.
     pub fn loopiq() -> Result<Self, ProfileError> {
-        Self::parse("loopiq", include_str!("profiles/loopiq.yaml"))
+        Self::parse("loopiq", LOOPIQ)
     }
 
     /// The profile of a server of which nothing is known.
@@ -201,7 +214,7 @@ impl Profile {
     /// # Errors
     /// The shipped file is broken, which a test excludes.
     pub fn plain() -> Result<Self, ProfileError> {
-        Self::parse("plain", include_str!("profiles/plain.yaml"))
+        Self::parse("plain", PLAIN)
     }
 
     /// Reads a profile; `name` is the file's, for messages.

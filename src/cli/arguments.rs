@@ -28,7 +28,7 @@ pub(super) enum Invocation {
     Command(Box<Command>),
 }
 
-/// The subcommands that are no recipes.
+// What comes besides the recipes; a doc comment here would become the program's help.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Run a recipe from a file.
@@ -100,7 +100,7 @@ pub(super) struct RunOptions {
     #[arg(long = "report", value_name = "FORMAT=PATH")]
     pub report: Vec<String>,
     /// Nothing on stderr but errors.
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
     /// Exit 10 where changes are planned.
     #[arg(long)]
@@ -206,11 +206,15 @@ pub(super) struct List {
 #[derive(Debug, Args)]
 pub(super) struct Init {
     /// The shipped recipe; `loopgate list` names them.
-    pub recipe: String,
+    #[arg(required_unless_present = "profile")]
+    pub recipe: Option<String>,
+    /// Copy a shipped profile instead, for a service that names things otherwise.
+    #[arg(long, value_name = "NAME", conflicts_with = "recipe")]
+    pub profile: Option<String>,
     /// The folder it goes to.
     #[arg(long, value_name = "DIR", default_value = "recipes")]
     pub to: PathBuf,
-    /// Replace a recipe that is there.
+    /// Replace what is there.
     #[arg(long)]
     pub force: bool,
 }
@@ -270,26 +274,41 @@ pub(super) struct Man {
 }
 
 /// The whole command line, shipped recipes included.
-pub(super) fn command() -> clap::Command {
+pub(super) fn command(recipes: &[Recipe]) -> clap::Command {
     let root = <Root as clap::CommandFactory>::command();
-    let root =
-        Command::augment_subcommands(root).after_help(exit_codes()).subcommand_help_heading("Commands");
-    shipped_recipes().into_iter().fold(root, |root, recipe| root.subcommand(recipe_command(&recipe)))
+    let root = Command::augment_subcommands(root)
+        .after_help(exit_codes())
+        .subcommand_help_heading("Commands")
+        .mut_subcommand("run", |run| run.after_help(exit_codes()));
+    recipes.iter().fold(root, |root, recipe| root.subcommand(recipe_command(recipe)))
 }
 
 /// The shipped recipes, validated against the profile that they name.
-pub(super) fn shipped_recipes() -> Vec<Recipe> {
-    let Ok(profile) = crate::catalog::Profile::loopiq() else { return Vec::new() };
+pub(super) fn shipped_recipes() -> Result<Vec<Recipe>, Fault> {
+    let profile = crate::catalog::Profile::loopiq().map_err(Fault::internal)?;
     crate::recipe::shipped()
         .iter()
         .filter_map(|(name, _)| crate::recipe::Source::shipped(name))
-        .filter_map(|source| crate::recipe::load(source, &crate::recipe::ShippedLibrary, &profile).ok())
+        .map(|source| {
+            crate::recipe::load(source, &crate::recipe::ShippedLibrary, &profile).map_err(Fault::from)
+        })
         .collect()
 }
 
+/// Whether the result is wanted as one JSON value.
+pub(super) fn wants_json(matches: &ArgMatches) -> bool {
+    let Some((_, sub)) = matches.subcommand() else { return false };
+    let plain = sub.try_get_one::<Format>("format").ok().flatten() == Some(&Format::Json);
+    plain || sub.try_get_one::<ShowFormat>("format").ok().flatten() == Some(&ShowFormat::Json)
+}
+
 /// What was given to a shipped recipe's subcommand; `None` where `name` is none.
-pub(super) fn shipped_recipe(name: &str, matches: &ArgMatches) -> Result<Option<RecipeArguments>, Fault> {
-    let Some(recipe) = shipped_recipes().into_iter().find(|recipe| recipe.name == name) else {
+pub(super) fn shipped_recipe(
+    name: &str,
+    matches: &ArgMatches,
+    recipes: &[Recipe],
+) -> Result<Option<RecipeArguments>, Fault> {
+    let Some(recipe) = recipes.iter().find(|recipe| recipe.name == name) else {
         return Ok(None);
     };
     let options =
@@ -301,7 +320,7 @@ pub(super) fn shipped_recipe(name: &str, matches: &ArgMatches) -> Result<Option<
             Some((input.name.clone(), matches.get_one::<String>(&input_id(&input.name))?.clone()))
         })
         .collect();
-    Ok(Some(RecipeArguments { name: recipe.name, flags, options }))
+    Ok(Some(RecipeArguments { name: recipe.name.clone(), flags, options }))
 }
 
 fn recipe_command(recipe: &Recipe) -> clap::Command {
@@ -359,14 +378,14 @@ mod tests {
 
     #[test]
     fn the_command_line_is_sound() {
-        command().debug_assert();
+        command(&shipped_recipes().unwrap()).debug_assert();
     }
 
     #[test]
     fn no_input_can_be_named_like_a_flag() {
-        let run = command();
-        let run = run.find_subcommand("run").unwrap();
-        for argument in run.get_arguments().chain(command().get_arguments()) {
+        let root = command(&[]);
+        let run = root.find_subcommand("run").unwrap();
+        for argument in run.get_arguments().chain(root.get_arguments()) {
             if let Some(long) = argument.get_long() {
                 assert!(
                     crate::recipe::RESERVED_INPUTS.contains(&long.replace('-', "_").as_str()),

@@ -18,7 +18,6 @@ pub(super) struct Environment {
 }
 
 impl Environment {
-    #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
     pub fn capture() -> Self {
         Self {
             variables: std::env::vars_os()

@@ -2,8 +2,11 @@
 
 use std::fmt::Display;
 
+use serde_json::{Value, json};
+
 use super::exit::Exit;
 use crate::recipe::Problems;
+use crate::report;
 
 /// Why a command ended without a result of its own.
 #[derive(Debug)]
@@ -28,6 +31,19 @@ impl Fault {
     /// Something that should not happen on a healthy machine.
     pub fn internal(error: impl Into<anyhow::Error>) -> Self {
         Self { exit: Exit::Internal, error: error.into(), hint: None, problems: None }
+    }
+
+    /// The fault as the one JSON value that a reader of standard output waits for.
+    pub fn to_json(&self) -> Value {
+        let problems =
+            self.problems.as_ref().map(|problems| report::problems_json(problems)["problems"].take());
+        json!({
+            "format": "loopgate.fault/1",
+            "exit_code": self.exit.code(),
+            "message": format!("{:#}", self.error),
+            "help": self.hint,
+            "problems": problems.unwrap_or_else(|| json!([])),
+        })
     }
 
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

@@ -1,33 +1,51 @@
-//! `loopgate init`: a shipped recipe copied into a project, to be changed there.
+//! `loopgate init`: a shipped recipe or profile copied into a project, to be changed there.
 
 use super::arguments::{Init, SchemaName};
 use super::exit::Exit;
 use super::fault::Fault;
 use super::output::Output;
 use super::schema;
+use crate::catalog::Profile;
 use crate::core::OutputFolder;
+use crate::core::printable::indented;
 use crate::recipe::Source;
 
 /// The schema's name beside the recipes.
 const SCHEMA: &str = "loopgate-recipe.schema.json";
 
-/// Copies the recipe and the schema that its first line names, so that editors complete it.
+/// Copies a recipe with the schema that its first line names, so that editors complete it; or a profile.
 pub(super) fn init(arguments: &Init, output: &Output) -> Result<Exit, Fault> {
-    let source = Source::shipped(&arguments.recipe).ok_or_else(|| {
-        Fault::new(Exit::Invalid, format!("no shipped recipe is called `{}`", arguments.recipe))
-            .hint("`loopgate list` names them")
-    })?;
     let folder = OutputFolder::new(&arguments.to);
-    let name = format!("{}.yaml", arguments.recipe);
-    if folder.root().join(&name).exists() && !arguments.force {
-        return Err(Fault::new(Exit::Invalid, format!("`{}` exists", folder.root().join(&name).display()))
-            .hint("`--force` replaces it"));
+    let (name, text, next) = match (&arguments.recipe, &arguments.profile) {
+        (Some(recipe), _) => {
+            let source = Source::shipped(recipe).ok_or_else(|| {
+                Fault::new(Exit::Invalid, format!("no shipped recipe is called `{recipe}`"))
+                    .hint("`loopgate list` names them")
+            })?;
+            let text = format!("# yaml-language-server: $schema={SCHEMA}\n{}", source.text);
+            (format!("{recipe}.yaml"), text, "loopgate validate")
+        }
+        (None, profile) => {
+            let profile = profile.as_deref().unwrap_or_default();
+            let text = Profile::shipped(profile).ok_or_else(|| {
+                Fault::new(Exit::Invalid, format!("no shipped profile is called `{profile}`"))
+                    .hint("there are `loopiq` and `plain`")
+            })?;
+            (format!("{profile}.profile.yaml"), text.to_owned(), "name it in loopgate.yaml:")
+        }
+    };
+    let path = folder.root().join(&name);
+    if path.exists() && !arguments.force {
+        return Err(
+            Fault::new(Exit::Invalid, format!("`{}` exists", path.display())).hint("`--force` replaces it")
+        );
     }
-    let schema = serde_json::to_string_pretty(&schema::of(SchemaName::Recipe)?).map_err(Fault::internal)?;
-    folder.write(SCHEMA, format!("{schema}\n").as_bytes()).map_err(Fault::invalid)?;
-    let text = format!("# yaml-language-server: $schema={SCHEMA}\n{}", source.text);
+    if arguments.recipe.is_some() {
+        let schema = indented(&schema::of(SchemaName::Recipe)?);
+        folder.write(SCHEMA, format!("{schema}\n").as_bytes()).map_err(Fault::invalid)?;
+    }
     let path = folder.write(&name, text.as_bytes()).map_err(Fault::invalid)?;
     output.data(&format!("{}\n", path.display()))?;
-    output.say(&format!("next: loopgate validate {}", path.display()));
+    output.say(&format!("next: {next} {}", path.display()));
     Ok(Exit::Done)
 }

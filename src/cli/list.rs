@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::arguments::{Format, List, shipped_recipes};
+use super::arguments::{Format, List};
 use super::exit::Exit;
 use super::fault::Fault;
 use super::output::Output;
+use crate::recipe::Recipe;
 
 /// Lists the shipped recipes and their inputs.
-pub(super) fn list(arguments: &List, output: &Output) -> Result<Exit, Fault> {
-    let recipes = shipped_recipes();
+pub(super) fn list(arguments: &List, recipes: &[Recipe], output: &Output) -> Result<Exit, Fault> {
     match arguments.format {
         Format::Json => {
             let all: Vec<Value> = recipes
@@ -29,7 +29,7 @@ pub(super) fn list(arguments: &List, output: &Output) -> Result<Exit, Fault> {
         Format::Text => {
             let width = recipes.iter().map(|recipe| recipe.name.len()).max().unwrap_or_default();
             let mut text = String::new();
-            for recipe in &recipes {
+            for recipe in recipes {
                 text.push_str(&format!("{:width$}  {}\n", recipe.name, recipe.summary));
                 for input in &recipe.inputs {
                     let flag = format!("--{}", input.name.replace('_', "-"));

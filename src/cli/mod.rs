@@ -24,7 +24,8 @@ use std::process::ExitCode;
 
 use clap::FromArgMatches as _;
 
-use arguments::{Command, Invocation};
+use crate::recipe::Recipe;
+use arguments::{Command, Invocation, shipped_recipes};
 use environment::Environment;
 pub use exit::Exit;
 use fault::Fault;
@@ -34,27 +35,41 @@ use output::Output;
 #[must_use]
 pub fn main() -> ExitCode {
     let environment = Environment::capture();
-    let matches = match arguments::command().try_get_matches() {
+    let recipes = match shipped_recipes() {
+        Ok(recipes) => recipes,
+        Err(fault) => {
+            Output::new(&environment, 0).fault(&fault);
+            return fault.exit.into();
+        }
+    };
+    let matches = match arguments::command(&recipes).try_get_matches() {
         Ok(matches) => matches,
         Err(error) => return output::clap_error(&error),
     };
-    let output = Output::new(&environment);
-    output::start_diagnostics(matches.get_count("verbose"));
-    let exit = match invocation(&matches).and_then(|invocation| dispatch(invocation, &environment, &output)) {
+    let verbose = matches.get_count("verbose");
+    let output = Output::new(&environment, verbose);
+    output::start_diagnostics(verbose);
+    let done = invocation(&matches, &recipes)
+        .and_then(|invocation| dispatch(invocation, &recipes, &environment, &output));
+    let exit = match done {
         Ok(exit) => exit,
         Err(fault) => {
             output.fault(&fault);
+            if arguments::wants_json(&matches) {
+                // Whoever reads the one value is told there, too; a second failure has nowhere to go.
+                let _ = output.json(&fault.to_json());
+            }
             fault.exit
         }
     };
     exit.into()
 }
 
-fn invocation(matches: &clap::ArgMatches) -> Result<Invocation, Fault> {
+fn invocation(matches: &clap::ArgMatches, recipes: &[Recipe]) -> Result<Invocation, Fault> {
     let (name, sub) = matches
         .subcommand()
         .ok_or_else(|| Fault::new(Exit::Usage, "no subcommand; see `loopgate --help`"))?;
-    match arguments::shipped_recipe(name, sub)? {
+    match arguments::shipped_recipe(name, sub, recipes)? {
         Some(run) => Ok(Invocation::Recipe(Box::new(run))),
         None => Command::from_arg_matches(matches)
             .map(|command| Invocation::Command(Box::new(command)))
@@ -62,7 +77,12 @@ fn invocation(matches: &clap::ArgMatches) -> Result<Invocation, Fault> {
     }
 }
 
-fn dispatch(invocation: Invocation, environment: &Environment, output: &Output) -> Result<Exit, Fault> {
+fn dispatch(
+    invocation: Invocation,
+    recipes: &[Recipe],
+    environment: &Environment,
+    output: &Output,
+) -> Result<Exit, Fault> {
     let command = match invocation {
         Invocation::Recipe(recipe) => return run::shipped(*recipe, environment, output),
         Invocation::Command(command) => *command,
@@ -73,10 +93,10 @@ fn dispatch(invocation: Invocation, environment: &Environment, output: &Output) 
         Command::Show(arguments) => show::show(&arguments, environment, output),
         Command::Diff(arguments) => diff::diff(&arguments, output),
         Command::Schema(arguments) => schema::schema(&arguments, output),
-        Command::List(arguments) => list::list(&arguments, output),
+        Command::List(arguments) => list::list(&arguments, recipes, output),
         Command::Init(arguments) => init::init(&arguments, output),
         Command::Sandbox(arguments) => sandbox::sandbox(arguments.command, output),
-        Command::Completions(arguments) => complete::completions(&arguments, output),
-        Command::Man(arguments) => complete::man(&arguments, output),
+        Command::Completions(arguments) => complete::completions(&arguments, recipes, output),
+        Command::Man(arguments) => complete::man(&arguments, recipes, output),
     }
 }

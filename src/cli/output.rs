@@ -23,14 +23,17 @@ pub(super) struct Output {
     pub stdout: Terminal,
     /// What standard error can show.
     pub stderr: Terminal,
+    /// How often `-v` was given.
+    pub verbose: u8,
 }
 
 impl Output {
-    pub fn new(environment: &Environment) -> Self {
+    pub fn new(environment: &Environment, verbose: u8) -> Self {
         let decide = |is_terminal| Terminal::decide(&environment.terminal(is_terminal));
         Self {
             stdout: decide(environment.stdout_is_terminal),
             stderr: decide(environment.stderr_is_terminal),
+            verbose,
         }
     }
 

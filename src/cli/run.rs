@@ -60,7 +60,7 @@ fn execute(
     let recipe = load(source, &server.target.profile)?;
     let inputs = inputs(&recipe, flags, options, environment)?;
     let result = run(&recipe, &name, &inputs, &server, options, &reports, environment, output)?;
-    let written = write(&result, options)?;
+    let written = write(&result, &recipe, options)?;
     if let Some(path) = &reports.json {
         let text = indented(&report::run_json(&result, &written));
         crate::core::file::replace(path, text.as_bytes()).map_err(Fault::internal)?;
@@ -120,7 +120,11 @@ fn run(
     environment: &Environment,
     output: &Output,
 ) -> Result<RunResult, Fault> {
-    let verbosity = if options.quiet { Verbosity::Quiet } else { Verbosity::Normal };
+    let verbosity = match (options.quiet, output.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (false, 0) => Verbosity::Normal,
+        (false, _) => Verbosity::Verbose,
+    };
     let progress = Progress::stderr(verbosity, output.stderr);
     let file = match &reports.events {
         Some(path) => Some(EventFile::create(path).map_err(Fault::internal)?),
@@ -172,14 +176,19 @@ fn signal() -> Result<impl Future<Output = Signal>, Fault> {
 
 /// Leaves the results in the output folder; the run report last, because it names the others.
 ///
-/// A recipe with writes that leaves no plan leaves no earlier plan either: what stands in the folder is
-/// what the last run found.
-fn write(result: &RunResult, options: &RunOptions) -> Result<Vec<Written>, Fault> {
+/// What the recipe would emit and did not, and a plan that it did not come to, is not left from an earlier
+/// run either.
+fn write(result: &RunResult, recipe: &Recipe, options: &RunOptions) -> Result<Vec<Written>, Fault> {
     let out = OutputFolder::new(&options.out);
     let mut written = Vec::new();
     for emitted in &result.emitted {
         let path = out.write(&emitted.name, &emitted.bytes).map_err(unwritten)?;
         written.push(Written::new(WrittenKind::Emitted, path, &emitted.bytes));
+    }
+    for name in recipe.steps.iter().filter_map(|step| step.emit.as_deref()) {
+        if !result.emitted.iter().any(|emitted| emitted.name == name) {
+            out.remove(name).map_err(unwritten)?;
+        }
     }
     match &result.artifact {
         Some(artifact) => {

@@ -35,25 +35,20 @@ fn serve(database: &str) -> Result<Exit, Fault> {
 }
 
 fn import(arguments: &SandboxImport, output: &Output) -> Result<Exit, Fault> {
-    let mut files = Vec::new();
+    let mut imports = Vec::new();
     for path in &arguments.files {
-        files.push((path.display().to_string(), fs_err::read(path).map_err(Fault::invalid)?));
+        imports.push(Import {
+            tenant: arguments.tenant.clone(),
+            release: arguments.release.clone(),
+            source: path.display().to_string(),
+            format: None,
+            bytes: fs_err::read(path).map_err(Fault::invalid)?,
+            observed: None,
+        });
     }
     let sandbox = Sandbox::open(&Location::File(arguments.database.clone())).map_err(Fault::invalid)?;
-    let mut results = Vec::new();
-    for (source, bytes) in files {
-        let imported = sandbox
-            .import(&Import {
-                tenant: arguments.tenant.clone(),
-                release: arguments.release.clone(),
-                source: source.clone(),
-                format: None,
-                bytes,
-                observed: None,
-            })
-            .map_err(Fault::invalid)?;
-        results.push((source, imported));
-    }
+    let imported = sandbox.import(&imports).map_err(Fault::invalid)?;
+    let results: Vec<_> = imports.iter().map(|import| &import.source).zip(&imported).collect();
     match arguments.format {
         Format::Json => {
             let files: Vec<_> = results

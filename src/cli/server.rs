@@ -54,12 +54,13 @@ pub(super) fn find(wanted: &Wanted<'_>, environment: &Environment) -> Result<Kno
     }
     if let Some(location) = wanted.server.and_then(sandbox_location) {
         return Ok(KnownServer {
-            target: Target {
-                identity: "sandbox".to_owned(),
-                sandbox: true,
-                tenant: wanted.tenant.map(str::to_owned),
-                profile: profile("loopiq", Path::new("."))?,
-            },
+            target: Target::new(
+                "sandbox".to_owned(),
+                true,
+                wanted.tenant.map(str::to_owned),
+                profile("loopiq", Path::new("."))?,
+            )
+            .map_err(Fault::internal)?,
             dry_runs: DryRuns::Allowed,
             limits: Limits::default(),
             reach: Reach::Sandbox(location),
@@ -92,12 +93,8 @@ pub(super) fn find(wanted: &Wanted<'_>, environment: &Environment) -> Result<Kno
         .or_else(|| settings.as_ref()?.tenant.as_deref())
         .map(str::to_owned);
     Ok(KnownServer {
-        target: Target {
-            identity: name.to_owned(),
-            sandbox: false,
-            tenant,
-            profile: profile(&server.profile, &folder)?,
-        },
+        target: Target::new(name.to_owned(), false, tenant, profile(&server.profile, &folder)?)
+            .map_err(Fault::invalid)?,
         dry_runs: if server.dry_runs {
             DryRuns::Allowed
         } else {

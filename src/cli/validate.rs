@@ -9,7 +9,6 @@ use super::fault::Fault;
 use super::input::{load, profile_for, recipe_source};
 use super::output::Output;
 use crate::core::text::visible;
-use crate::report;
 
 /// Checks each recipe; the result says what only a run can know.
 pub(super) fn validate(
@@ -45,7 +44,7 @@ pub(super) fn validate(
                     output.fault(&fault);
                 }
                 let problems = match &fault.problems {
-                    Some(problems) => report::problems_json(problems),
+                    Some(_) => fault.to_json()["problems"].take(),
                     None => json!([{ "code": "unreadable", "message": format!("{:#}", fault.error) }]),
                 };
                 results.push(json!({ "file": file, "valid": false, "problems": problems }));

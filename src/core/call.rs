@@ -61,12 +61,6 @@ impl ToolDefinition {
         )
     }
 
-    /// Whether the server itself says that the tool destroys something.
-    #[must_use]
-    pub fn hints_destruction(&self) -> bool {
-        self.hint("destructiveHint") == Some(true) && !self.hints_read_only()
-    }
-
     /// Whether the server itself says that the tool changes nothing.
     #[must_use]
     pub fn hints_read_only(&self) -> bool {

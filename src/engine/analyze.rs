@@ -7,6 +7,8 @@ use crate::recipe::Analysis;
 
 /// The longest list of nodes in a diagram.
 const DIAGRAM_NODES: usize = 60;
+/// Findings that a report names itself; the rest stands in the file.
+const MOST_DETAILS: usize = 6;
 
 /// The result of an analysis.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +19,8 @@ pub(super) struct Analyzed {
     pub not_proven: Option<String>,
     /// In one line.
     pub says: String,
+    /// What stands out, a line each.
+    pub details: Vec<String>,
 }
 
 /// Analyzes `of`, for coverage by the open work that `by` gives.
@@ -24,26 +28,26 @@ pub(super) struct Analyzed {
 /// # Errors
 /// Why `of` cannot be analyzed, in words.
 pub(super) fn analyze(analysis: Analysis, of: &Value, by: Option<&Value>) -> Result<Analyzed, String> {
-    let (value, undecided, not_proven, says) = match analysis {
+    let (value, undecided, not_proven, says, details) = match analysis {
         Analysis::Coverage => {
             let coverage = evidence::coverage(of, by).map_err(|error| error.to_string())?;
             let (not_proven, says) = (coverage.not_proven.clone(), coverage.summary.clone());
-            (serde_json::to_value(&coverage), Vec::new(), not_proven, says)
+            (serde_json::to_value(&coverage), Vec::new(), not_proven, says, Vec::new())
         }
         Analysis::Evidence | Analysis::Diagram => {
             let graph = Graph::read(of, &Limits::default()).map_err(|error| error.to_string())?;
             let findings = evidence::analyze(&graph);
             if analysis == Analysis::Diagram {
                 let diagram = evidence::mermaid(&graph, &findings, DIAGRAM_NODES);
-                let says = format!("a diagram of {}", counted(findings.counts.nodes, "node", "nodes"));
-                (Ok(Value::from(diagram)), Vec::new(), None, says)
+                (Ok(Value::from(diagram)), Vec::new(), None, "a Mermaid diagram".to_owned(), Vec::new())
             } else {
-                (serde_json::to_value(&findings), findings.undecided.clone(), None, in_words(&findings))
+                let undecided = findings.undecided.clone();
+                (serde_json::to_value(&findings), undecided, None, in_words(&findings), first(&findings))
             }
         }
     };
     let value = value.map_err(|error| error.to_string())?;
-    Ok(Analyzed { value, undecided, not_proven, says })
+    Ok(Analyzed { value, undecided, not_proven, says, details })
 }
 
 fn in_words(findings: &Findings<'_>) -> String {
@@ -64,6 +68,24 @@ fn in_words(findings: &Findings<'_>) -> String {
         (Verdict::Undecided, false) => format!("undecided; at least {}", parts.join(", ")),
         (Verdict::Blocked, _) => format!("blocked by {}", parts.join(", ")),
     }
+}
+
+/// The first of what blocks; may hold hostile text.
+fn first(findings: &Findings<'_>) -> Vec<String> {
+    let blocking = &findings.blocking;
+    let mut lines: Vec<String> = blocking
+        .iter()
+        .take(MOST_DETAILS)
+        .map(|finding| {
+            let owner = finding.owner.map(|owner| format!(", {owner}")).unwrap_or_default();
+            let severity = finding.severity.map(|severity| format!("{severity}: ")).unwrap_or_default();
+            format!("{severity}{} ({}{owner})", finding.title, finding.id)
+        })
+        .collect();
+    if blocking.len() > MOST_DETAILS {
+        lines.push(format!("and {} more", blocking.len() - MOST_DETAILS));
+    }
+    lines
 }
 
 fn counted(count: usize, one: &str, many: &str) -> String {

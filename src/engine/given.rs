@@ -1,6 +1,6 @@
 //! What the steps so far have given, and whether that is enough for the next one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -88,6 +88,8 @@ impl Given {
                 _ => undecided.extend(self.unknown(used)),
             }
         }
+        let mut said = BTreeSet::new();
+        undecided.retain(|reason| said.insert(reason.clone()));
         match skipped {
             Some(id) if matches!(step.kind, Kind::Gate(_)) => {
                 undecided.push(format!("it uses `{id}`, which was skipped"));

@@ -38,26 +38,34 @@ pub(super) struct Write<'a> {
     pub reconcile: Option<v1::Reconcile>,
 }
 
+/// To whom a write goes, and which time it is wanted: with its tool and arguments, what its key is made of.
+#[derive(Debug, Clone)]
+pub(super) struct Place<'a> {
+    pub profile: &'a Profile,
+    pub server: &'a str,
+    pub tenant: Option<String>,
+    pub occurrence: u32,
+}
+
 impl<'a> Write<'a> {
     /// Checks that the payload, as a dry run would send it, fits the tool.
     ///
     /// # Errors
     /// What does not fit, in words.
     pub fn prepare(
-        profile: &'a Profile,
-        tenant: Option<&str>,
+        place: &Place<'a>,
         id: &StepId,
         spec: &crate::recipe::Write,
         tool: &ToolDefinition,
-        (server, occurrence): (&str, u32),
         arguments: Map<String, Value>,
         reason: String,
         reconcile: Option<v1::Reconcile>,
     ) -> Result<Self, String> {
+        let Place { profile, server, tenant, occurrence } = place;
         let operation = profile.operation(&spec.operation);
         let slots = slots(operation, &profile.context);
-        let key =
-            Key::of(server, tenant, &tool.name, &arguments, occurrence).map_err(|error| error.to_string())?;
+        let key = Key::of(server, tenant.as_deref(), &tool.name, &arguments, *occurrence)
+            .map_err(|error| error.to_string())?;
         let filling = match slots.iter().any(|slot| matches!(slot, Slot::DryRun { .. })) {
             true => Filling::Dry,
             false => Filling::Real { approval_id: "to be approved" },
@@ -102,12 +110,8 @@ pub(super) fn build(
     steps: &Steps<'_>,
     writes: Vec<(Write<'_>, Verdict)>,
 ) -> Result<Artifact, Conclusion> {
-    let mut not_proven = steps.not_proven().to_vec();
     let mut operations = Vec::with_capacity(writes.len());
     for (write, verdict) in writes {
-        if !verdict.validated {
-            not_proven.push(format!("`{}`: the server has not seen the payload; {}", write.id, verdict.why));
-        }
         operations.push(planned(write, verdict, &run.target.profile)?);
     }
     let plan = Plan {
@@ -136,32 +140,29 @@ pub(super) fn build(
         operations,
         preconditions: preconditions(run.recipe, steps.given(), &run.target.profile),
         gates: gates(steps.results()),
-        not_proven,
+        not_proven: steps.not_proven().to_vec(),
     };
     Artifact::build(plan).map_err(|error| Conclusion::Invalid(error.to_string()))
 }
 
 fn planned(write: Write<'_>, verdict: Verdict, profile: &Profile) -> Result<PlannedOperation, Conclusion> {
     let operation = write.operation;
-    let created = match operation.and_then(|operation| operation.created.as_ref()) {
-        Some(created) => Some(v1::Created {
-            ids: created.ids.clone(),
-            lookup: created.lookup.as_ref().and_then(|lookup| {
-                let read = profile.operation(&lookup.operation)?;
-                let mut arguments = Map::new();
-                for (at, value) in &read.fixed {
-                    at.set(&mut arguments, value.clone()).ok()?;
-                }
-                Some(v1::Lookup {
-                    tool: read.tool.clone(),
-                    arguments,
-                    ids_at: read.arguments.get(&lookup.argument)?.at.clone(),
-                    found: read.result.as_ref()?.get(&lookup.found)?.verbatim(),
-                })
-            }),
+    let created = operation.and_then(|operation| operation.created.as_ref()).map(|created| v1::Created {
+        ids: created.ids.clone(),
+        lookup: created.lookup.as_ref().and_then(|lookup| {
+            let read = profile.operation(&lookup.operation)?;
+            let mut arguments = Map::new();
+            for (at, value) in &read.fixed {
+                at.set(&mut arguments, value.clone()).ok()?;
+            }
+            Some(v1::Lookup {
+                tool: read.tool.clone(),
+                arguments,
+                ids_at: read.arguments.get(&lookup.argument)?.at.clone(),
+                found: read.result.as_ref()?.get(&lookup.found)?.verbatim(),
+            })
         }),
-        None => None,
-    };
+    });
     Ok(PlannedOperation {
         id: write.id,
         operation: write.name,

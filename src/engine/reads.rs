@@ -60,7 +60,7 @@ impl Steps<'_> {
                         arguments,
                         operation,
                         deadline: wanted.timeout.unwrap_or(options.limits.call),
-                        retry: wanted.retry.clone(),
+                        retry: wanted.retry,
                     },
                 )),
                 Err(ended) => self.end(index, ended, Duration::ZERO, channel.events)?,

@@ -276,7 +276,7 @@ impl Conclusion {
     #[must_use]
     pub fn message(&self) -> String {
         match self {
-            Self::Done => "every step ran and every gate holds".to_owned(),
+            Self::Done => "done".to_owned(),
             Self::ChangesPlanned => "changes are planned; nothing was written".to_owned(),
             Self::NothingToDo => "nothing to do".to_owned(),
             Self::GateFails(says) => says.clone(),

@@ -10,14 +10,15 @@ use super::event::{Event, Events};
 use super::plan::build;
 use super::read::conclusion;
 use super::result::{
-    Conclusion, ContractFact, InputFact, RecipeFact, RunResult, Signal, StepStatus, TargetFact, TenantKnownBy,
+    Conclusion, ContractFact, InputFact, RecipeFact, RunResult, Signal, StepResult, StepStatus, TargetFact,
+    TenantKnownBy,
 };
 use super::steps::Steps;
 use super::target::{Caller, Target, Tools, hear_contract, tenant_lacking};
 use crate::artifact::Artifact;
+use crate::core::Outcome;
 use crate::core::id::{RunId, Trace};
 use crate::core::text::visible;
-use crate::core::{Digest, Outcome};
 use crate::mcp::{ConnectError, Endpoint, Limits, Session};
 use crate::recipe::{Kind, Recipe, Resolved};
 
@@ -100,7 +101,6 @@ struct Course<'a> {
 
 impl<'a> Course<'a> {
     fn new(run: &Run<'a>, id: RunId) -> Self {
-        let profile = &run.target.profile;
         Self {
             id,
             started: Timestamp::now(),
@@ -115,8 +115,8 @@ impl<'a> Course<'a> {
                     Some(_) => TenantKnownBy::Asserted,
                     None => TenantKnownBy::None,
                 },
-                profile: profile.profile.clone(),
-                profile_digest: profile.digest().unwrap_or_else(|_| Digest::of_bytes(&[])),
+                profile: run.target.profile.profile.clone(),
+                profile_digest: run.target.profile_digest.clone(),
                 contract: None,
             },
             session: None,
@@ -159,7 +159,13 @@ impl<'a> Course<'a> {
             let mut calls = Vec::new();
             let verdict = dry_run(channel, &write, &run.options, &mut calls).await;
             self.steps.record_calls(&write.id, calls);
-            planned.push((write, verdict?));
+            let verdict = verdict?;
+            if !verdict.validated {
+                let unproven =
+                    format!("`{}`: the server has not seen the payload; {}", write.id, verdict.why);
+                self.steps.leave_unproven(unproven);
+            }
+            planned.push((write, verdict));
         }
         self.artifact = Some(build(run, &self.target, &self.steps, planned)?);
         Ok(())
@@ -169,8 +175,9 @@ impl<'a> Course<'a> {
         let (steps, emitted, not_proven) = self.steps.finish();
         let mut artifact = self.artifact;
         let conclusion = match ended {
+            Ok(()) => conclude(&steps, artifact.as_ref()),
             // The first undecided step is the cause; later ones only use it.
-            Ok(()) | Err(Conclusion::Undecided(_)) => conclude(&steps, artifact.as_ref()),
+            Err(Conclusion::Undecided(own)) => Conclusion::Undecided(first_undecided(&steps).unwrap_or(own)),
             Err(conclusion) => conclusion,
         };
         if !matches!(conclusion, Conclusion::ChangesPlanned | Conclusion::NothingToDo) {
@@ -256,19 +263,17 @@ async fn contract(
     }
 }
 
+fn first_undecided(steps: &[StepResult]) -> Option<Vec<String>> {
+    steps.iter().find_map(|step| match &step.status {
+        StepStatus::Undecided(reasons) => Some(reasons.clone()),
+        _ => None,
+    })
+}
+
 /// What a run that came to its end comes to. Nothing seen is never a pass.
-fn conclude(steps: &[super::result::StepResult], artifact: Option<&Artifact>) -> Conclusion {
-    let undecided: Vec<String> = steps
-        .iter()
-        .filter_map(|step| match &step.status {
-            StepStatus::Undecided(reasons) => Some(reasons),
-            _ => None,
-        })
-        .next()
-        .cloned()
-        .unwrap_or_default();
-    if !undecided.is_empty() {
-        return Conclusion::Undecided(undecided);
+fn conclude(steps: &[StepResult], artifact: Option<&Artifact>) -> Conclusion {
+    if let Some(reasons) = first_undecided(steps) {
+        return Conclusion::Undecided(reasons);
     }
     let did_something = steps.iter().any(|step| {
         step.kind != "include"

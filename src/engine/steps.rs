@@ -14,13 +14,12 @@ use super::ended::{Ended, invalid, not_a_truth_value, not_offered, template_fail
 use super::event::{Event, Events};
 use super::gate::decide;
 use super::given::{Given, Kept, Readiness};
-use super::plan::Write;
+use super::plan::{Place, Write};
 use super::reads::independent_reads;
 use super::result::{CallFact, Conclusion, Emitted, StepResult, StepStatus};
 use super::run::RunOptions;
 use super::target::{Caller, Target, Tools};
 use crate::artifact::v1;
-use crate::catalog::Profile;
 use crate::core::printable::indented;
 use crate::core::text::visible;
 use crate::recipe::{self, Analyze, Kind, Recipe, Scope, Step, bind};
@@ -28,9 +27,8 @@ use crate::recipe::{self, Analyze, Kind, Recipe, Scope, Step, bind};
 /// A recipe's steps on their way.
 pub(super) struct Steps<'a> {
     pub(super) recipe: &'a Recipe,
-    /// The server's identity and which time the effect is wanted: what a key is made with.
-    place: (&'a str, u32),
-    profile: &'a Profile,
+    target: &'a Target,
+    occurrence: u32,
     pub(super) given: Given,
     pub(super) results: Vec<StepResult>,
     emitted: Vec<Emitted>,
@@ -55,8 +53,8 @@ impl<'a> Steps<'a> {
             .collect();
         Self {
             recipe,
-            place: (&target.identity, occurrence),
-            profile: &target.profile,
+            target,
+            occurrence,
             given: Given::new(inputs),
             results,
             emitted: Vec::new(),
@@ -79,6 +77,11 @@ impl<'a> Steps<'a> {
 
     pub fn take_writes(&mut self) -> Vec<Write<'a>> {
         std::mem::take(&mut self.writes)
+    }
+
+    /// Records something that nobody could check.
+    pub fn leave_unproven(&mut self, what: String) {
+        self.not_proven.push(what);
     }
 
     /// Records the calls that were made for a write.
@@ -249,6 +252,7 @@ impl<'a> Steps<'a> {
                 let id = step.id.to_string();
                 if let Some(result) = self.results.iter_mut().find(|result| result.id == id) {
                     result.notes.push(analyzed.says);
+                    result.notes.extend(analyzed.details);
                 }
                 ended
             }
@@ -286,18 +290,17 @@ impl<'a> Steps<'a> {
             Some(reconcile) => Some(self.reconcile(step, reconcile, scope, caller, tools)?),
             None => None,
         };
-        Write::prepare(
-            self.profile,
-            caller.tenant,
-            &step.id,
-            write,
-            tool,
-            self.place,
-            arguments,
-            reason,
-            reconcile,
-        )
-        .map_err(|problem| invalid(step, &problem))
+        Write::prepare(&self.place(caller), &step.id, write, tool, arguments, reason, reconcile)
+            .map_err(|problem| invalid(step, &problem))
+    }
+
+    fn place(&self, caller: &Caller<'_>) -> Place<'a> {
+        Place {
+            profile: &self.target.profile,
+            server: &self.target.identity,
+            tenant: caller.tenant.map(str::to_owned),
+            occurrence: self.occurrence,
+        }
     }
 
     fn reconcile(

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::result::{Conclusion, ContractFact, TenantKnownBy};
 use crate::catalog::{ContextField, Profile, ToolClass, class_of};
 use crate::core::id::{RequestId, Trace};
+use crate::core::json::UnsafeNumber;
 use crate::core::text::visible;
 use crate::core::{Digest, Pointer, ToolAnswer, ToolCall, ToolDefinition};
 
@@ -21,6 +22,24 @@ pub struct Target {
     pub tenant: Option<String>,
     /// What is known of the server.
     pub profile: Profile,
+    /// Digest of that.
+    pub profile_digest: Digest,
+}
+
+impl Target {
+    /// Names a target.
+    ///
+    /// # Errors
+    /// A number in the profile that canonical JSON does not carry.
+    pub fn new(
+        identity: String,
+        sandbox: bool,
+        tenant: Option<String>,
+        profile: Profile,
+    ) -> Result<Self, UnsafeNumber> {
+        let profile_digest = profile.digest()?;
+        Ok(Self { identity, sandbox, tenant, profile, profile_digest })
+    }
 }
 
 /// What every call of a run carries.
@@ -168,12 +187,8 @@ mod tests {
     use serde_json::json;
 
     fn target(tenant: Option<&str>) -> Target {
-        Target {
-            identity: "sandbox".into(),
-            sandbox: true,
-            tenant: tenant.map(str::to_owned),
-            profile: Profile::loopiq().unwrap(),
-        }
+        let profile = Profile::loopiq().unwrap();
+        Target::new("sandbox".into(), true, tenant.map(str::to_owned), profile).unwrap()
     }
 
     fn contract(tenant: Option<&str>) -> ToolAnswer {

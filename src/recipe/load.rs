@@ -13,7 +13,7 @@ use super::input::{Input, shown};
 use super::library::Library;
 use super::source::Source;
 use super::step::{Condition, Include, Kind, Recipe, Step, StepId, Use};
-use super::structure;
+use super::structure::{self, Shape};
 use super::tree::Tree;
 use super::yaml::File;
 use crate::catalog::Profile;
@@ -133,7 +133,7 @@ impl Loader<'_> {
                 return None;
             }
         };
-        let document = structure::document(&file, &mut self.problems)?;
+        let Shape { document, broken } = structure::document(&file, &mut self.problems)?;
         let inputs = declare::inputs(&file, &document, &mut self.problems);
         if document.steps.is_empty() {
             let hint = Some("a gate over nothing would always pass".to_owned());
@@ -155,6 +155,10 @@ impl Loader<'_> {
                 let message = format!("there are more than {MOST_STEPS} steps in all");
                 self.report(&file, "too-many-steps", &format!("/steps/{index}"), message, None);
                 break;
+            }
+            if broken.contains(&index) {
+                self.known.insert(StepId::new(&around.scope, &step.id), What::Broken);
+                continue;
             }
             self.id(&file, index, &ids);
             self.step(&file, &document, &inputs, &ids, index, step, around);

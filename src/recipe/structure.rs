@@ -1,8 +1,9 @@
 //! The shape of a recipe: a file ▸ a document, every deviation at once.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::diagnostic::{Diagnostic, did_you_mean};
 use super::document::{Document, json_schema};
@@ -11,9 +12,15 @@ use crate::catalog::{Schema, SchemaProblem, SchemaProblemKind};
 
 static SCHEMA: LazyLock<Result<Schema, SchemaProblem>> = LazyLock::new(|| Schema::compile(&json_schema()));
 
-/// Reads the document out of a file. Unknown keys are reported and left out, so that the rest can be
-/// checked as well; anything else gives no document.
-pub(super) fn document(file: &File, problems: &mut Vec<Diagnostic>) -> Option<Document> {
+/// A document and the steps of it, by index, of which only the name could be read.
+pub(super) struct Shape {
+    pub document: Document,
+    pub broken: BTreeSet<usize>,
+}
+
+/// Reads the document out of a file. Unknown keys are reported and left out, and a step of another shape is
+/// reduced to its name, so that the rest can be checked as well; anything else gives no document.
+pub(super) fn document(file: &File, problems: &mut Vec<Diagnostic>) -> Option<Shape> {
     let before = problems.len();
     let mut value = file.value.clone();
     if !value.is_object() {
@@ -25,11 +32,18 @@ pub(super) fn document(file: &File, problems: &mut Vec<Diagnostic>) -> Option<Do
         return None;
     }
     let mut unusable = false;
+    let mut broken = BTreeSet::new();
     match &*SCHEMA {
         Ok(schema) => {
             for problem in schema.problems(&value) {
-                unusable |= !matches!(problem.kind, SchemaProblemKind::UnknownProperty { .. });
                 problems.push(explain(file, &problem));
+                match (&problem.kind, step_of(&problem.pointer)) {
+                    (SchemaProblemKind::UnknownProperty { .. }, _) => {}
+                    (_, Some(step)) => {
+                        broken.insert(step);
+                    }
+                    (_, None) => unusable = true,
+                }
                 if let SchemaProblemKind::UnknownProperty { name, .. } = &problem.kind
                     && let Some(Value::Object(members)) = value.pointer_mut(&problem.pointer)
                 {
@@ -45,8 +59,14 @@ pub(super) fn document(file: &File, problems: &mut Vec<Diagnostic>) -> Option<Do
     if unusable {
         return None;
     }
+    for index in &broken {
+        if let Some(step) = value.pointer_mut(&format!("/steps/{index}")) {
+            let id = step.get("id").and_then(Value::as_str).unwrap_or_default();
+            *step = json!({ "id": id });
+        }
+    }
     match serde_json::from_value(value) {
-        Ok(document) => Some(document),
+        Ok(document) => Some(Shape { document, broken }),
         Err(error) if problems.len() == before => {
             let message = crate::core::text::visible(&error.to_string()).into_owned();
             let source = file.source.name.clone();
@@ -55,6 +75,11 @@ pub(super) fn document(file: &File, problems: &mut Vec<Diagnostic>) -> Option<Do
         }
         Err(_) => None,
     }
+}
+
+/// The index of the step that a pointer leads into.
+fn step_of(pointer: &str) -> Option<usize> {
+    pointer.strip_prefix("/steps/")?.split('/').next()?.parse().ok()
 }
 
 fn explain(file: &File, problem: &SchemaProblem) -> Diagnostic {

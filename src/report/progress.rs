@@ -137,6 +137,8 @@ fn line(event: &Event, verbosity: Verbosity, terminal: &Terminal) -> Option<Stri
             let outcome = bounded(&call.outcome, LONGEST);
             format!("{idle} {}: {} {outcome} after {took} ms", visible(step), visible(&call.tool))
         }
+        // An include that is done is its steps, which are told of themselves.
+        Event::StepEnded { kind: "include", status: StepStatus::Done, .. } => return None,
         Event::StepEnded { step, kind, status } => {
             let sentence = match status {
                 StepStatus::Proposed => status.as_str().to_owned(),

@@ -331,7 +331,7 @@ mod tests {
     fn a_run_that_is_done_is_short() {
         assert_snapshot!(shown(&sample::done()), @r#"
         ✓ done  certify-release · REL-READY · acme on the sandbox
-          every step ran and every gate holds
+          done
 
           ✓ evidence.certification  read     certification                          4 ms
           ✓ evidence.graph          read     evidence_graph → evidence-graph.json   4 ms

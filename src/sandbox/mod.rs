@@ -62,8 +62,8 @@ impl Sandbox {
     ///
     /// # Errors
     /// The file is refused whole, the tenant does not exist, or the store fails; nothing is changed then.
-    pub fn import(&self, import: &Import) -> Result<Imported, SandboxError> {
-        import::import(&mut self.connection(), import, (self.clock)())
+    pub fn import(&self, imports: &[Import]) -> Result<Vec<Imported>, SandboxError> {
+        import::import(&mut self.connection(), imports, (self.clock)())
     }
 
     async fn run<T, E, A>(&self, transport: T) -> Result<(), SandboxError>

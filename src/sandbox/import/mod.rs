@@ -26,8 +26,8 @@ use rusqlite::Connection;
 use serde::Serialize;
 use thiserror::Error;
 
-use super::SandboxError;
 use super::graph::Severity;
+use super::{SandboxError, store};
 use crate::core::Digest;
 use crate::core::text::{is_hidden, visible};
 
@@ -201,15 +201,25 @@ struct Finding {
 /// Reads the file and records what it says.
 pub(super) fn import(
     connection: &mut Connection,
-    import: &Import,
+    imports: &[Import],
     now: Timestamp,
-) -> Result<Imported, SandboxError> {
-    let release = &import.release;
-    if release.trim().is_empty() || release.len() > 200 || release.chars().any(is_hidden) {
-        return Err(SandboxError::InvalidRelease { release: release.clone() });
+) -> Result<Vec<Imported>, SandboxError> {
+    let mut understood = Vec::with_capacity(imports.len());
+    for import in imports {
+        let release = &import.release;
+        if release.trim().is_empty() || release.len() > 200 || release.chars().any(is_hidden) {
+            return Err(SandboxError::InvalidRelease { release: release.clone() });
+        }
+        let (format, reports) = read(import)?;
+        understood.push((import, format, reports));
     }
-    let (format, reports) = read(import)?;
-    record::record(connection, import, format, &reports, now)
+    let writing = store::begin_write(connection)?;
+    let mut imported = Vec::with_capacity(imports.len());
+    for (import, format, reports) in &understood {
+        imported.push(record::record(&writing, import, *format, reports, now)?);
+    }
+    writing.commit()?;
+    Ok(imported)
 }
 
 fn read(import: &Import) -> Result<(Format, Vec<Report>), EvidenceError> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, Transaction};
+use rusqlite::{OptionalExtension as _, Transaction};
 
 use super::{Controls, Format, Import, Imported, Report, State, stable_id};
 use crate::core::Digest;
@@ -19,24 +19,21 @@ struct Target<'a> {
     certification: String,
 }
 
-/// Records the reports of a file in one transaction.
+/// Records the reports of a file, within the caller's transaction.
 pub(super) fn record(
-    connection: &mut Connection,
+    writing: &Transaction<'_>,
     import: &Import,
     format: Format,
     reports: &[Report],
     now: Timestamp,
 ) -> Result<Imported, SandboxError> {
-    let writing = store::begin_write(connection)?;
-    let target = Target::find_or_make(&writing, import)?;
+    let target = Target::find_or_make(writing, import)?;
     for report in reports {
         target.replace(import, report, now)?;
     }
     let graph = target.decide_controls()?;
     let status = target.decide_certification(&graph)?;
-    let imported = summary(&target, import, format, reports, &graph, status);
-    writing.commit()?;
-    Ok(imported)
+    Ok(summary(&target, import, format, reports, &graph, status))
 }
 
 fn summary(

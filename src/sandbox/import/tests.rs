@@ -49,14 +49,14 @@ fn nodes(sandbox: &Sandbox, kind: NodeKind) -> Vec<Node> {
 /// Imports one file into a new sandbox.
 fn alone(import: &Import) -> (Sandbox, Imported) {
     let sandbox = sandbox();
-    let imported = sandbox.import(import).unwrap();
+    let imported = sandbox.import(std::slice::from_ref(import)).unwrap().remove(0);
     (sandbox, imported)
 }
 
 fn refusal(import: &Import) -> (String, Place) {
     let sandbox = sandbox();
     let before = store::dump(&sandbox.connection());
-    let error = sandbox.import(import).unwrap_err();
+    let error = sandbox.import(std::slice::from_ref(import)).unwrap_err();
     assert_eq!(store::dump(&sandbox.connection()), before, "a refused file leaves nothing");
     let SandboxError::Evidence(error) = error else { panic!("{error:?}") };
     (error.to_string(), error.place)
@@ -117,12 +117,12 @@ fn the_same_file_twice_changes_nothing() {
     // ESLint's file has no time of its own.
     let names = ["bandit.sarif", "bandit-clean.sarif", "eslint.sarif", "pytest.junit.xml", "node.junit.xml"];
     for name in names {
-        sandbox.import(&fixture(name)).unwrap();
+        sandbox.import(&[fixture(name)]).unwrap();
     }
     let before = store::dump(&sandbox.connection());
     sandbox.clock = || "2026-12-24T12:00:00Z".parse().unwrap();
     for name in names {
-        sandbox.import(&fixture(name)).unwrap();
+        sandbox.import(&[fixture(name)]).unwrap();
         assert_eq!(store::dump(&sandbox.connection()), before, "{name}");
     }
 }
@@ -130,10 +130,10 @@ fn the_same_file_twice_changes_nothing() {
 #[test]
 fn a_file_replaces_what_the_same_producer_brought_under_its_name() {
     let (sandbox, _) = alone(&fixture("bandit.sarif"));
-    sandbox.import(&fixture("pytest.junit.xml")).unwrap();
+    sandbox.import(&[fixture("pytest.junit.xml")]).unwrap();
     assert_eq!(nodes(&sandbox, NodeKind::Finding).len(), 6);
     let repaired = Import { source: "bandit.sarif".into(), ..fixture("bandit-clean.sarif") };
-    let imported = sandbox.import(&repaired).unwrap();
+    let imported = sandbox.import(&[repaired]).unwrap().remove(0);
     assert_eq!((imported.controls.passed, imported.status.as_str()), (1, "blocked"));
     assert!(nodes(&sandbox, NodeKind::Finding).iter().all(|n| n.provider.as_deref() == Some("pytest tests")));
     assert_eq!(nodes(&sandbox, NodeKind::Evidence).len(), 2);
@@ -142,7 +142,7 @@ fn a_file_replaces_what_the_same_producer_brought_under_its_name() {
 #[test]
 fn another_file_of_the_same_tool_cannot_hide_an_error() {
     let (sandbox, _) = alone(&fixture("bandit.sarif"));
-    let imported = sandbox.import(&fixture("bandit-clean.sarif")).unwrap();
+    let imported = sandbox.import(&[fixture("bandit-clean.sarif")]).unwrap().remove(0);
     assert_eq!((imported.controls.failed, imported.controls.passed), (1, 0));
     assert_eq!(nodes(&sandbox, NodeKind::Control).len(), 1);
 }
@@ -151,7 +151,7 @@ fn another_file_of_the_same_tool_cannot_hide_an_error() {
 fn evidence_for_a_seeded_release_is_added_to_its_graph() {
     let sandbox = sandbox();
     let for_release = |release: &str, name: &str| {
-        sandbox.import(&Import { release: release.into(), ..fixture(name) }).unwrap().status
+        sandbox.import(&[Import { release: release.into(), ..fixture(name) }]).unwrap().remove(0).status
     };
     assert_eq!(for_release("REL-EMPTY", "bandit-clean.sarif"), "certified");
     assert_eq!(for_release("REL-READY", "bandit.sarif"), "blocked");
@@ -326,10 +326,10 @@ fn a_file_with_too_many_findings_or_bytes_is_refused() {
 fn a_tenant_or_release_that_cannot_be_is_refused() {
     let sandbox = sandbox();
     let unknown = Import { tenant: "initech".into(), ..fixture("ruff.sarif") };
-    assert!(matches!(sandbox.import(&unknown), Err(SandboxError::UnknownTenant { .. })));
+    assert!(matches!(sandbox.import(&[unknown]), Err(SandboxError::UnknownTenant { .. })));
     for release in ["", "  ", "a\nb", "a\u{202e}b"] {
         let import = Import { release: release.into(), ..fixture("ruff.sarif") };
-        assert!(matches!(sandbox.import(&import), Err(SandboxError::InvalidRelease { .. })), "{release:?}");
+        assert!(matches!(sandbox.import(&[import]), Err(SandboxError::InvalidRelease { .. })), "{release:?}");
     }
 }
 
@@ -343,6 +343,6 @@ fn a_failure_in_the_middle_leaves_nothing_behind() {
         )
         .unwrap();
     let before = store::dump(&sandbox.connection());
-    assert!(matches!(sandbox.import(&fixture("bandit.sarif")), Err(SandboxError::Store(_))));
+    assert!(matches!(sandbox.import(&[fixture("bandit.sarif")]), Err(SandboxError::Store(_))));
     assert_eq!(store::dump(&sandbox.connection()), before);
 }

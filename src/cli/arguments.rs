@@ -7,6 +7,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches as _, Parser, Subcom
 
 use super::exit::Exit;
 use super::fault::Fault;
+use super::server::SANDBOX_DATABASE;
 use crate::recipe::{InputKind, Recipe};
 
 /// Plan, approve and apply for MCP tool calls.
@@ -236,7 +237,7 @@ pub(super) enum SandboxCommand {
 #[derive(Debug, Args)]
 pub(super) struct SandboxServe {
     /// Its database, or `memory`.
-    #[arg(long, value_name = "PATH", default_value = ".loopgate/sandbox.db")]
+    #[arg(long, value_name = "PATH", default_value = SANDBOX_DATABASE)]
     pub database: String,
 }
 
@@ -252,7 +253,7 @@ pub(super) struct SandboxImport {
     #[arg(long, value_name = "NAME", env = "LOOPGATE_TENANT")]
     pub tenant: String,
     /// The sandbox's database.
-    #[arg(long, value_name = "PATH", default_value = ".loopgate/sandbox.db")]
+    #[arg(long, value_name = "PATH", default_value = SANDBOX_DATABASE)]
     pub database: PathBuf,
     /// How the result is given on stdout.
     #[arg(long, value_enum, default_value_t = Format::Text)]

@@ -11,6 +11,8 @@ use crate::report::TerminalFacts;
 pub(super) struct Environment {
     /// Variables whose names and values are Unicode.
     pub variables: BTreeMap<String, String>,
+    /// Names of loopgate's own variables whose values are not.
+    pub unreadable: Vec<String>,
     pub stdout_is_terminal: bool,
     pub stderr_is_terminal: bool,
     /// The terminal's width, where one is at hand.
@@ -20,6 +22,11 @@ pub(super) struct Environment {
 impl Environment {
     pub fn capture() -> Self {
         Self {
+            unreadable: std::env::vars_os()
+                .filter(|(_, value)| value.to_str().is_none())
+                .filter_map(|(name, _)| name.into_string().ok())
+                .filter(|name| name.starts_with("LOOPGATE_"))
+                .collect(),
             variables: std::env::vars_os()
                 .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
                 .collect(),

@@ -18,6 +18,7 @@ mod schema;
 mod server;
 mod settings;
 mod show;
+mod signals;
 mod validate;
 
 use std::process::ExitCode;

@@ -1,23 +1,27 @@
 //! `loopgate RECIPE` and `loopgate run FILE`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 use super::arguments::{Format, RecipeArguments, RunFile, RunOptions};
 use super::environment::Environment;
 use super::exit::Exit;
 use super::fault::Fault;
-use super::input::{load, recipe_source};
+use super::input::{load, read_bounded, recipe_source};
 use super::output::Output;
 use super::server::{KnownServer, Wanted, find};
+use super::signals::Stop;
 use crate::core::OutputFolder;
 use crate::core::file::WriteError;
 use crate::core::id::Trace;
 use crate::core::printable::indented;
-use crate::engine::{self, Events, RunResult, Signal};
-use crate::recipe::{self, Given, InputProblem, InputsFileError, Recipe, Resolved, Source};
+use crate::engine::{self, Events, RunResult};
+use crate::recipe::{self, Given, InputProblem, InputsFileError, Kind, Recipe, Resolved, Source};
 use crate::report::{self, EventFile, Fan, Progress, RunOutputs, Verbosity, Written, WrittenKind};
 
+/// The largest inputs file, in bytes.
+const LARGEST_INPUTS: u64 = 1 << 20;
 /// The artifact's name in the output folder.
 const ARTIFACT: &str = "artifact.json";
 /// The run report's name in the output folder.
@@ -59,20 +63,40 @@ fn execute(
     let server = find(&wanted, environment)?;
     let recipe = load(source, &server.target.profile)?;
     let inputs = inputs(&recipe, flags, options, environment)?;
-    let result = run(&recipe, &name, &inputs, &server, options, &reports, environment, output)?;
-    let written = write(&result, &recipe, options)?;
+    let out = ready(&recipe, options, &reports)?;
+    let ran = run(&recipe, &name, &inputs, &server, options, &reports, environment, output)?;
+    let exit = Exit::of_run(&ran.result.conclusion, options.detailed_exitcode);
+    deliver(ran, &out, options, &reports, output).map_err(|fault| match exit {
+        Exit::Done | Exit::ChangesPlanned => fault,
+        // What the run found outranks that it could not be written down.
+        _ => Fault { exit, ..fault },
+    })?;
+    Ok(exit)
+}
+
+/// Leaves and says what the run came to.
+fn deliver(
+    ran: Ran,
+    out: &OutputFolder,
+    options: &RunOptions,
+    reports: &Reports,
+    output: &Output,
+) -> Result<(), Fault> {
+    let written = write(&ran.result, out)?;
     if let Some(path) = &reports.json {
-        let text = indented(&report::run_json(&result, &written));
-        crate::core::file::replace(path, text.as_bytes()).map_err(Fault::internal)?;
+        let text = indented(&report::run_json(&ran.result, &written));
+        write_report(path, format!("{text}\n").as_bytes())?;
+    }
+    if let Some(file) = ran.events {
+        file.finish().map_err(Fault::internal)?;
     }
     match options.format {
-        Format::Json => output.json(&report::run_json(&result, &written))?,
+        Format::Json => output.json(&report::run_json(&ran.result, &written)),
         Format::Text => {
             let outputs = RunOutputs { written, server: options.server.clone() };
-            output.data(&report::run_text(&result, &output.stdout, &outputs))?;
+            output.data(&report::run_text(&ran.result, &output.stdout, &outputs))
         }
     }
-    Ok(Exit::of_run(&result.conclusion, options.detailed_exitcode))
 }
 
 fn inputs(
@@ -91,7 +115,7 @@ fn inputs(
     let file = match &options.inputs {
         None => None,
         Some(path) => {
-            let bytes = fs_err::read(path).map_err(Fault::invalid)?;
+            let bytes = read_bounded(path, LARGEST_INPUTS)?;
             let name = path.display().to_string();
             let values = recipe::read_inputs_file(&name, &bytes).map_err(|error| match error {
                 InputsFileError::Problems(problems) => Fault::from(problems),
@@ -100,6 +124,9 @@ fn inputs(
             Some((name, values))
         }
     };
+    if let Some(name) = environment.unreadable.first() {
+        return Err(Fault::new(Exit::Invalid, format!("the environment variable `{name}` is not Unicode")));
+    }
     let given = Given { flags, options: &pairs, file, environment: &environment.variables };
     recipe::resolve(&recipe.inputs, &given).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
@@ -119,7 +146,7 @@ fn run(
     reports: &Reports,
     environment: &Environment,
     output: &Output,
-) -> Result<RunResult, Fault> {
+) -> Result<Ran, Fault> {
     let verbosity = match (options.quiet, output.verbose) {
         (true, _) => Verbosity::Quiet,
         (false, 0) => Verbosity::Normal,
@@ -127,13 +154,14 @@ fn run(
     };
     let progress = Progress::stderr(verbosity, output.stderr);
     let file = match &reports.events {
-        Some(path) => Some(EventFile::create(path).map_err(Fault::internal)?),
+        Some(path) => Some(EventFile::create(path).map_err(Fault::invalid)?),
         None => None,
     };
     let mut sinks: Vec<&dyn Events> = vec![&progress];
     sinks.extend(file.iter().map(|file| file as &dyn Events));
     let fan = Fan(sinks);
 
+    let stop = Stop::listen()?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Fault::internal)?;
     let result = runtime.block_on(async {
@@ -150,59 +178,82 @@ fn run(
                 trace: Trace::from_parent(environment.get("TRACEPARENT"), environment.get("TRACESTATE")),
             },
         };
-        let stop = signal()?;
-        Ok::<_, Fault>(engine::run(run, server.endpoint()?, &fan, stop).await)
+        Ok::<_, Fault>(engine::run(run, server.endpoint()?, &fan, stop.wait()).await)
     })?;
     // Blocking leftovers, such as a closed sandbox's, are not waited for.
     runtime.shutdown_background();
-    if let Some(file) = file {
-        file.finish().map_err(Fault::internal)?;
-    }
-    Ok(result)
+    drop(fan);
+    Ok(Ran { result, events: file })
 }
 
-/// The first SIGINT or SIGTERM.
-fn signal() -> Result<impl Future<Output = Signal>, Fault> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Fault::internal)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(Fault::internal)?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => Signal::Interrupt,
-            _ = terminate.recv() => Signal::Terminate,
-        }
-    })
+/// A run, and the file that was told of it.
+struct Ran {
+    result: RunResult,
+    events: Option<EventFile>,
 }
 
-/// Leaves the results in the output folder; the run report last, because it names the others.
-///
-/// What the recipe would emit and did not, and a plan that it did not come to, is not left from an earlier
-/// run either.
-fn write(result: &RunResult, recipe: &Recipe, options: &RunOptions) -> Result<Vec<Written>, Fault> {
+/// Makes the output folder ready before anything is asked of anybody: what this run would leave can be
+/// written, and nothing of it is left from an earlier run.
+fn ready(recipe: &Recipe, options: &RunOptions, reports: &Reports) -> Result<OutputFolder, Fault> {
     let out = OutputFolder::new(&options.out);
+    let mut names: Vec<&str> = recipe.steps.iter().filter_map(|step| step.emit.as_deref()).collect();
+    names.push(REPORT);
+    if recipe.steps.iter().any(|step| matches!(step.kind, Kind::Write(_))) {
+        names.push(ARTIFACT);
+    }
+    let own = [REPORT, ARTIFACT].into_iter().chain(names.iter().copied());
+    reports.keep_off(&own.map(|name| out.root().join(name)).collect::<Vec<_>>())?;
+    let unusable = |error: &dyn std::fmt::Display| {
+        Fault::new(
+            Exit::Invalid,
+            format!("the output folder `{}` cannot be used: {error}", options.out.display()),
+        )
+        .hint("name another one with `--out DIR`")
+    };
+    if options.out.is_symlink() {
+        return Err(unusable(&"it is a link"));
+    }
+    fs_err::create_dir_all(&options.out).map_err(|error| unusable(&error))?;
+    // Found out now whether anything can be written there, not when everything is done.
+    tempfile::tempfile_in(out.root()).map_err(|error| unusable(&error))?;
+    for name in names {
+        out.remove(name).map_err(|error| unusable(&error))?;
+    }
+    Ok(out)
+}
+
+/// Leaves the results in the output folder; the artifact last, so that it is there only with all the rest.
+fn write(result: &RunResult, out: &OutputFolder) -> Result<Vec<Written>, Fault> {
     let mut written = Vec::new();
     for emitted in &result.emitted {
         let path = out.write(&emitted.name, &emitted.bytes).map_err(unwritten)?;
         written.push(Written::new(WrittenKind::Emitted, path, &emitted.bytes));
     }
-    for name in recipe.steps.iter().filter_map(|step| step.emit.as_deref()) {
-        if !result.emitted.iter().any(|emitted| emitted.name == name) {
-            out.remove(name).map_err(unwritten)?;
-        }
+    if let Some(artifact) = &result.artifact {
+        written.push(Written::new(WrittenKind::Artifact, out.root().join(ARTIFACT), artifact.bytes()));
     }
-    match &result.artifact {
-        Some(artifact) => {
-            let path = out.write(ARTIFACT, artifact.bytes()).map_err(unwritten)?;
-            written.push(Written::new(WrittenKind::Artifact, path, artifact.bytes()));
-        }
-        None if result.recipe.writes => out.remove(ARTIFACT).map_err(unwritten)?,
-        None => {}
+    let report = format!("{}\n", indented(&report::run_json(result, &written)));
+    let path = out.write(REPORT, report.as_bytes()).map_err(unwritten)?;
+    written.push(Written::new(WrittenKind::Run, path, report.as_bytes()));
+    if let Some(artifact) = &result.artifact {
+        out.write(ARTIFACT, artifact.bytes()).map_err(unwritten)?;
     }
-    let report = report::run_json(result, &written);
-    let text = indented(&report);
-    let path = out.write(REPORT, text.as_bytes()).map_err(unwritten)?;
-    written.push(Written::new(WrittenKind::Run, path, text.as_bytes()));
     Ok(written)
+}
+
+/// Writes a report where the command line wants it: a file is replaced whole, anything else (a device, a
+/// pipe) is written to.
+fn write_report(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
+    let place = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let special = place.metadata().is_ok_and(|metadata| !metadata.is_file());
+    let written = if special {
+        fs_err::OpenOptions::new().write(true).open(&place).and_then(|mut file| file.write_all(bytes))
+    } else {
+        crate::core::file::replace(&place, bytes)
+    };
+    written.map_err(|error| {
+        Fault::new(Exit::Internal, format!("the report `{}` cannot be written: {error}", path.display()))
+    })
 }
 
 fn unwritten(error: WriteError) -> Fault {
@@ -238,6 +289,23 @@ impl Reports {
             }
         }
         Ok(reports)
+    }
+
+    /// Refuses paths that are the run's own, or the same twice.
+    fn keep_off(&self, own: &[PathBuf]) -> Result<(), Fault> {
+        let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let named: Vec<PathBuf> = self.events.iter().chain(&self.json).map(|path| whole(path)).collect();
+        let taken = named.iter().find(|path| own.iter().any(|own| whole(own) == **path));
+        let twice =
+            self.events.is_some() && self.events.as_deref().map(whole) == self.json.as_deref().map(whole);
+        match (taken, twice) {
+            (Some(path), _) => {
+                Err(Fault::new(Exit::Usage, format!("`{}` is a file of the run's own", path.display()))
+                    .hint("give the report another name"))
+            }
+            (None, true) => Err(Fault::new(Exit::Usage, "two reports cannot share one file")),
+            (None, false) => Ok(()),
+        }
     }
 }
 

@@ -1,15 +1,20 @@
 //! `loopgate sandbox`: the embedded stand-in as a server of its own, and evidence from real files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
 use super::arguments::{Format, SandboxCommand, SandboxImport};
 use super::exit::Exit;
 use super::fault::Fault;
+use super::input::read_bounded;
 use super::output::Output;
+use super::server::SANDBOX_DATABASE;
 use crate::core::text::visible;
 use crate::sandbox::{Import, Location, Sandbox};
+
+/// The largest evidence file that is read, in bytes; the importer's own limit is lower.
+const LARGEST_EVIDENCE: u64 = 1 << 27;
 
 /// Serves the sandbox, or imports into it.
 pub(super) fn sandbox(command: SandboxCommand, output: &Output) -> Result<Exit, Fault> {
@@ -42,7 +47,7 @@ fn import(arguments: &SandboxImport, output: &Output) -> Result<Exit, Fault> {
             release: arguments.release.clone(),
             source: path.display().to_string(),
             format: None,
-            bytes: fs_err::read(path).map_err(Fault::invalid)?,
+            bytes: read_bounded(path, LARGEST_EVIDENCE)?,
             observed: None,
         });
     }
@@ -74,7 +79,8 @@ fn import(arguments: &SandboxImport, output: &Output) -> Result<Exit, Fault> {
                 ));
             }
             text.push_str(&format!(
-                "this is the sandbox; next: loopgate certify-release --server sandbox --tenant {} --release {}\n",
+                "this is the sandbox; next: loopgate certify-release --server {} --tenant {} --release {}\n",
+                visible(&server_name(&arguments.database)),
                 visible(&arguments.tenant),
                 visible(&arguments.release)
             ));
@@ -82,4 +88,13 @@ fn import(arguments: &SandboxImport, output: &Output) -> Result<Exit, Fault> {
         }
     }
     Ok(Exit::Done)
+}
+
+/// How `--server` names the sandbox with that database.
+fn server_name(database: &Path) -> String {
+    if database == Path::new(SANDBOX_DATABASE) {
+        "sandbox".to_owned()
+    } else {
+        format!("sandbox:{}", database.display())
+    }
 }

@@ -9,10 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use super::exit::Exit;
 use super::fault::Fault;
+use super::input::read_bounded;
 use crate::catalog::{Profile, read_yaml};
 
 /// The name of the settings file in the trust folder.
 pub(super) const FILE_NAME: &str = "loopgate.yaml";
+/// The largest settings or profile file, in bytes.
+const LARGEST: u64 = 4 << 20;
 
 /// `loopgate.yaml`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -91,13 +94,12 @@ impl Settings {
     /// Reads the settings of a trust folder; none where it has no settings file.
     pub fn read(folder: &Path) -> Result<Option<Self>, Fault> {
         let path = folder.join(FILE_NAME);
-        match fs_err::read_to_string(&path) {
-            Ok(text) => read_yaml(&text)
-                .map(Some)
-                .map_err(|error| Fault::new(Exit::Invalid, format!("`{}`: {error}", path.display()))),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Fault::invalid(error)),
+        if !path.exists() {
+            return Ok(None);
         }
+        read_yaml(&text(&path)?)
+            .map(Some)
+            .map_err(|error| Fault::new(Exit::Invalid, format!("`{}`: {error}", path.display())))
     }
 }
 
@@ -108,12 +110,16 @@ pub(super) fn profile(name: &str, folder: &Path) -> Result<Profile, Fault> {
         "plain" => Profile::plain().map_err(Fault::internal),
         file if is_file_name(file) => {
             let path = folder.join(file);
-            let text = fs_err::read_to_string(&path).map_err(Fault::invalid)?;
-            Profile::parse(&path.display().to_string(), &text).map_err(Fault::invalid)
+            Profile::parse(&path.display().to_string(), &text(&path)?).map_err(Fault::invalid)
         }
         other => Err(Fault::new(Exit::Invalid, format!("no profile is called `{other}`"))
             .hint("profiles are `loopiq`, `plain`, or a file whose name ends in .yaml")),
     }
+}
+
+fn text(path: &Path) -> Result<String, Fault> {
+    String::from_utf8(read_bounded(path, LARGEST)?)
+        .map_err(|_| Fault::new(Exit::Invalid, format!("`{}` is not UTF-8", path.display())))
 }
 
 fn is_file_name(name: &str) -> bool {

@@ -6,9 +6,10 @@ use super::arguments::{Show, ShowFormat};
 use super::environment::Environment;
 use super::exit::Exit;
 use super::fault::Fault;
-use super::input::{load, profile_for, recipe_source};
+use super::input::{load, profile_for, read_bounded, recipe_source};
 use super::output::Output;
-use crate::artifact::{Artifact, ReadError};
+use crate::artifact::{self, Artifact, ReadError};
+use crate::core::printable::printable;
 use crate::report;
 
 /// Shows an artifact (a `.json` file) or a recipe.
@@ -17,7 +18,7 @@ pub(super) fn show(arguments: &Show, environment: &Environment, output: &Output)
         let artifact = read_artifact(&arguments.subject)?;
         match arguments.format {
             ShowFormat::Text => output.data(&report::artifact_text(&artifact, &output.stdout))?,
-            ShowFormat::Json => output.data(&String::from_utf8_lossy(artifact.bytes()))?,
+            ShowFormat::Json => output.data(&printable(&String::from_utf8_lossy(artifact.bytes())))?,
             ShowFormat::Markdown => output.data(&report::artifact_markdown(&artifact))?,
         }
         return Ok(Exit::Done);
@@ -35,7 +36,7 @@ pub(super) fn show(arguments: &Show, environment: &Environment, output: &Output)
 
 /// Reads an artifact and checks its digests.
 pub(super) fn read_artifact(path: &Path) -> Result<Artifact, Fault> {
-    let bytes = fs_err::read(path).map_err(Fault::invalid)?;
+    let bytes = read_bounded(path, u64::try_from(artifact::MAX_BYTES).unwrap_or(u64::MAX))?;
     Artifact::read(&path.display().to_string(), &bytes).map_err(|error| {
         let exit = match &error {
             ReadError::FileDigest { .. } | ReadError::EffectDigest { .. } | ReadError::Derived { .. } => {

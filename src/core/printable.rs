@@ -8,18 +8,21 @@ use super::text::is_hidden;
 /// reader are written `\uXXXX`, so that it stays the same JSON.
 #[must_use]
 pub fn indented(value: &Value) -> String {
-    escaped(&format!("{value:#}"))
+    printable(&format!("{value:#}"))
 }
 
 /// `value` as JSON on one line, escaped as [`indented`] does.
 #[must_use]
 pub fn one_line(value: &Value) -> String {
-    escaped(&value.to_string())
+    printable(&value.to_string())
 }
 
+/// JSON text with what steers a terminal or hides from a reader escaped; the same JSON.
+///
 /// Between tokens JSON has no hidden character but the line feed, and inside strings none that counts
 /// for the syntax, so characters can be replaced without looking where they stand.
-fn escaped(json: &str) -> String {
+#[must_use]
+pub fn printable(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
         if is_hidden(c) && c != '\n' {

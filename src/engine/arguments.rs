@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::ended::{Ended, invalid, not_offered, template_failed};
+use super::ended::{Ended, invalid, template_failed};
 use super::target::{Caller, Tools};
 use crate::catalog::{Operation, SchemaProblem, check_arguments};
 use crate::core::text::visible;
@@ -14,7 +14,7 @@ pub(super) fn offered(operation: Option<&Operation>, name: &str, tools: &Tools) 
     tools.get(operation.map_or(name, |operation| operation.tool.as_str())).is_some()
 }
 
-/// The tool and arguments of a read: offered, of class read, and fitting the tool's schema.
+/// The tool and arguments of a read that a recipe wants.
 pub(super) fn readable<'t>(
     step: &Step,
     name: &str,
@@ -24,20 +24,35 @@ pub(super) fn readable<'t>(
     caller: &Caller<'_>,
     tools: &'t Tools,
 ) -> Result<(&'t ToolDefinition, Map<String, Value>), Ended> {
-    let tool_name = operation.map_or(name, |operation| operation.tool.as_str());
-    let (tool, class) = tools.get(tool_name).ok_or_else(|| not_offered(step, tool_name))?;
-    if class.class == Class::Write {
-        return Err(invalid(step, &format!("`{tool_name}` is not read: {}", class.why)));
-    }
+    let tool = operation.map_or(name, |operation| operation.tool.as_str());
     let arguments = arguments(step, given, scope, operation)?;
     let arguments = caller.settled(arguments).map_err(|problem| invalid(step, &problem))?;
-    match check_arguments(&tool.input_schema, &arguments) {
-        Ok(()) => Ok((tool, arguments)),
-        Err(problems) => {
-            let problems = in_words(&problems);
-            Err(invalid(step, &format!("the arguments do not fit `{}`: {problems}", visible(tool_name))))
-        }
+    let tool = read_tool(tools, tool, &arguments).map_err(|problem| invalid(step, &problem))?;
+    Ok((tool, arguments))
+}
+
+/// A tool that may be called as a read: offered, of class read, and fit for these arguments.
+///
+/// # Errors
+/// Why it may not, in words.
+pub(super) fn read_tool<'t>(
+    tools: &'t Tools,
+    name: &str,
+    arguments: &Map<String, Value>,
+) -> Result<&'t ToolDefinition, String> {
+    let (tool, class) = tools.get(name).ok_or_else(|| not_offered(name))?;
+    if class.class == Class::Write {
+        return Err(format!("`{}` is not read: {}", visible(name), class.why));
     }
+    check_arguments(&tool.input_schema, arguments).map_err(|problems| {
+        format!("the arguments do not fit `{}`: {}", visible(name), in_words(&problems))
+    })?;
+    Ok(tool)
+}
+
+/// What is said where the server has no such tool.
+pub(super) fn not_offered(tool: &str) -> String {
+    format!("the server does not offer the tool `{}`", visible(tool))
 }
 
 /// The tool's arguments from what the recipe gives.

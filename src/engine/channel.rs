@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::event::{Event, Events};
 use super::result::CallFact;
-use super::target::Caller;
+use super::target::{Caller, Tools};
 use crate::catalog::Operation;
 use crate::core::Outcome;
 use crate::mcp::{Session, classify};
@@ -17,6 +17,7 @@ use crate::mcp::{Session, classify};
 pub(super) struct Channel<'a> {
     pub session: &'a Session,
     pub caller: &'a Caller<'a>,
+    pub tools: &'a Tools,
     pub events: &'a dyn Events,
 }
 

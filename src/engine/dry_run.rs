@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use super::arguments::read_tool;
 use super::channel::{Channel, Letter, in_words};
 use super::event::Event;
 use super::plan::Write;
@@ -13,7 +14,7 @@ use crate::artifact::{Filling, fill};
 use crate::catalog::{Created, Operation, Profile, confirms_dry_run, created_ids};
 use crate::core::call::{Refusal, RefusalKind};
 use crate::core::text::visible;
-use crate::core::{Class, Outcome, ToolAnswer};
+use crate::core::{Outcome, ToolAnswer};
 
 /// What the server said of a planned write.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,11 +92,13 @@ async fn attempt(
             nothing_was_created(channel, write, created, &answer, options, calls).await?;
             Ok(Verdict { validated: true, why: "the server confirmed a dry run".to_owned() })
         }
-        Outcome::NotApplied(Refusal { kind: RefusalKind::SignIn | RefusalKind::Tenant, message }) => {
-            Ok(Verdict {
-                validated: false,
-                why: format!("not tried out: the credential may not: {}", visible(&message)),
-            })
+        Outcome::NotApplied(Refusal { kind: RefusalKind::SignIn, message }) => Ok(Verdict {
+            validated: false,
+            why: format!("not tried out: the credential may not: {}", visible(&message)),
+        }),
+        // What the payload refers to is not there: the payload is refused.
+        Outcome::NotApplied(Refusal { kind: RefusalKind::NothingVisible, message }) => {
+            Err(Conclusion::Refused(format!("`{}`: {message}", write.tool.name)))
         }
         refused @ Outcome::NotApplied(_) => Err(conclusion(refused, &write.tool.name)),
         Outcome::Unknown(doubt) if doubt.kind == crate::core::call::DoubtKind::NeedsInput => {
@@ -125,13 +128,14 @@ async fn nothing_was_created(
         unconfirmed(write, &format!("the answer to the dry run names created IDs ({named}), {why}"))
     };
     let (operation, lookup) = lookup_of(channel.caller.profile, created)
-        .filter(|(operation, _)| operation.class == Class::Read)
         .ok_or_else(|| doubt("and the profile has no way to look them up"))?;
     let given = [(lookup.argument.clone(), Value::from(ids.clone()))].into_iter().collect();
     let arguments = operation.tool_arguments(&given).map_err(|problems| {
         doubt(&problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
     })?;
     let arguments = channel.caller.settled(arguments).map_err(|problem| doubt(&problem))?;
+    read_tool(channel.tools, &operation.tool, &arguments)
+        .map_err(|problem| doubt(&format!("and they cannot be looked up: {problem}")))?;
     let letter = Letter {
         step: &write.id,
         tool: &operation.tool,
@@ -150,7 +154,6 @@ async fn nothing_was_created(
                 _ => Err(doubt("and the look-up gives no list")),
             }
         }
-        Outcome::NotApplied(Refusal { kind: RefusalKind::NothingVisible, .. }) => Ok(()),
         other => Err(doubt(&format!("and looking them up failed: {}", visible(&in_words(&other))))),
     }
 }

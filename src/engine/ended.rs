@@ -37,10 +37,6 @@ pub(super) fn invalid(step: &Step, problem: &str) -> Ended {
     Conclusion::Invalid(format!("step `{}`: {problem}", step.id)).into()
 }
 
-pub(super) fn not_offered(step: &Step, tool: &str) -> Ended {
-    invalid(step, &format!("the server does not offer the tool `{}`", visible(tool)))
-}
-
 pub(super) fn not_a_truth_value(step: &Step, key: &str, source: &str, value: &Value) -> Ended {
     let given = excerpt(&value.to_string(), 80);
     invalid(step, &format!("`{key}: {}` gives `{given}` instead of true or false", visible(source)))

@@ -12,6 +12,7 @@ use super::given::{Given, ReadRecord};
 use super::result::{Conclusion, StepResult, StepStatus, TargetFact, TenantKnownBy};
 use super::run::Run;
 use super::steps::Steps;
+use super::target::Caller;
 use crate::artifact::v1::{self, Slot};
 use crate::artifact::{Artifact, Filling, Key, Plan, PlannedOperation, fill};
 use crate::catalog::{Context, Idempotency, Operation, Profile, check_arguments};
@@ -107,12 +108,13 @@ fn slots(operation: Option<&Operation>, context: &Context) -> Vec<Slot> {
 pub(super) fn build(
     run: &Run<'_>,
     target: &TargetFact,
+    caller: &Caller<'_>,
     steps: &Steps<'_>,
     writes: Vec<(Write<'_>, Verdict)>,
 ) -> Result<Artifact, Conclusion> {
     let mut operations = Vec::with_capacity(writes.len());
     for (write, verdict) in writes {
-        operations.push(planned(write, verdict, &run.target.profile)?);
+        operations.push(planned(write, verdict, caller)?);
     }
     let plan = Plan {
         server: v1::Server {
@@ -145,16 +147,17 @@ pub(super) fn build(
     Artifact::build(plan).map_err(|error| Conclusion::Invalid(error.to_string()))
 }
 
-fn planned(write: Write<'_>, verdict: Verdict, profile: &Profile) -> Result<PlannedOperation, Conclusion> {
+fn planned(write: Write<'_>, verdict: Verdict, caller: &Caller<'_>) -> Result<PlannedOperation, Conclusion> {
     let operation = write.operation;
     let created = operation.and_then(|operation| operation.created.as_ref()).map(|created| v1::Created {
         ids: created.ids.clone(),
         lookup: created.lookup.as_ref().and_then(|lookup| {
-            let read = profile.operation(&lookup.operation)?;
+            let read = caller.profile.operation(&lookup.operation)?;
             let mut arguments = Map::new();
             for (at, value) in &read.fixed {
                 at.set(&mut arguments, value.clone()).ok()?;
             }
+            let arguments = caller.settled(arguments).ok()?;
             Some(v1::Lookup {
                 tool: read.tool.clone(),
                 arguments,
@@ -249,17 +252,14 @@ impl Fields {
     }
 }
 
-/// Walks from every write, gate and condition back to what they stand on. An analysis uses all of what it
+/// Walks from every write and gate, with its conditions, back to what they stand on. An analysis uses all of what it
 /// analyzes, a read what its arguments are made of.
 fn used_fields(recipe: &Recipe) -> BTreeMap<&StepId, Fields> {
     let by_id: BTreeMap<&StepId, &Step> = recipe.steps.iter().map(|step| (&step.id, step)).collect();
     let mut used: BTreeMap<&StepId, Fields> = BTreeMap::new();
     let mut visited: BTreeSet<&StepId> = BTreeSet::new();
-    let mut waiting: Vec<&Step> = recipe
-        .steps
-        .iter()
-        .filter(|step| matches!(step.kind, Kind::Write(_) | Kind::Gate(_)) || !step.when.is_empty())
-        .collect();
+    let mut waiting: Vec<&Step> =
+        recipe.steps.iter().filter(|step| matches!(step.kind, Kind::Write(_) | Kind::Gate(_))).collect();
     while let Some(step) = waiting.pop() {
         if !visited.insert(&step.id) {
             continue;

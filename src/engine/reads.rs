@@ -14,7 +14,7 @@ use super::read::{ReadCall, ReadEnd, read};
 use super::result::{CallFact, Conclusion, StepStatus};
 use super::run::RunOptions;
 use super::steps::Steps;
-use super::target::{Caller, Tools};
+use super::target::Caller;
 use crate::core::text::visible;
 use crate::recipe::{Kind, Step};
 
@@ -24,7 +24,6 @@ impl Steps<'_> {
         &mut self,
         batch: Range<usize>,
         channel: Channel<'_>,
-        tools: &Tools,
         options: &RunOptions,
     ) -> Result<(), Conclusion> {
         let mut ready = Vec::new();
@@ -37,7 +36,7 @@ impl Steps<'_> {
             let prepared = match self.held_back(step) {
                 Some(ended) => Err(ended),
                 None => match &wanted.optional {
-                    Some(unproven) if !offered(operation, &wanted.operation, tools) => {
+                    Some(unproven) if !offered(operation, &wanted.operation, channel.tools) => {
                         Err(StepStatus::Unavailable(unproven.clone()).into())
                     }
                     _ => readable(
@@ -47,7 +46,7 @@ impl Steps<'_> {
                         &wanted.arguments,
                         &scope,
                         channel.caller,
-                        tools,
+                        channel.tools,
                     ),
                 },
             };

@@ -4,6 +4,7 @@ use std::future::Future;
 
 use jiff::Timestamp;
 
+use super::arguments::read_tool;
 use super::channel::{Channel, Letter};
 use super::dry_run::dry_run;
 use super::event::{Event, Events};
@@ -97,6 +98,8 @@ struct Course<'a> {
     session: Option<Session>,
     steps: Steps<'a>,
     artifact: Option<Artifact>,
+    /// The write whose dry run is under way.
+    trying: Option<String>,
 }
 
 impl<'a> Course<'a> {
@@ -122,6 +125,7 @@ impl<'a> Course<'a> {
             session: None,
             steps: Steps::new(run.recipe, &run.inputs.values, run.target, run.options.occurrence),
             artifact: None,
+            trying: None,
         }
     }
 
@@ -149,15 +153,17 @@ impl<'a> Course<'a> {
             workflow: &run.recipe.name,
             trace: &run.options.trace,
         };
-        let channel = Channel { session, caller: &caller, events };
-        self.steps.all(channel, &tools, &run.options).await?;
+        let channel = Channel { session, caller: &caller, tools: &tools, events };
+        self.steps.all(channel, &run.options).await?;
         if !writes(run.recipe) {
             return Ok(());
         }
         let mut planned = Vec::new();
         for write in self.steps.take_writes() {
             let mut calls = Vec::new();
+            self.trying = Some(write.id.clone());
             let verdict = dry_run(channel, &write, &run.options, &mut calls).await;
+            self.trying = None;
             self.steps.record_calls(&write.id, calls);
             let verdict = verdict?;
             if !verdict.validated {
@@ -167,18 +173,25 @@ impl<'a> Course<'a> {
             }
             planned.push((write, verdict));
         }
-        self.artifact = Some(build(run, &self.target, &self.steps, planned)?);
+        self.artifact = Some(build(run, &self.target, &caller, &self.steps, planned)?);
         Ok(())
     }
 
     fn finish(self, run: &Run<'_>, ended: Result<(), Conclusion>, events: &dyn Events) -> RunResult {
         let (steps, emitted, not_proven) = self.steps.finish();
         let mut artifact = self.artifact;
-        let conclusion = match ended {
-            Ok(()) => conclude(&steps, artifact.as_ref()),
+        let conclusion = match (ended, self.trying) {
+            (Err(Conclusion::Interrupted(_)), Some(write)) => Conclusion::Unconfirmed(format!(
+                "step `{write}`: stopped while a dry run was under way; nobody knows what the server made of it"
+            )),
+            (ended, _) => {
+                ended.map_or_else(|conclusion| conclusion, |()| conclude(&steps, artifact.as_ref()))
+            }
+        };
+        let conclusion = match conclusion {
             // The first undecided step is the cause; later ones only use it.
-            Err(Conclusion::Undecided(own)) => Conclusion::Undecided(first_undecided(&steps).unwrap_or(own)),
-            Err(conclusion) => conclusion,
+            Conclusion::Undecided(own) => Conclusion::Undecided(first_undecided(&steps).unwrap_or(own)),
+            other => other,
         };
         if !matches!(conclusion, Conclusion::ChangesPlanned | Conclusion::NothingToDo) {
             artifact = None;
@@ -248,6 +261,7 @@ async fn contract(
         trace: &run.options.trace,
     };
     let arguments = caller.settled(serde_json::Map::new()).map_err(Conclusion::Invalid)?;
+    read_tool(tools, &operation.tool, &arguments).map_err(Conclusion::Invalid)?;
     let letter = Letter {
         step: "contract",
         tool: &operation.tool,
@@ -255,7 +269,7 @@ async fn contract(
         operation: Some(operation),
         deadline: run.options.limits.call,
     };
-    let channel = Channel { session, caller: &caller, events };
+    let channel = Channel { session, caller: &caller, tools, events };
     let (outcome, _) = channel.send(letter).await.map_err(Conclusion::Invalid)?;
     match outcome {
         Outcome::Applied(answer) => hear_contract(run.target, &answer).map(Some),
@@ -274,6 +288,10 @@ fn first_undecided(steps: &[StepResult]) -> Option<Vec<String>> {
 fn conclude(steps: &[StepResult], artifact: Option<&Artifact>) -> Conclusion {
     if let Some(reasons) = first_undecided(steps) {
         return Conclusion::Undecided(reasons);
+    }
+    let gates = || steps.iter().filter(|step| step.kind == "gate" && step.status != StepStatus::NotRun);
+    if gates().next().is_some() && gates().all(|gate| matches!(gate.status, StepStatus::Skipped(_))) {
+        return Conclusion::Undecided(vec!["every gate was skipped".to_owned()]);
     }
     let did_something = steps.iter().any(|step| {
         step.kind != "include"

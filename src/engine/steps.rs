@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value};
 
 use super::analyze::analyze;
-use super::arguments::{arguments, readable};
+use super::arguments::{arguments, not_offered, readable};
 use super::channel::Channel;
-use super::ended::{Ended, invalid, not_a_truth_value, not_offered, template_failed, undecided};
+use super::ended::{Ended, invalid, not_a_truth_value, template_failed, undecided};
 use super::event::{Event, Events};
 use super::gate::decide;
 use super::given::{Given, Kept, Readiness};
@@ -96,22 +96,17 @@ impl<'a> Steps<'a> {
     }
 
     /// Runs them all, or up to the one that ends the run.
-    pub async fn all(
-        &mut self,
-        channel: Channel<'_>,
-        tools: &Tools,
-        options: &RunOptions,
-    ) -> Result<(), Conclusion> {
+    pub async fn all(&mut self, channel: Channel<'_>, options: &RunOptions) -> Result<(), Conclusion> {
         let mut index = 0;
         while let Some(step) = self.recipe.steps.get(index) {
             if matches!(step.kind, Kind::Read(_)) {
                 let batch = independent_reads(&self.recipe.steps, index);
-                self.reads(index..batch, channel, tools, options).await?;
+                self.reads(index..batch, channel, options).await?;
                 index = batch;
             } else {
                 self.announce(step, channel.events);
                 let begun = Instant::now();
-                let ended = self.native(step, channel.caller, tools);
+                let ended = self.native(step, channel.caller, channel.tools);
                 self.end(index, ended, begun.elapsed(), channel.events)?;
                 index += 1;
             }
@@ -269,7 +264,7 @@ impl<'a> Steps<'a> {
     ) -> Result<Write<'a>, Ended> {
         let operation = caller.profile.operation(&write.operation);
         let tool_name = operation.map_or(write.operation.as_str(), |operation| operation.tool.as_str());
-        let (tool, _) = tools.get(tool_name).ok_or_else(|| not_offered(step, tool_name))?;
+        let (tool, _) = tools.get(tool_name).ok_or_else(|| invalid(step, &not_offered(tool_name)))?;
         let arguments = arguments(step, &write.arguments, scope, operation)?;
         let empty = operation.map(|operation| operation.must_have_problems(&arguments)).unwrap_or_default();
         if !empty.is_empty() {

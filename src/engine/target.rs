@@ -8,7 +8,7 @@ use super::result::{Conclusion, ContractFact, TenantKnownBy};
 use crate::catalog::{ContextField, Profile, ToolClass, class_of};
 use crate::core::id::{RequestId, Trace};
 use crate::core::json::UnsafeNumber;
-use crate::core::text::visible;
+use crate::core::text::{excerpt, visible};
 use crate::core::{Digest, Pointer, ToolAnswer, ToolCall, ToolDefinition};
 
 /// A server and the tenant to act for.
@@ -166,18 +166,21 @@ pub(super) fn hear_contract(
         .and_then(|name| target.profile.operation(name))
         .zip(target.profile.tenant_from.as_ref())
         .and_then(|(operation, field)| {
-            let reading = target.profile.read_answer(operation, answer);
-            reading.value.get(field).and_then(Value::as_str).map(str::to_owned)
+            target.profile.read_answer(operation, answer).value.get(field).cloned()
         });
     match (named, &target.tenant) {
-        (Some(server), Some(ours)) if server != *ours => Err(Conclusion::SignIn(format!(
-            "this run is for tenant `{}`, and the server answers for `{}`",
-            visible(ours),
-            visible(&server)
-        ))),
-        (Some(server), _) => Ok((contract, Some(server), TenantKnownBy::Tool)),
-        (None, Some(ours)) => Ok((contract, Some(ours.clone()), TenantKnownBy::Asserted)),
-        (None, None) => Ok((contract, None, TenantKnownBy::None)),
+        (None | Some(Value::Null), Some(ours)) => Ok((contract, Some(ours.clone()), TenantKnownBy::Asserted)),
+        (None | Some(Value::Null), None) => Ok((contract, None, TenantKnownBy::None)),
+        (Some(Value::String(server)), ours) if ours.as_ref().is_none_or(|ours| *ours == server) => {
+            Ok((contract, Some(server), TenantKnownBy::Tool))
+        }
+        (Some(other), ours) => {
+            let other = excerpt(other.as_str().unwrap_or(&other.to_string()), 100);
+            let ours = visible(ours.as_deref().unwrap_or("nobody"));
+            Err(Conclusion::SignIn(format!(
+                "this run is for tenant `{ours}`, and the server answers for `{other}`"
+            )))
+        }
     }
 }
 
@@ -232,6 +235,16 @@ mod tests {
         assert_eq!((tenant.as_deref(), known), (Some("acme"), TenantKnownBy::Asserted));
         let (_, tenant, known) = hear_contract(&target(None), &contract(None)).unwrap();
         assert_eq!((tenant, known), (None, TenantKnownBy::None));
+    }
+
+    #[test]
+    fn a_tenant_of_another_shape_is_refused() {
+        for id in [json!(7), json!(["acme"]), json!({"name": "acme"})] {
+            let answer =
+                ToolAnswer { structured: Some(json!({"contract": {"tenant": {"id": id}}})), text: vec![] };
+            assert!(matches!(hear_contract(&target(Some("acme")), &answer), Err(Conclusion::SignIn(_))));
+            assert!(matches!(hear_contract(&target(None), &answer), Err(Conclusion::SignIn(_))));
+        }
     }
 
     #[test]

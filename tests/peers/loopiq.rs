@@ -45,6 +45,9 @@ fn tools(lie: &str) -> Value {
                 "hints-write" if name.ends_with("certification") => {
                     tool["annotations"] = json!({"readOnlyHint": false});
                 }
+                "contract-writes" if name.ends_with("contract") => {
+                    tool["annotations"] = json!({"readOnlyHint": false});
+                }
                 "narrow-schema" if name.contains("create") => {
                     tool["inputSchema"] =
                         json!({"type": "object", "properties": {"children": {"type": "string"}}});
@@ -99,6 +102,9 @@ fn call(client: &mut Client, request: &Request, lie: &str) {
                     let answer = json!({"dryRun": true, "parentStory": {"id": "STORY-1"}});
                     structured(client, request, &answer);
                 }
+                "dry-run-not-visible" => refuse(client, request, "NOT_VISIBLE"),
+                "dry-run-other-tenant" => refuse(client, request, "TENANT_REFUSED"),
+                "dry-run-hangs" => std::thread::sleep(std::time::Duration::from_secs(600)),
                 "dry-run-no-permission" => refuse(client, request, "UNAUTHENTICATED"),
                 "dry-run-refused" => refuse(client, request, "INVALID_ARGUMENT"),
                 "dry-run-dies" => std::process::exit(9),

@@ -68,6 +68,8 @@ fn every_shipped_recipe_can_be_copied_validated_shown_and_run() {
     }
     assert!(folder.exists("recipes/loopgate-recipe.schema.json"));
     folder.run(&["init", "no-such-recipe"]).exits(3);
+    let path = folder.run(&["init", "--profile", "loopiq", "--to", "."]).exits(0).stdout.trim().to_owned();
+    assert_eq!(folder.read(&path), loopgate::catalog::Profile::shipped("loopiq").unwrap());
 }
 
 #[test]
@@ -167,5 +169,19 @@ fn a_projects_own_results_become_evidence() {
         .run(&["sandbox", "import", "broken.sarif", "--release", "REL-NEW", "--tenant", "acme"])
         .exits(3);
     assert!(ran.stderr.contains("broken.sarif") && ran.stderr.contains(":1:30"), "{}", ran.stderr);
+    folder.sandbox("certify-release", "REL-NEW", &[]).exits(5);
+    let good = fixtures.join("bandit.sarif");
+    folder
+        .run(&[
+            "sandbox",
+            "import",
+            good.to_str().unwrap(),
+            "broken.sarif",
+            "--release",
+            "REL-NEW",
+            "--tenant",
+            "acme",
+        ])
+        .exits(3);
     folder.sandbox("certify-release", "REL-NEW", &[]).exits(5);
 }

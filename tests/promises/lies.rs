@@ -76,13 +76,39 @@ fn a_dry_run_that_may_have_written_leaves_no_artifact() {
 }
 
 #[test]
+fn a_run_that_is_stopped_in_a_dry_run_does_not_say_that_nothing_was_written() {
+    let folder = Folder::new();
+    folder.write("loopgate.yaml", settings(&peer(), &["loopiq", "dry-run-hangs"], "loopiq"));
+    let child = std::process::Command::new(env!("CARGO_BIN_EXE_loopgate"))
+        .args(["remediation-plan", "--server", "peer", "--tenant", "acme", "--release", "REL-1", "-v"])
+        .args(["--report", "events=events.ndjson"])
+        .current_dir(folder.path())
+        .env_remove("CI")
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    // All steps are over; what comes next is the dry run.
+    while !folder.exists("events.ndjson") || !folder.read("events.ndjson").contains("\"package\"") {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    std::process::Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    let ran = Ran::from(child.wait_with_output().unwrap()).exits(31);
+    assert!(ran.stdout.contains("dry run"), "{}", ran.stdout);
+    assert!(!folder.exists("loopgate-out/artifact.json"));
+}
+
+#[test]
 fn ids_that_no_read_finds_are_a_preview() {
     ends("dry-run-previews-ids", "remediation-plan", 0, "changes are planned");
 }
 
 #[test]
 fn a_refused_dry_run_is_told_apart_from_one_that_may_not_be_made() {
-    ends("dry-run-refused", "remediation-plan", 30, "no");
+    ends("dry-run-refused", "remediation-plan", 30, "INVALID_ARGUMENT");
+    ends("dry-run-not-visible", "remediation-plan", 30, "NOT_VISIBLE");
+    ends("dry-run-other-tenant", "remediation-plan", 51, "TENANT_REFUSED");
     let (folder, ran) = against("dry-run-no-permission", "remediation-plan");
     ran.exits(0);
     let operation = folder.json("loopgate-out/artifact.json")["operations"][0].clone();
@@ -106,6 +132,7 @@ fn a_dry_run_is_made_only_where_the_settings_allow_it() {
 #[test]
 fn a_servers_hint_raises_a_class() {
     ends("hints-write", "certify-release", 3, "readOnlyHint");
+    ends("contract-writes", "certify-release", 3, "readOnlyHint");
 }
 
 /// Promise 12.

@@ -130,6 +130,28 @@ fn the_same_inputs_and_server_state_give_the_same_bytes() {
 }
 
 #[test]
+fn nothing_of_an_earlier_run_is_left_for_another_release() {
+    let folder = Folder::new();
+    folder.sandbox("certify-release", "REL-READY", &[]).exits(0);
+    assert!(folder.exists("loopgate-out/findings.json"));
+    folder.sandbox("certify-release", "REL-NOWHERE", &[]).exits(5);
+    assert!(!folder.exists("loopgate-out/findings.json"));
+}
+
+#[test]
+fn a_gate_that_is_skipped_passes_nothing() {
+    let folder = Folder::new();
+    folder.write(
+        "r.yaml",
+        "recipe: r\nsummary: s\nprofile: loopiq\nsteps:\n  - id: c\n    read: certification\n    \
+         with: { release: REL-BLOCKED }\n  - id: g\n    when: \"{{ c.state == 'pass' }}\"\n    \
+         gate: \"{{ c.id != '' }}\"\n    says: fine\n",
+    );
+    let ran = folder.run(&["run", "r.yaml", "--server", "sandbox", "--tenant", "acme"]).exits(5);
+    assert!(ran.stdout.contains("skipped"), "{}", ran.stdout);
+}
+
+#[test]
 fn a_failed_run_leaves_no_earlier_plan() {
     let folder = Folder::new();
     folder.sandbox("remediation-plan", "REL-BLOCKED", &[]).exits(0);

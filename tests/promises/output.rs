@@ -79,6 +79,12 @@ fn events_are_one_json_value_a_line() {
     assert_eq!(words.first().map(String::as_str), Some("started"));
     assert_eq!(words.last().map(String::as_str), Some("ended"));
     folder.sandbox("certify-release", "REL-READY", &["--report", "pdf=x"]).exits(2);
+    folder.sandbox("certify-release", "REL-READY", &["--report", "json=loopgate-out/run.json"]).exits(2);
+    folder.sandbox("certify-release", "REL-READY", &["--report", "json=a", "--report", "events=a"]).exits(2);
+    folder
+        .sandbox("certify-release", "REL-READY", &["--out", "new", "--report", "events=new/e.ndjson"])
+        .exits(0);
+    assert!(folder.exists("new/e.ndjson"));
 }
 
 #[test]
@@ -88,6 +94,8 @@ fn a_full_disk_is_an_error_and_leaves_nothing_half_written() {
     }
     let folder = Folder::new();
     folder.sandbox("certify-release", "REL-READY", &["--report", "events=/dev/full"]).exits(1);
+    // What the run found outranks that it could not be written down.
+    folder.sandbox("certify-release", "REL-BLOCKED", &["--report", "events=/dev/full"]).exits(4);
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
     let status = Command::new(env!("CARGO_BIN_EXE_loopgate"))
         .arg("schema")
@@ -113,4 +121,7 @@ fn results_do_not_go_through_links_or_out_of_the_folder() {
     let ran = folder.sandbox("evidence-graph", "REL-READY", &[]).exits(3);
     assert!(ran.stderr.contains("link"), "{}", ran.stderr);
     assert!(!outside.exists("stolen.json"));
+    std::os::unix::fs::symlink(outside.path(), folder.path().join("linked")).unwrap();
+    folder.sandbox("evidence-graph", "REL-READY", &["--out", "linked"]).exits(3);
+    assert!(!outside.exists("run.json"));
 }

@@ -1,0 +1,93 @@
+//! Being told to stop. A run listens; where it cannot, because it computes or because nobody reads what it
+//! writes, a thread of its own ends the process.
+
+use std::thread;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::exit::Exit;
+use super::fault::Fault;
+use crate::engine::Signal;
+
+/// How long a run has for an orderly end after the first signal. A second signal ends it at once.
+const GRACE: Duration = Duration::from_secs(15);
+
+/// The first signal, for whoever waits.
+#[derive(Clone)]
+pub(super) struct Stop(watch::Receiver<Option<Signal>>);
+
+impl Stop {
+    /// Listens from now on: SIGINT interrupts; SIGTERM, SIGHUP and SIGQUIT terminate.
+    ///
+    /// # Errors
+    /// The operating system gives no thread or no handler.
+    pub fn listen() -> Result<Self, Fault> {
+        let (tell, told) = watch::channel(None);
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Fault::internal)?;
+        let guard = runtime.enter();
+        let mut kinds = Vec::new();
+        for (kind, meaning) in [
+            (SignalKind::interrupt(), Signal::Interrupt),
+            (SignalKind::terminate(), Signal::Terminate),
+            (SignalKind::hangup(), Signal::Terminate),
+            (SignalKind::quit(), Signal::Terminate),
+        ] {
+            kinds.push((signal(kind).map_err(Fault::internal)?, meaning));
+        }
+        drop(guard);
+        thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(move || {
+                let first = runtime.block_on(next(&mut kinds));
+                // Nobody may be listening any more, and then the end is near anyway.
+                let _ = tell.send(Some(first));
+                runtime.block_on(async {
+                    tokio::select! {
+                        _ = next(&mut kinds) => {}
+                        () = tokio::time::sleep(GRACE) => {}
+                    }
+                });
+                end(first);
+            })
+            .map_err(Fault::internal)?;
+        Ok(Self(told))
+    }
+
+    /// Waits for the first signal, for ever if need be.
+    pub async fn wait(mut self) -> Signal {
+        loop {
+            if let Some(signal) = *self.0.borrow_and_update() {
+                return signal;
+            }
+            if self.0.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+}
+
+async fn next(kinds: &mut [(tokio::signal::unix::Signal, Signal)]) -> Signal {
+    let waiting = kinds.iter_mut().map(|(kind, meaning)| {
+        Box::pin(async move {
+            kind.recv().await;
+            *meaning
+        })
+    });
+    futures_util::future::select_all(waiting).await.0
+}
+
+#[expect(
+    clippy::exit,
+    clippy::disallowed_methods,
+    reason = "the thread that would return an exit code is stuck"
+)]
+fn end(signal: Signal) {
+    let exit = match signal {
+        Signal::Interrupt => Exit::Interrupted,
+        Signal::Terminate => Exit::Terminated,
+    };
+    std::process::exit(i32::from(exit.code()))
+}

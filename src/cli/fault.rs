@@ -33,16 +33,20 @@ impl Fault {
         Self { exit: Exit::Internal, error: error.into(), hint: None, problems: None }
     }
 
+    /// The recipe's problems, as `loopgate.problems/1` lists them.
+    pub fn problems_json(&self) -> Value {
+        let listed = self.problems.as_ref().map(report::problems_json);
+        listed.and_then(|mut listed| Some(listed.get_mut("problems")?.take())).unwrap_or_else(|| json!([]))
+    }
+
     /// The fault as the one JSON value that a reader of standard output waits for.
     pub fn to_json(&self) -> Value {
-        let problems =
-            self.problems.as_ref().map(|problems| report::problems_json(problems)["problems"].take());
         json!({
             "format": "loopgate.fault/1",
             "exit_code": self.exit.code(),
             "message": format!("{:#}", self.error),
             "help": self.hint,
-            "problems": problems.unwrap_or_else(|| json!([])),
+            "problems": self.problems_json(),
         })
     }
 

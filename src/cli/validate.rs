@@ -44,7 +44,7 @@ pub(super) fn validate(
                     output.fault(&fault);
                 }
                 let problems = match &fault.problems {
-                    Some(_) => fault.to_json()["problems"].take(),
+                    Some(_) => fault.problems_json(),
                     None => json!([{ "code": "unreadable", "message": format!("{:#}", fault.error) }]),
                 };
                 results.push(json!({ "file": file, "valid": false, "problems": problems }));

@@ -123,6 +123,10 @@ fn certification(lie: &str) -> Value {
     };
     let mut certification =
         json!({"id": "CERT-1", "release": {"id": "REL-1"}, "status": status, "summary": "s"});
+    if lie == "other-names" {
+        let id = certification["id"].take();
+        certification["identifier"] = id;
+    }
     if lie == "no-id" {
         certification["id"] = Value::Null;
     }

@@ -5,6 +5,7 @@
 
 mod line;
 mod loopiq;
+mod timing;
 mod transport;
 
 use std::io::Write as _;
@@ -13,7 +14,7 @@ use std::process::ExitCode;
 /// Plays `mode` with its arguments until the client is gone; `None` where the family has no such mode.
 type Family = fn(mode: &str, arguments: &[String]) -> Option<ExitCode>;
 
-const FAMILIES: &[Family] = &[transport::play, loopiq::play];
+const FAMILIES: &[Family] = &[transport::play, loopiq::play, timing::play];
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);

@@ -18,6 +18,8 @@ mod output;
 #[cfg(test)]
 mod readme;
 #[cfg(test)]
+mod reads;
+#[cfg(test)]
 mod recipes;
 #[cfg(test)]
 mod stdio;

@@ -1,14 +1,11 @@
-//! The command line's words. Shipped recipes become subcommands whose flags are their inputs.
+//! The command line's words.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use super::exit::Exit;
-use super::fault::Fault;
 use super::server::SANDBOX_DATABASE;
-use crate::recipe::{InputKind, Recipe};
 
 /// Plan, approve and apply for MCP tool calls.
 ///
@@ -17,7 +14,7 @@ use crate::recipe::{InputKind, Recipe};
 #[derive(Debug, Parser)]
 #[command(name = "loopgate", version, propagate_version = true, subcommand_required = true)]
 #[command(arg_required_else_help = true, max_term_width = 100)]
-struct Root {
+pub(super) struct Root {
     /// Say more on stderr; twice for diagnostics.
     #[arg(short, long, action = ArgAction::Count, global = true)]
     verbose: u8,
@@ -272,127 +269,4 @@ pub(super) struct Man {
     /// Write one page a subcommand into this folder instead.
     #[arg(long, value_name = "DIR")]
     pub to: Option<PathBuf>,
-}
-
-/// The whole command line, shipped recipes included.
-pub(super) fn command(recipes: &[Recipe]) -> clap::Command {
-    let root = <Root as clap::CommandFactory>::command();
-    let root = Command::augment_subcommands(root)
-        .after_help(exit_codes())
-        .subcommand_help_heading("Commands")
-        .mut_subcommand("run", |run| run.after_help(exit_codes()));
-    recipes.iter().fold(root, |root, recipe| root.subcommand(recipe_command(recipe)))
-}
-
-/// The shipped recipes, validated against the profile that they name.
-pub(super) fn shipped_recipes() -> Result<Vec<Recipe>, Fault> {
-    let profile = crate::catalog::Profile::loopiq().map_err(Fault::internal)?;
-    crate::recipe::shipped()
-        .iter()
-        .filter_map(|(name, _)| crate::recipe::Source::shipped(name))
-        .map(|source| {
-            crate::recipe::load(source, &crate::recipe::ShippedLibrary, &profile).map_err(Fault::from)
-        })
-        .collect()
-}
-
-/// Whether the result is wanted as one JSON value.
-pub(super) fn wants_json(matches: &ArgMatches) -> bool {
-    let Some((_, sub)) = matches.subcommand() else { return false };
-    let plain = sub.try_get_one::<Format>("format").ok().flatten() == Some(&Format::Json);
-    plain || sub.try_get_one::<ShowFormat>("format").ok().flatten() == Some(&ShowFormat::Json)
-}
-
-/// What was given to a shipped recipe's subcommand; `None` where `name` is none.
-pub(super) fn shipped_recipe(
-    name: &str,
-    matches: &ArgMatches,
-    recipes: &[Recipe],
-) -> Result<Option<RecipeArguments>, Fault> {
-    let Some(recipe) = recipes.iter().find(|recipe| recipe.name == name) else {
-        return Ok(None);
-    };
-    let options =
-        RunOptions::from_arg_matches(matches).map_err(|error| Fault::new(Exit::Usage, error.to_string()))?;
-    let flags = recipe
-        .inputs
-        .iter()
-        .filter_map(|input| {
-            Some((input.name.clone(), matches.get_one::<String>(&input_id(&input.name))?.clone()))
-        })
-        .collect();
-    Ok(Some(RecipeArguments { name: recipe.name.clone(), flags, options }))
-}
-
-fn recipe_command(recipe: &Recipe) -> clap::Command {
-    let inputs = recipe.inputs.iter().map(|input| {
-        let mut help = input.help.clone().unwrap_or_default();
-        if input.required {
-            help.push_str(" [required]");
-        }
-        if let Some(default) = &input.default {
-            let default = default.as_str().map_or_else(|| default.to_string(), str::to_owned);
-            help.push_str(&format!(" [default: {default}]"));
-        }
-        if !input.choices.is_empty() {
-            let choices: Vec<String> = input
-                .choices
-                .iter()
-                .map(|choice| choice.as_str().map_or_else(|| choice.to_string(), str::to_owned))
-                .collect();
-            help.push_str(&format!(" [one of: {}]", choices.join(", ")));
-        }
-        help.push_str(&format!(" [env: {}]", crate::recipe::variable(&input.name)));
-        Arg::new(input_id(&input.name))
-            .long(input.name.replace('_', "-"))
-            .value_name(match input.kind {
-                InputKind::String => "TEXT",
-                InputKind::Integer | InputKind::Number => "N",
-                InputKind::Boolean => "true|false",
-                InputKind::List => "A,B",
-            })
-            .help(help.trim().to_owned())
-            .help_heading("Inputs")
-    });
-    RunOptions::augment_args(
-        clap::Command::new(recipe.name.clone()).about(recipe.summary.clone()).args(inputs),
-    )
-    .after_help(exit_codes())
-}
-
-/// An input's ID among the arguments; a recipe cannot name one that clashes.
-fn input_id(name: &str) -> String {
-    format!("input:{name}")
-}
-
-fn exit_codes() -> String {
-    let mut text = "Exit codes:\n".to_owned();
-    for exit in Exit::ALL {
-        text.push_str(&format!("  {:>3}  {}\n", exit.code(), exit.meaning()));
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_command_line_is_sound() {
-        command(&shipped_recipes().unwrap()).debug_assert();
-    }
-
-    #[test]
-    fn no_input_can_be_named_like_a_flag() {
-        let root = command(&[]);
-        let run = root.find_subcommand("run").unwrap();
-        for argument in run.get_arguments().chain(root.get_arguments()) {
-            if let Some(long) = argument.get_long() {
-                assert!(
-                    crate::recipe::RESERVED_INPUTS.contains(&long.replace('-', "_").as_str()),
-                    "`{long}` is a flag and not reserved"
-                );
-            }
-        }
-    }
 }

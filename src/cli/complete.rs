@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::arguments::{Completions, Man, command};
+use super::arguments::{Completions, Man};
+use super::command::command;
 use super::exit::Exit;
 use super::fault::Fault;
 use super::output::Output;

@@ -3,6 +3,7 @@
 //! The environment is read here, once. Nothing deeper exits, prints or reads it.
 
 mod arguments;
+mod command;
 mod complete;
 mod diff;
 mod environment;
@@ -26,7 +27,8 @@ use std::process::ExitCode;
 use clap::FromArgMatches as _;
 
 use crate::recipe::Recipe;
-use arguments::{Command, Invocation, shipped_recipes};
+use arguments::{Command, Invocation};
+use command::shipped_recipes;
 use environment::Environment;
 pub use exit::Exit;
 use fault::Fault;
@@ -43,7 +45,7 @@ pub fn main() -> ExitCode {
             return fault.exit.into();
         }
     };
-    let matches = match arguments::command(&recipes).try_get_matches() {
+    let matches = match command::command(&recipes).try_get_matches() {
         Ok(matches) => matches,
         Err(error) => return output::clap_error(&error),
     };
@@ -56,7 +58,7 @@ pub fn main() -> ExitCode {
         Ok(exit) => exit,
         Err(fault) => {
             output.fault(&fault);
-            if arguments::wants_json(&matches) {
+            if command::wants_json(&matches) {
                 // Whoever reads the one value is told there, too; a second failure has nowhere to go.
                 let _ = output.json(&fault.to_json());
             }
@@ -70,7 +72,7 @@ fn invocation(matches: &clap::ArgMatches, recipes: &[Recipe]) -> Result<Invocati
     let (name, sub) = matches
         .subcommand()
         .ok_or_else(|| Fault::new(Exit::Usage, "no subcommand; see `loopgate --help`"))?;
-    match arguments::shipped_recipe(name, sub, recipes)? {
+    match command::shipped_recipe(name, sub, recipes)? {
         Some(run) => Ok(Invocation::Recipe(Box::new(run))),
         None => Command::from_arg_matches(matches)
             .map(|command| Invocation::Command(Box::new(command)))

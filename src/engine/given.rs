@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::result::StepStatus;
 use crate::core::ToolAnswer;
+use crate::core::text::visible;
 use crate::recipe::{Kind, Scope, Step, StepId, Use, Values};
 
 /// What one step gave.
@@ -85,7 +86,12 @@ impl Given {
                     undecided.push(format!("it uses `{}`, which the server does not offer", used.step));
                 }
                 _ if matches!(step.kind, Kind::Analyze(_)) => {}
-                _ => undecided.extend(self.unknown(used)),
+                _ => {
+                    undecided.extend(self.unknown(used));
+                    if matches!(step.kind, Kind::Gate(_)) && self.values.is_null(used) {
+                        undecided.push(format!("it uses `{}`, and there is nothing", written(used)));
+                    }
+                }
             }
         }
         let mut said = BTreeSet::new();
@@ -111,4 +117,14 @@ impl Given {
             .flat_map(|(_, reasons)| reasons.iter().map(|reason| format!("`{}`: {reason}", used.step)))
             .collect()
     }
+}
+
+/// A used value as a recipe writes it.
+fn written(used: &Use) -> String {
+    let mut text = used.step.to_string();
+    for name in &used.path {
+        text.push('.');
+        text.push_str(&visible(name));
+    }
+    text
 }

@@ -22,7 +22,7 @@ use super::target::{Caller, Target, Tools};
 use crate::artifact::v1;
 use crate::core::printable::indented;
 use crate::core::text::visible;
-use crate::recipe::{self, Analyze, Kind, Recipe, Scope, Step, bind};
+use crate::recipe::{self, Analyze, InputProblem, Kind, Recipe, Scope, Step, bind};
 
 /// A recipe's steps on their way.
 pub(super) struct Steps<'a> {
@@ -196,7 +196,11 @@ impl<'a> Steps<'a> {
                         StepStatus::Done.into()
                     }
                     Err(problems) => {
+                        let null = problems.iter().any(|one| matches!(one, InputProblem::Null { .. }));
                         let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+                        if null {
+                            return undecided(step, problems);
+                        }
                         invalid(step, &problems.join("; "))
                     }
                 },

@@ -1,5 +1,6 @@
 //! Access to members and items, written anew as a filter that fails on what is not there.
 
+use super::language::{NUMBER, OPERAND};
 use super::syntax::{Leaf, Reference, Refusal, refuse};
 use super::token::{Token, TokenKind};
 
@@ -11,6 +12,18 @@ struct Bracket {
     open: usize,
     /// The reference whose path an index goes on with.
     reference: Option<usize>,
+    around: Level,
+}
+
+/// What is still to come where no bracket stands in between.
+#[derive(Default, Clone, Copy)]
+struct Level {
+    /// An inline `if` whose `else` has not come yet.
+    inline_if: Option<usize>,
+    /// Whether the right side of a `*` has not ended yet.
+    product: bool,
+    /// Whether what a `for` goes over has not ended yet.
+    looped: bool,
 }
 
 #[derive(PartialEq, Eq)]
@@ -28,6 +41,7 @@ struct Rewriter<'a> {
     /// What becomes of each token: parentheses before it, and its text.
     out: Vec<(usize, String)>,
     brackets: Vec<Bracket>,
+    level: Level,
     /// The first token of the value that ended just now.
     primary: Option<usize>,
     /// The reference that this value is, while its path is constant.
@@ -38,21 +52,30 @@ struct Rewriter<'a> {
 pub(super) fn rewrite(text: &str, tokens: &[Token], block: bool, leaf: &mut Leaf) -> Result<(), Refusal> {
     let out = tokens.iter().map(|token| (0, text.get(token.range.clone()).unwrap_or_default().to_owned()));
     let out = out.collect();
-    let mut rewriter = Rewriter { text, tokens, out, brackets: Vec::new(), primary: None, reference: None };
+    let level = Level::default();
+    let mut rewriter =
+        Rewriter { text, tokens, out, brackets: Vec::new(), level, primary: None, reference: None };
     let mut at = if block { rewriter.statement(leaf)? } else { 0 };
     while at < tokens.len() {
-        at = rewriter.step(at, leaf)?;
+        let ended = rewriter.ended(at)?;
+        let next = rewriter.step(at, leaf)?;
+        if let Some((_, token)) = rewriter.out.get_mut(at) {
+            token.insert_str(0, &ended);
+        }
+        at = next;
     }
+    let ended = rewriter.ended(tokens.len())?;
     for (parentheses, token) in rewriter.out {
         leaf.strict.push(' ');
         leaf.strict.push_str(&"(".repeat(parentheses));
         leaf.strict.push_str(&token);
     }
+    leaf.strict.push_str(&ended);
     Ok(())
 }
 
-impl Rewriter<'_> {
-    fn text(&self, at: usize) -> &str {
+impl<'a> Rewriter<'a> {
+    fn text(&self, at: usize) -> &'a str {
         self.tokens.get(at).and_then(|token| self.text.get(token.range.clone())).unwrap_or_default()
     }
 
@@ -65,7 +88,7 @@ impl Rewriter<'_> {
     }
 
     /// Reads the head of a block; gives the token where its expression begins.
-    fn statement(&self, leaf: &mut Leaf) -> Result<usize, Refusal> {
+    fn statement(&mut self, leaf: &mut Leaf) -> Result<usize, Refusal> {
         match self.text(0) {
             "if" | "elif" | "else" | "endif" | "endfor" => Ok(1),
             "for" => {
@@ -77,10 +100,56 @@ impl Rewriter<'_> {
                     at += 1;
                 }
                 leaf.locals.insert("loop".to_owned());
+                if let Some((parentheses, _)) = self.out.get_mut(at + 1) {
+                    *parentheses += 1;
+                    self.level.looped = true;
+                }
                 Ok(at + 1)
             }
             _ => refuse("blocks are `if`, `elif`, `else`, `endif`, `for` and `endfor` only", self.range(0)),
         }
+    }
+
+    /// What ends before the token at `at`, as text to put there: the sides of a product, which are numbers,
+    /// and what a `for` goes over. An inline `if` ends with its `else`: without one it would give an
+    /// undefined value, which tests and filters accept.
+    fn ended(&mut self, at: usize) -> Result<String, Refusal> {
+        let mut text = String::new();
+        let token = self.text(at);
+        let last = at >= self.tokens.len();
+        let sign = matches!(token, "-" | "+") && matches!(self.text(at.wrapping_sub(1)), "*" | "-" | "+");
+        let ends = last
+            || matches!(token, "*" | "/" | "//" | "%" | "~" | "," | ":" | ")" | "]" | "}" | "=")
+            || matches!(token, "==" | "!=" | "<" | "<=" | ">" | ">=" | "and" | "or" | "in" | "if" | "else")
+            || (token == "not" && self.text(at.wrapping_sub(1)) != "is")
+            || (matches!(token, "-" | "+") && !sign);
+        let times = token == "*";
+        let closes = last || matches!(token, "," | ":" | ")" | "]" | "}");
+        let filters_loop = token == "if" && self.level.looped;
+        let second = token == "if" && !filters_loop;
+        if times || (ends && self.level.product) {
+            text.push_str(&format!(" | {NUMBER} "));
+            self.level.product = times;
+        }
+        let pending = self.level.inline_if;
+        if let Some(inline) = pending.filter(|_| closes || second) {
+            return Err(Refusal {
+                code: "if-without-else",
+                message: "an inline `if` needs its `else`".to_owned(),
+                range: self.range(inline),
+                hint: Some("`a if b else none` says what it is otherwise; `a and b` is true or false"),
+            });
+        }
+        match token {
+            "if" if second => self.level.inline_if = Some(at),
+            "else" => self.level.inline_if = None,
+            _ => {}
+        }
+        if self.level.looped && (last || filters_loop) {
+            text.push_str(&format!(") | {OPERAND} (\"for\") "));
+            self.level.looped = false;
+        }
+        Ok(text)
     }
 
     /// Takes the token at `at`; gives the next one to take.
@@ -88,6 +157,9 @@ impl Rewriter<'_> {
         let Some(token) = self.tokens.get(at) else { return Ok(at + 1) };
         match token.kind {
             TokenKind::Number | TokenKind::Text => self.value(at, None),
+            TokenKind::Name if self.text(at) == "recursive" => {
+                return refuse("loops are not recursive", self.range(at));
+            }
             TokenKind::Name => return Ok(self.name(at, leaf)),
             TokenKind::Sign => return self.sign(at, leaf),
         }
@@ -118,7 +190,7 @@ impl Rewriter<'_> {
                 }
                 self.arguments(test + 1)
             }
-            "and" | "or" | "not" | "in" | "if" | "else" | "recursive" => {
+            "and" | "or" | "not" | "in" | "if" | "else" => {
                 self.operator();
                 at + 1
             }
@@ -146,6 +218,8 @@ impl Rewriter<'_> {
             ("|", _) => {
                 self.operator();
                 if self.is_name(at + 1) {
+                    let operand = format!("| {OPERAND} (\"{}\") |", self.text(at + 1));
+                    self.replace_text(at, &operand);
                     leaf.filters.push((self.text(at + 1).to_owned(), self.range(at + 1)));
                 }
                 return Ok(self.arguments(at + 2));
@@ -162,6 +236,13 @@ impl Rewriter<'_> {
                 self.operator();
             }
             (")" | "]" | "}", _) => self.close(at, leaf),
+            // Of its sides, whatever they are, text is made unasked and unmeasured.
+            ("~", _) => {
+                return Err(Refusal {
+                    hint: Some("`a + b` for texts, `[a, b] | join` for other values"),
+                    ..Refusal::new("there is no operator `~`", self.range(at))
+                });
+            }
             _ => self.operator(),
         }
         Ok(at + 1)
@@ -177,16 +258,22 @@ impl Rewriter<'_> {
     }
 
     fn open(&mut self, role: Role, start: usize, open: usize) {
-        self.brackets.push(Bracket { start, role, open, reference: self.reference });
+        let around = std::mem::take(&mut self.level);
+        self.brackets.push(Bracket { start, role, open, reference: self.reference, around });
         self.operator();
     }
 
     fn close(&mut self, at: usize, leaf: &mut Leaf) {
         self.operator();
-        let Some(Bracket { start, role, open, reference }) = self.brackets.pop() else { return };
+        let Some(Bracket { start, role, open, reference, around }) = self.brackets.pop() else { return };
+        self.level = around;
         match role {
             Role::Arguments => {}
-            Role::Group | Role::Slice => self.value(start, None),
+            Role::Group => self.value(start, None),
+            Role::Slice => {
+                self.replace(start, open, &format!("| {OPERAND} (\"slice\")) ["));
+                self.value(start, None);
+            }
             Role::Index => {
                 self.replace(start, open, "| attr (");
                 self.replace_text(at, "))");
@@ -260,12 +347,17 @@ mod tests {
             ("{{ -a.b }}", r#"{{ - (a | attr ("b")) }}"#),
             ("{{ a.b.c == 'x' }}", r#"{{ ((a | attr ("b")) | attr ("c")) == 'x' }}"#),
             ("{{ a['b'][0] }}", r#"{{ ((a | attr ( 'b' )) | attr ( 0 )) }}"#),
-            ("{{ a.b[1:2].c }}", r#"{{ ((a | attr ("b")) [ 1 : 2 ] | attr ("c")) }}"#),
-            ("{{ (a|first).b }}", r#"{{ (( a | first ) | attr ("b")) }}"#),
-            ("{{ a | join(b.c) }}", r#"{{ a | join ( (b | attr ("c")) ) }}"#),
+            ("{{ a.b[1:2].c }}", r#"{{ (((a | attr ("b")) | _operand ("slice")) [ 1 : 2 ] | attr ("c")) }}"#),
+            ("{{ (a|first).b }}", r#"{{ (( a | _operand ("first") | first ) | attr ("b")) }}"#),
+            ("{{ a | join(b.c) }}", r#"{{ a | _operand ("join") | join ( (b | attr ("c")) ) }}"#),
             (
                 "{%- for x in a.b -%}{{ x.y }}{% endfor %}",
-                r#"{%- for x in (a | attr ("b")) -%}{{ (x | attr ("y")) }}{% endfor %}"#,
+                r#"{%- for x in ((a | attr ("b")) ) | _operand ("for") -%}{{ (x | attr ("y")) }}{% endfor %}"#,
+            ),
+            ("{{ a * -b + 1 }}", "{{ a | _number * - b | _number + 1 }}"),
+            (
+                "{% for x in a or b if x %}{% endfor %}",
+                r#"{% for x in (a or b ) | _operand ("for") if x %}{% endfor %}"#,
             ),
             ("{{ {'a': {'b': 1.5}} }}", "{{ { 'a' : { 'b' : 1.5 } } }}"),
         ] {
@@ -283,7 +375,7 @@ mod tests {
             ("{% for x in a.b %}{{ x.y }}{{ loop.index }}{{ z }}{% endfor %}", &["a.b", "z"]),
             ("{{ a is not none and b is divisibleby c }}", &["a", "b", "c"]),
             ("{{ a | map(attribute='b') | sort(reverse=c) }}", &["a", "c"]),
-            ("{{ 'a.b' ~ \"{{ c }}\" }}", &[]),
+            ("{{ 'a.b' + \"{{ c }}\" }}", &[]),
             ("{# {{ a }} #}text a.b", &[]),
             ("{{ a.b if c.d else e }}", &["a.b", "c.d", "e"]),
             ("{{ range(a.b) }}", &["range", "a.b"]),
@@ -322,6 +414,8 @@ mod tests {
             "{{ a.0 }}",
             "{{ ä }}",
             "{% %}",
+            "{{ a ~ b }}",
+            "{% for x in a recursive %}{% endfor %}",
         ] {
             assert!(read(text).is_err(), "{text}");
         }

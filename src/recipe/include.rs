@@ -82,7 +82,7 @@ impl Loader<'_> {
                 Some((Some(tree), _)) if tree.is_constant() => {
                     let value = tree.evaluate(&Values::default().scope(&[]));
                     match value {
-                        Ok(Value::Null) if !input.required => {}
+                        Ok(Value::Null) if !input.required && matches!(tree, Tree::Literal(_)) => {}
                         Ok(value) => {
                             if let Err(problem) = input.check(&value) {
                                 let message = format!("the input `{}` does not fit: {problem}", input.name);

@@ -1,9 +1,10 @@
 //! The language of expressions: which filters, tests and functions there are. All of them are functions of
 //! their arguments; there is no clock, no chance and no way out.
 
-use std::sync::LazyLock;
+use std::borrow::Cow;
+use std::sync::{Arc, LazyLock};
 
-use minijinja::value::{Kwargs, Rest};
+use minijinja::value::{Kwargs, Rest, StringInput, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, Value, filters};
 
 use super::escape::Escaping;
@@ -11,6 +12,16 @@ use super::input::shown;
 
 /// Fuel of one leaf: about a million instructions, or 64 MB of data.
 const FUEL: u64 = 1_000_000;
+/// The most that may become text at once, in bytes; each value of a list or mapping counts as 8 more.
+const LARGEST_TEXT: usize = 8 << 20;
+/// The widest indentation.
+const WIDEST_INDENT: usize = 16;
+
+/// The filter that every operand of a filter, slice or loop goes through, with the filter's name or `slice`
+/// or `for`. Only the reading of a leaf writes it.
+pub(super) const OPERAND: &str = "_operand";
+/// The filter that both sides of `*` go through: repeating texts and lists is a bomb.
+pub(super) const NUMBER: &str = "_number";
 
 /// The filters of the language.
 pub(super) const FILTERS: &[&str] = &[
@@ -48,6 +59,22 @@ pub(super) const FILTERS: &[&str] = &[
     "tojson",
     "trim",
     "unique",
+    "upper",
+];
+
+/// The filters that make text of whatever they are given.
+const MAKE_TEXT: &[&str] = &[
+    "capitalize",
+    "indent",
+    "join",
+    "lines",
+    "lower",
+    "replace",
+    "split",
+    "string",
+    "title",
+    "tojson",
+    "trim",
     "upper",
 ];
 
@@ -135,6 +162,7 @@ fn escaped(escaping: Escaping) -> Environment<'static> {
         let text = match value.as_str() {
             Some(text) => text.to_owned(),
             None => {
+                weigh(state, value)?;
                 let text = value.to_string();
                 state.consume_fuel(u64::try_from(text.len()).unwrap_or(u64::MAX) / 64)?;
                 text
@@ -152,7 +180,12 @@ fn base() -> Environment<'static> {
     environment.set_fuel(Some(FUEL));
     environment.set_debug(false);
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-    if let Ok(syntax) = minijinja::syntax::SyntaxConfig::builder().keep_trailing_newline(true).build() {
+    if let Ok(syntax) = minijinja::syntax::SyntaxConfig::builder()
+        .keep_trailing_newline(true)
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .build()
+    {
         environment.set_syntax(syntax);
     }
     for name in LEFT_OUT_FILTERS {
@@ -164,7 +197,24 @@ fn base() -> Environment<'static> {
     for name in LEFT_OUT_FUNCTIONS {
         environment.remove_global(name);
     }
+    environment.add_filter(OPERAND, |state: &State, value: &Value, name: &str| operand(state, value, name));
+    environment.add_filter(NUMBER, number);
     environment.add_filter("attr", attribute);
+    environment.add_filter("join", join);
+    environment.add_filter("tojson", to_json);
+    environment.add_filter("indent", indent);
+    // What these take besides their operand is text already, or it would become text unmeasured.
+    environment.add_filter("replace", |state: &mut State, value: &Value, from: &Value, to: &Value| {
+        let (from, to) = (text_of(from)?, text_of(to)?);
+        let (from, to) = (StringInput::new(state, from)?, StringInput::new(state, to)?);
+        filters::replace(state, StringInput::new(state, value)?, from, to)
+    });
+    environment.add_filter("split", |value: &Value, at: Option<&str>, most: Option<i64>| {
+        filters::split(value, at.map(Arc::from), most)
+    });
+    environment.add_filter("trim", |state: &State, value: &Value, characters: Option<&str>| {
+        Ok::<_, Error>(filters::trim(StringInput::new(state, value)?, characters.map(Cow::from)))
+    });
     environment.add_filter("first", |value: &Value| there(filters::first(value)?, "the first item"));
     environment.add_filter("last", |value: Value| there(filters::last(value)?, "the last item"));
     environment.add_filter("max", |state: &State, items: Value, options: Kwargs| {
@@ -218,6 +268,113 @@ fn there(value: Value, what: &str) -> Result<Value, Error> {
     }
 }
 
+/// The operand of a filter, slice or loop: it is there, it is not null where the engine would take null for
+/// an empty list, zero or the text `none`, and it is not too large to become text.
+fn operand(state: &State, value: &Value, name: &str) -> Result<Value, Error> {
+    if value.is_undefined() || (value.is_none() && !matches!(name, "attr" | "string" | "tojson")) {
+        let message = match name {
+            "for" => "what `for` goes over is not there".to_owned(),
+            "slice" => "what a slice is taken of is not there".to_owned(),
+            name => format!("what `{}` is given is not there", shown(name)),
+        };
+        return Err(Error::new(ErrorKind::UndefinedError, message));
+    }
+    if MAKE_TEXT.contains(&name) && value.as_str().is_none() {
+        weigh(state, value)?;
+    }
+    Ok(value.clone())
+}
+
+fn number(value: &Value) -> Result<Value, Error> {
+    match value.kind() {
+        ValueKind::Number => Ok(value.clone()),
+        ValueKind::Undefined | ValueKind::None => {
+            Err(Error::new(ErrorKind::UndefinedError, "a number is not there"))
+        }
+        kind => Err(Error::new(ErrorKind::InvalidOperation, format!("`*` takes numbers and no {kind}"))),
+    }
+}
+
+fn text_of(value: &Value) -> Result<&Value, Error> {
+    match value.kind() {
+        ValueKind::String => Ok(value),
+        kind => Err(Error::new(ErrorKind::InvalidOperation, format!("{kind} stands in the place of text"))),
+    }
+}
+
+/// Takes the fuel for making text of a value, before any of it is made.
+fn weigh(state: &State, value: &Value) -> Result<(), Error> {
+    let mut weight = 0;
+    add_weight(value, &mut weight)?;
+    state.consume_fuel(u64::try_from(weight).unwrap_or(u64::MAX) / 64)
+}
+
+fn add_weight(value: &Value, weight: &mut usize) -> Result<(), Error> {
+    *weight += 8 + value.as_str().map_or(0, str::len);
+    if *weight > LARGEST_TEXT {
+        return Err(Error::from(ErrorKind::OutOfFuel));
+    }
+    match value.kind() {
+        ValueKind::Seq | ValueKind::Iterable => {
+            value.try_iter()?.try_for_each(|item| add_weight(&item, weight))
+        }
+        ValueKind::Map => value.try_iter()?.try_for_each(|key| {
+            add_weight(&key, weight)?;
+            add_weight(&value.get_item(&key)?, weight)
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn join(state: &State, items: &Value, between: Option<&str>) -> Result<String, Error> {
+    let mut joined = String::new();
+    for (index, item) in items.try_iter()?.enumerate() {
+        if index > 0 {
+            joined.push_str(between.unwrap_or_default());
+        }
+        match item.as_str() {
+            Some(text) => joined.push_str(text),
+            None => joined.push_str(&there(item, "an item of `join`")?.to_string()),
+        }
+        state.consume_fuel(1)?;
+        if joined.len() > LARGEST_TEXT {
+            return Err(Error::from(ErrorKind::OutOfFuel));
+        }
+    }
+    Ok(joined)
+}
+
+fn to_json(state: &State, value: &Value, indent: Option<Value>, options: Kwargs) -> Result<Value, Error> {
+    let indent = match indent {
+        Some(indent) => Some(indent),
+        None => options.get("indent")?,
+    };
+    narrow(indent.as_ref())?;
+    let json = filters::tojson(value, indent, options)?;
+    state.consume_fuel(u64::try_from(json.as_str().map_or(0, str::len)).unwrap_or(u64::MAX) / 64)?;
+    Ok(json)
+}
+
+fn indent(state: &State, value: &Value, width: Option<Value>, options: Kwargs) -> Result<Value, Error> {
+    weigh(state, value)?;
+    let width = match width {
+        Some(width) => Some(width),
+        None => options.get("width")?,
+    };
+    narrow(width.as_ref())?;
+    let width = width.map(usize::try_from).transpose()?;
+    filters::indent(StringInput::new(state, value)?, width, None, None, options)
+}
+
+fn narrow(width: Option<&Value>) -> Result<(), Error> {
+    match width.and_then(Value::as_usize) {
+        Some(width) if width > WIDEST_INDENT => {
+            Err(Error::new(ErrorKind::InvalidOperation, format!("an indentation is at most {WIDEST_INDENT}")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Checks that every item has what the option `attribute` names.
 fn require(items: &Value, options: &Kwargs) -> Result<(), Error> {
     let Some(paths) = options.peek::<Option<String>>("attribute")? else { return Ok(()) };
@@ -246,12 +403,16 @@ fn map(
             "`map` takes `attribute=` or the name of a filter",
         ));
     };
-    let filter = filter.to_string();
+    let filter = filter.as_str().unwrap_or_default();
+    if !FILTERS.contains(&filter) {
+        return Err(Error::new(ErrorKind::UnknownFilter, format!("there is no filter `{}`", shown(filter))));
+    }
     let mut mapped = Vec::new();
     for item in items.try_iter()? {
         state.consume_fuel(1)?;
+        let item = operand(state, &item, filter)?;
         let arguments: Vec<Value> = std::iter::once(item).chain(rest.iter().cloned()).collect();
-        mapped.push(state.apply_filter(&filter, &arguments)?);
+        mapped.push(state.apply_filter(filter, &arguments)?);
     }
     Ok(mapped)
 }

@@ -18,6 +18,7 @@ use super::tree::Tree;
 use super::yaml::File;
 use crate::catalog::Profile;
 use crate::core::Digest;
+use crate::core::text::visible;
 
 /// Steps in all.
 const MOST_STEPS: usize = 1000;
@@ -88,11 +89,18 @@ pub fn declared_server(source: &Source) -> Option<String> {
     file.value.get("server")?.as_str().map(str::to_owned)
 }
 
-/// The recipe's `profile:` line, where the source can be read that far.
+/// The recipe's `profile:` line, where the source can be read that far: the name of a shipped profile, or of a
+/// YAML file without any folder. [`load`] reports what is neither.
 #[must_use]
 pub fn declared_profile(source: &Source) -> Option<String> {
     let file = File::read(source.clone()).ok()?;
-    file.value.get("profile")?.as_str().map(str::to_owned)
+    file.value.get("profile")?.as_str().filter(|name| is_profile(name)).map(str::to_owned)
+}
+
+fn is_profile(name: &str) -> bool {
+    let is_file = |stem: &str| !stem.is_empty() && !stem.starts_with('.') && !stem.contains(['/', '\\', ':']);
+    let file = name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml")).is_some_and(is_file);
+    Profile::shipped(name).is_some() || (file && visible(name) == name)
 }
 
 /// What stands around a recipe: nothing, or the include that brings it in.
@@ -141,6 +149,11 @@ impl Loader<'_> {
         }
         if document.summary.trim().is_empty() {
             self.report(&file, "bad-value", "/summary", "`summary` is empty".to_owned(), None);
+        }
+        if let Some(profile) = document.profile.as_ref().filter(|profile| !is_profile(profile)) {
+            let message = format!("`{}` is no profile that a recipe can name", shown(profile));
+            let hint = Some("`loopiq`, `plain`, or the name of a .yaml file without any folder".to_owned());
+            self.report(&file, "bad-profile", "/profile", message, hint);
         }
         if let Some((inner, outer)) = document.server.as_ref().zip(around.server.as_ref())
             && inner != outer
@@ -268,7 +281,12 @@ impl Loader<'_> {
                 return;
             };
             self.bindings(file, &at, reference, &given, &declared);
-            let trees = given.into_iter().filter_map(|(name, (tree, _))| Some((name, tree?))).collect();
+            // A null that is written means the default; one that an expression gives does not.
+            let trees = given
+                .into_iter()
+                .filter_map(|(name, (tree, _))| Some((name, tree?)))
+                .filter(|(_, tree)| !matches!(tree, Tree::Literal(serde_json::Value::Null)))
+                .collect();
             let include = Include { recipe: reference.clone(), inputs: Tree::Map(trees), declared };
             self.steps.insert(place.min(self.steps.len()), new(Kind::Include(include), uses, when));
             return;

@@ -89,6 +89,14 @@ pub enum InputProblem {
         /// How to give it.
         hint: String,
     },
+    /// An expression that gives an included recipe its input gave null: what it was made of is not known.
+    #[error("{origin}: input `{name}`: what it is given is null")]
+    Null {
+        /// The input.
+        name: String,
+        /// Where it was given.
+        origin: Origin,
+    },
     /// Given, but not a value that the input allows.
     #[error("{origin}: input `{name}`: {problem}")]
     Value {
@@ -108,7 +116,7 @@ impl InputProblem {
         match self {
             Self::Unknown { hint, .. } => hint.as_deref(),
             Self::Missing { hint, .. } => Some(hint),
-            Self::Twice { .. } | Self::Value { .. } => None,
+            Self::Twice { .. } | Self::Null { .. } | Self::Value { .. } => None,
         }
     }
 }
@@ -182,21 +190,32 @@ pub fn resolve(inputs: &[Input], given: &Given<'_>) -> Result<Resolved, Vec<Inpu
     if problems.is_empty() { Ok(resolved) } else { Err(problems) }
 }
 
-/// The values of an included recipe's inputs: `given` by the `with` of its `include`, else defaults. Null
-/// counts as not given.
+/// The values of an included recipe's inputs: `given` by the `with` of its `include`, else defaults. An input
+/// that the recipe itself leaves at null is not among those given.
 ///
 /// # Errors
-/// Every problem, the including recipe's file standing for the origin.
+/// Every problem, the including recipe's file standing for the origin. A null among `given` was made by an
+/// expression, and no default stands in for what is not known: [`InputProblem::Null`].
 pub fn bind(
     declared: &[Input],
     given: &Map<String, Value>,
     from: &str,
 ) -> Result<Map<String, Value>, Vec<InputProblem>> {
-    let values = given.iter().filter(|(_, value)| !value.is_null());
+    let nulls: Vec<InputProblem> = given
+        .iter()
+        .filter(|(_, value)| value.is_null())
+        .map(|(name, _)| InputProblem::Null {
+            name: name.clone(),
+            origin: Origin::InputsFile(from.to_owned()),
+        })
+        .collect();
+    if !nulls.is_empty() {
+        return Err(nulls);
+    }
     let given = Given {
         flags: &BTreeMap::new(),
         options: &[],
-        file: Some((from.to_owned(), values.map(|(name, value)| (name.clone(), value.clone())).collect())),
+        file: Some((from.to_owned(), given.clone())),
         environment: &BTreeMap::new(),
     };
     resolve(declared, &given).map(|resolved| resolved.values)
@@ -224,7 +243,8 @@ pub fn read_inputs_file(name: &str, bytes: &[u8]) -> Result<Map<String, Value>, 
     let file = File::read(source).map_err(refuse)?;
     match file.value {
         Value::Object(values) => Ok(values),
-        Value::Null if file.source.text.trim().is_empty() => Ok(Map::new()),
+        // Nothing, or comments only: a null that is written has a place.
+        Value::Null if file.is_empty() => Ok(Map::new()),
         _ => Err(refuse(vec![Diagnostic {
             code: "wrong-type",
             message: "an inputs file is a mapping of input names to values".to_owned(),
@@ -342,16 +362,26 @@ mod tests {
     fn an_included_recipe_gets_its_defaults_where_nothing_is_bound() {
         let inputs =
             [Input { default: Some(json!("x")), ..input("a") }, Input { required: true, ..input("b") }];
-        let bound = bind(&inputs, json!({"a": null, "b": "y"}).as_object().unwrap(), "main.yaml").unwrap();
+        let bound = bind(&inputs, json!({"b": "y"}).as_object().unwrap(), "main.yaml").unwrap();
         assert_eq!(Value::Object(bound), json!({"a": "x", "b": "y"}));
         assert!(bind(&inputs, &Map::new(), "main.yaml").is_err());
+    }
+
+    #[test]
+    fn no_default_stands_in_for_a_null_that_an_expression_gave() {
+        let inputs = [Input { default: Some(json!("x")), ..input("a") }];
+        let problems = bind(&inputs, json!({"a": null}).as_object().unwrap(), "main.yaml").unwrap_err();
+        assert!(matches!(&problems[..], [InputProblem::Null { name, .. }] if name == "a"), "{problems:?}");
     }
 
     #[test]
     fn inputs_files_obey_the_rules_of_recipes() {
         let read = |text: &str| read_inputs_file("f", text.as_bytes());
         assert_eq!(Value::Object(read("{\"a\": [1, \"{{ x }}\"]}").unwrap()), json!({"a": [1, "{{ x }}"]}));
-        assert_eq!(read("").unwrap(), Map::new());
+        for empty in ["", "\n", "# release: REL-1\n", "---\n# nothing\n"] {
+            assert_eq!(read(empty).unwrap(), Map::new(), "{empty:?}");
+        }
+        assert!(read("null\n").is_err());
         for (text, code) in [
             ("a: 1\na: 2\n", "duplicate-key"),
             ("a: !x 2\n", "tag"),

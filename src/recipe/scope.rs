@@ -10,7 +10,7 @@ use serde_json::{Map, Number, Value};
 use super::input::shown;
 use super::language::FUNCTIONS;
 use super::number::survives;
-use super::step::StepId;
+use super::step::{StepId, Use};
 use super::template::TemplateErrorKind;
 use crate::core::json::LARGEST_INTEGER;
 
@@ -81,6 +81,16 @@ impl Values {
     /// Gives the inputs of an included recipe their values; `[]` is the recipe itself.
     pub fn set_inputs(&mut self, scope: &[String], inputs: &Map<String, Value>) {
         self.inputs.insert(scope.to_vec(), from_members(inputs));
+    }
+
+    /// Whether what is used is null, or a member of null. A value that is not there is not null.
+    #[must_use]
+    pub fn is_null(&self, used: &Use) -> bool {
+        let Some(value) = self.steps.get(used.step.segments()) else { return false };
+        let end = used.path.iter().try_fold(value.clone(), |value, name| {
+            if value.is_none() { Some(value) } else { value.get_attr(name).ok() }
+        });
+        end.is_some_and(|value| value.is_none())
     }
 
     /// What the steps of a scope see: its inputs, its steps, and the steps of what it includes below the
@@ -241,6 +251,21 @@ mod tests {
             seen(&values.scope(&["x".to_owned()])),
             json!({"inputs": {"a": 2}, "s": 10, "y": {"t": 11}})
         );
+    }
+
+    #[test]
+    fn what_is_used_is_known_to_be_null() {
+        let mut values = Values::default();
+        values.set(&id("x.s"), &json!({"a": null, "b": {"c": null, "d": 0}, "e": []}));
+        values.set(&id("n"), &Value::Null);
+        let is_null = |step: &str, path: &[&str]| {
+            values
+                .is_null(&Use { step: id(step), path: path.iter().map(|name| (*name).to_owned()).collect() })
+        };
+        assert!(is_null("x.s", &["a"]) && is_null("x.s", &["a", "deeper"]) && is_null("x.s", &["b", "c"]));
+        assert!(is_null("n", &[]) && is_null("n", &["a"]));
+        assert!(!is_null("x.s", &[]) && !is_null("x.s", &["b"]) && !is_null("x.s", &["b", "d"]));
+        assert!(!is_null("x.s", &["e"]) && !is_null("x.s", &["nope"]) && !is_null("nope", &[]));
     }
 
     #[test]

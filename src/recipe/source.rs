@@ -45,6 +45,12 @@ pub enum SourceError {
         /// Of the first byte that does not fit.
         offset: usize,
     },
+    /// A folder, a pipe or a device.
+    #[error("`{}` is not a regular file", visible(name))]
+    NotAFile {
+        /// The source's name.
+        name: String,
+    },
     /// It could not be read.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -60,21 +66,32 @@ pub fn shipped() -> &'static [(&'static str, &'static str)] {
     ]
 }
 
+/// The bytes of a recipe or inputs file; of a larger one no more than the limit is ever held.
+///
+/// # Errors
+/// It cannot be read, is no regular file, or has more than [`LARGEST_SOURCE`] bytes.
+pub fn read_bounded(path: &Path) -> Result<Vec<u8>, SourceError> {
+    let name = || path.display().to_string();
+    // Before it is opened: to open a pipe is to wait for its writer.
+    if !fs::metadata(path)?.is_file() {
+        return Err(SourceError::NotAFile { name: name() });
+    }
+    let limit = LARGEST_SOURCE as u64;
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > LARGEST_SOURCE {
+        return Err(SourceError::TooLarge { name: name() });
+    }
+    Ok(bytes)
+}
+
 impl Source {
     /// Reads a file. No more than the limit is ever held.
     ///
     /// # Errors
     /// It cannot be read, is too large, or is no text.
     pub fn read(path: &Path) -> Result<Self, SourceError> {
-        let name = path.display().to_string();
-        let file = fs::File::open(path)?;
-        let limit = LARGEST_SOURCE as u64;
-        if file.metadata()?.len() > limit {
-            return Err(SourceError::TooLarge { name });
-        }
-        let mut bytes = Vec::new();
-        file.take(limit + 1).read_to_end(&mut bytes)?;
-        Self::from_bytes(name, &bytes)
+        Self::from_bytes(path.display().to_string(), &read_bounded(path)?)
     }
 
     /// The shipped recipe of that name.
@@ -112,6 +129,16 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         file.as_file().set_len(100 << 20).unwrap();
         assert!(matches!(Source::read(file.path()), Err(SourceError::TooLarge { .. })));
+    }
+
+    #[test]
+    fn only_regular_files_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        for path in [pipe.as_path(), folder.path(), Path::new("/dev/zero")] {
+            assert!(matches!(Source::read(path), Err(SourceError::NotAFile { .. })), "{path:?}");
+        }
     }
 
     #[test]

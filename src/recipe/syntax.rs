@@ -13,6 +13,10 @@ use std::ops::Range;
 const MOST_TOKENS: usize = 200;
 /// The deepest nesting of blocks, each `elif` counted as one more.
 const DEEPEST_BLOCK: usize = 24;
+/// The most `{{ }}`, `{% %}` and `{# #}` of one leaf.
+const MOST_CODES: usize = 200;
+/// The longest leaf with one of them in it, in bytes.
+const LONGEST_LEAF: usize = 64 << 10;
 
 /// A leaf as the engine gets it, and what it refers to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -47,21 +51,42 @@ pub(super) struct Reference {
 /// Why a leaf cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
+    /// Stable kebab-case name of its kind.
+    pub code: &'static str,
     /// In words.
     pub message: String,
     /// Where in the leaf.
     pub range: Range<usize>,
+    /// What to do about it.
+    pub hint: Option<&'static str>,
+}
+
+impl Refusal {
+    /// A refusal of the syntax.
+    pub fn new(message: impl Into<String>, range: Range<usize>) -> Self {
+        Self { code: "template-syntax", message: message.into(), range, hint: None }
+    }
 }
 
 /// Reads a leaf.
 pub(super) fn read(text: &str) -> Result<Leaf, Refusal> {
     let mut leaf = Leaf::default();
-    let (mut at, mut codes, mut plain) = (0, 0, 0);
+    let (mut at, mut codes, mut plain, mut opened) = (0, 0, 0, 0);
     let mut blocks: Vec<usize> = Vec::new();
     while let Some(open) = next_open(text, at) {
         plain += open - at;
         push(&mut leaf.strict, text, at..open);
         let kind = text.get(open..open + 2).unwrap_or_default();
+        opened += 1;
+        if opened > MOST_CODES {
+            return refuse(format!("a text has more than {MOST_CODES} templates in it"), open..open + 2);
+        }
+        if text.len() > LONGEST_LEAF {
+            return refuse(
+                format!("a text with templates is longer than {LONGEST_LEAF} bytes"),
+                open..open + 2,
+            );
+        }
         if kind == "{#" {
             let Some(length) = text.get(open..).and_then(|rest| rest.find("#}")) else {
                 return refuse("a comment does not end", open..text.len());
@@ -99,8 +124,9 @@ pub(super) fn read(text: &str) -> Result<Leaf, Refusal> {
                 return refuse(format!("blocks are nested deeper than {DEEPEST_BLOCK}"), open..end);
             }
         }
-        let control = text.get(..end).is_some_and(|code| code.ends_with(&format!("-{close}")));
-        leaf.strict.push_str(if control { " -" } else { " " });
+        let control = text.get(open..end).and_then(|code| code.strip_suffix(close)?.chars().next_back());
+        leaf.strict.push(' ');
+        leaf.strict.extend(control.filter(|sign| matches!(sign, '-' | '+')));
         leaf.strict.push_str(close);
         codes += if kind == "{{" { 1 } else { 2 };
         at = end;
@@ -118,8 +144,9 @@ pub(super) fn read(text: &str) -> Result<Leaf, Refusal> {
 }
 
 fn next_open(text: &str, from: usize) -> Option<usize> {
-    let rest = text.get(from..)?;
-    ["{{", "{%", "{#"].iter().filter_map(|open| rest.find(open)).min().map(|at| from + at)
+    let bytes = text.as_bytes().get(from..)?;
+    let open = bytes.windows(2).position(|two| matches!(two, b"{{" | b"{%" | b"{#"))?;
+    Some(from + open)
 }
 
 fn push(out: &mut String, text: &str, range: Range<usize>) {
@@ -127,5 +154,5 @@ fn push(out: &mut String, text: &str, range: Range<usize>) {
 }
 
 pub(super) fn refuse<T>(message: impl Into<String>, range: Range<usize>) -> Result<T, Refusal> {
-    Err(Refusal { message: message.into(), range })
+    Err(Refusal::new(message, range))
 }

@@ -1,6 +1,7 @@
 //! One way through the events of a YAML text: places, and what the language leaves out of YAML.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
@@ -192,18 +193,23 @@ impl<'a> Walk<'a> {
 struct LineIndex<'a> {
     text: &'a str,
     starts: Vec<usize>,
+    /// The last place on a line and its column: a long line is not counted from its beginning each time.
+    last: Cell<(usize, usize)>,
 }
 
 impl<'a> LineIndex<'a> {
     fn new(text: &'a str) -> Self {
         let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { text, starts }
+        Self { text, starts, last: Cell::new((0, 1)) }
     }
 
     fn span(&self, start: usize, end: usize) -> Span {
         let line = self.starts.partition_point(|first| *first <= start).max(1);
         let first = self.starts.get(line - 1).copied().unwrap_or(0);
-        let column = self.text.get(first..start).map_or(1, |before| 1 + before.chars().count());
+        let (from, counted) =
+            Some(self.last.get()).filter(|(last, _)| (first..=start).contains(last)).unwrap_or((first, 1));
+        let column = self.text.get(from..start).map_or(1, |before| counted + before.chars().count());
+        self.last.set((start, column));
         Span { start, end: end.max(start), line, column }
     }
 }

@@ -57,6 +57,11 @@ impl File {
         }
     }
 
+    /// Whether nothing is written in it, or comments only.
+    pub fn is_empty(&self) -> bool {
+        self.value_span("").is_none_or(|span| span.start == span.end)
+    }
+
     /// The place of the value at a JSON pointer, if it is known.
     pub fn value_span(&self, pointer: &str) -> Option<Span> {
         self.places.get(pointer).map(|place| place.value)
@@ -238,6 +243,15 @@ mod tests {
             assert_eq!(&file.source.text[key.start..key.end], "b");
             assert_eq!(file.value, json!({"ü": "x", "b": [{"c": "ö"}]}));
         }
+    }
+
+    #[test]
+    fn columns_are_right_however_many_places_a_line_has() {
+        let keys: String = (0..10_000).map(|n| format!("k{n}: é, ")).collect();
+        let file = read(&format!("{{{keys}}}\n")).unwrap();
+        let (key, value) = (file.key_span("/k9999").unwrap(), file.value_span("/k9999").unwrap());
+        let before = file.source.text.get(..key.start).unwrap().chars().count();
+        assert_eq!((key.line, key.column, value.column), (1, before + 1, before + 8));
     }
 
     #[test]

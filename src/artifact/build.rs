@@ -119,7 +119,7 @@ impl Artifact {
     }
 
     /// The part of the document that the effect digest covers.
-    pub(super) fn effect(&self) -> &Value {
+    pub(crate) fn effect(&self) -> &Value {
         &self.effect
     }
 }

@@ -1,6 +1,6 @@
 //! What two artifacts would do differently.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -15,6 +15,8 @@ use crate::core::pointer::escape;
 pub struct Difference {
     /// Whether both have one effect digest, so that an approval of the one is an approval of the other.
     pub same_effect: bool,
+    /// Whether either is for the embedded sandbox.
+    pub sandbox: bool,
     /// Server, tenant, recipe and inputs; pointers are places in the artifact.
     pub target: Vec<Change>,
     /// Operations by their IDs, those without a partner by their keys; pointers are places in the operation.
@@ -28,7 +30,9 @@ pub struct Difference {
 /// A value that differs.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Change {
-    /// A JSON pointer; empty for the whole.
+    /// A JSON pointer; empty for the whole. Where two lists have objects alone, each with an `id` of its own
+    /// that is a text, items are compared by it, and the pointer has the ID in brackets in the place of a
+    /// number: `/nodes/[CTL-201]/state`. Then `/nodes/[]` is the order of the IDs that are in both.
     pub pointer: String,
     /// What stood there before; absent where nothing did.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,13 +77,15 @@ pub struct Order {
 /// What `b` would do that `a` would not, and the other way round, in a stable order.
 #[must_use]
 pub fn diff(a: &Artifact, b: &Artifact) -> Difference {
+    let sandbox = a.target().sandbox || b.target().sandbox;
     if a.effect_digest() == b.effect_digest() {
-        return Difference { same_effect: true, ..Difference::default() };
+        return Difference { same_effect: true, sandbox, ..Difference::default() };
     }
-    let mut target = Vec::new();
+    let mut target = Comparison::new(Lists::ById);
     for member in ["target", "recipe"] {
-        compare(a.effect().get(member), b.effect().get(member), &format!("/{member}"), &mut target);
+        target.compare(a.effect().get(member), b.effect().get(member), &format!("/{member}"));
     }
+    let target = target.changes;
 
     let (before, after) = (operations(a), operations(b));
     let partners = pair(&before, &after, &[|a, b| a.name == b.name, |a, b| a.key == b.key]);
@@ -92,36 +98,99 @@ pub fn diff(a: &Artifact, b: &Artifact) -> Difference {
     let partners = pair(&before, &after, &[|a, b| a.value == b.value, |a, b| a.name == b.name]);
     let preconditions = differences(&before, &after, &partners);
 
-    Difference { same_effect: false, target, operations, order, preconditions }
+    Difference { same_effect: false, sandbox, target, operations, order, preconditions }
 }
 
-/// Every place where two values differ, in the order of member names and list places.
+/// Every place where two values differ, in the order of member names and list places; each pointer is one
+/// of RFC 6901.
 pub(super) fn changes(before: &Value, after: &Value) -> Vec<Change> {
-    let mut changes = Vec::new();
-    compare(Some(before), Some(after), "", &mut changes);
-    changes
+    let mut comparison = Comparison::new(Lists::ByPlace);
+    comparison.compare(Some(before), Some(after), "");
+    comparison.changes
 }
 
-fn compare(before: Option<&Value>, after: Option<&Value>, pointer: &str, changes: &mut Vec<Change>) {
-    match (before, after) {
-        (Some(Value::Object(before)), Some(Value::Object(after))) => {
-            let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-            for name in names {
-                compare(before.get(name), after.get(name), &format!("{pointer}/{}", escape(name)), changes);
-            }
-        }
-        (Some(Value::Array(before)), Some(Value::Array(after))) => {
-            for index in 0..before.len().max(after.len()) {
-                compare(before.get(index), after.get(index), &format!("{pointer}/{index}"), changes);
-            }
-        }
-        (before, after) if before == after => {}
-        (before, after) => changes.push(Change {
-            pointer: pointer.to_owned(),
-            before: before.cloned(),
-            after: after.cloned(),
-        }),
+/// Which items of two lists belong together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lists {
+    /// Those in one place.
+    ByPlace,
+    /// Those of one ID, where all have one; else those in one place.
+    ById,
+}
+
+/// The differences found so far.
+struct Comparison {
+    lists: Lists,
+    changes: Vec<Change>,
+}
+
+impl Comparison {
+    fn new(lists: Lists) -> Self {
+        Self { lists, changes: Vec::new() }
     }
+
+    fn compare(&mut self, before: Option<&Value>, after: Option<&Value>, pointer: &str) {
+        match (before, after) {
+            (Some(Value::Object(before)), Some(Value::Object(after))) => {
+                let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+                for name in names {
+                    let pointer = format!("{pointer}/{}", escape(name));
+                    self.compare(before.get(name), after.get(name), &pointer);
+                }
+            }
+            (Some(Value::Array(before)), Some(Value::Array(after))) => match (ids(before), ids(after)) {
+                (Some(one), Some(other)) if self.lists == Lists::ById => {
+                    self.compare_by_id((&one, before), (&other, after), pointer);
+                }
+                _ => {
+                    for index in 0..before.len().max(after.len()) {
+                        self.compare(before.get(index), after.get(index), &format!("{pointer}/{index}"));
+                    }
+                }
+            },
+            (before, after) if before == after => {}
+            (before, after) => self.change(pointer.to_owned(), before.cloned(), after.cloned()),
+        }
+    }
+
+    /// Two lists with the ID of every item.
+    fn compare_by_id<'a>(
+        &mut self,
+        before: (&[&'a str], &'a [Value]),
+        after: (&[&'a str], &'a [Value]),
+        pointer: &str,
+    ) {
+        let (old, new) = (by_id(before), by_id(after));
+        for id in old.keys().chain(new.keys().filter(|id| !old.contains_key(*id))) {
+            let (before, after) = (old.get(id).copied(), new.get(id).copied());
+            self.compare(before, after, &format!("{pointer}/[{}]", escape(id)));
+        }
+        // What is in both can still stand in another order.
+        let common = |ids: &[&str]| -> Vec<String> {
+            let both = ids.iter().filter(|id| old.contains_key(*id) && new.contains_key(*id));
+            both.map(|id| (*id).to_owned()).collect()
+        };
+        let (first, second) = (common(before.0), common(after.0));
+        if first != second {
+            self.change(format!("{pointer}/[]"), Some(first.into()), Some(second.into()));
+        }
+    }
+
+    fn change(&mut self, pointer: String, before: Option<Value>, after: Option<Value>) {
+        self.changes.push(Change { pointer, before, after });
+    }
+}
+
+fn by_id<'a>((ids, items): (&[&'a str], &'a [Value])) -> BTreeMap<&'a str, &'a Value> {
+    ids.iter().copied().zip(items).collect()
+}
+
+/// The `id` of every item, where each is an object with one of its own that is a text.
+fn ids(items: &[Value]) -> Option<Vec<&str>> {
+    let id = items.iter().map(|item| item.get("id")?.as_str().filter(|id| !id.is_empty()));
+    let ids: Vec<&str> = id.collect::<Option<_>>()?;
+    let unique: BTreeSet<&str> = ids.iter().copied().collect();
+    (unique.len() == ids.len()).then_some(ids)
 }
 
 /// What is compared of an operation or a precondition.
@@ -170,8 +239,9 @@ fn pair(
 fn differences(before: &[Item<'_>], after: &[Item<'_>], partners: &[Option<usize>]) -> Vec<ItemDifference> {
     let mut differences = Vec::new();
     let mut push = |name: &str, kind, before: Option<&Value>, after: Option<&Value>| {
-        let mut changes = Vec::new();
-        compare(before, after, "", &mut changes);
+        let mut comparison = Comparison::new(Lists::ById);
+        comparison.compare(before, after, "");
+        let changes = comparison.changes;
         if !changes.is_empty() {
             differences.push(ItemDifference { name: name.to_owned(), kind, changes });
         }
@@ -209,12 +279,13 @@ mod tests {
 
     #[test]
     fn there_is_a_difference_exactly_where_the_effect_digests_differ() {
-        let none = Difference { same_effect: true, ..Difference::default() };
+        let none = Difference { same_effect: true, sandbox: true, ..Difference::default() };
         for (what, change) in sample::DECIDING_NOTHING {
             assert_eq!(against(change), none, "{what}");
         }
         for (what, change) in sample::DECIDING {
-            let Difference { same_effect, target, operations, order, preconditions } = against(change);
+            let Difference { same_effect, sandbox: _, target, operations, order, preconditions } =
+                against(change);
             let places = target.len() + operations.len() + preconditions.len() + usize::from(order.is_some());
             assert!(!same_effect && places > 0, "{what}");
         }
@@ -229,7 +300,8 @@ mod tests {
             plan.summary = "another".into();
             plan.preconditions.reverse();
         });
-        assert_eq!(difference, Difference { same_effect: true, ..Difference::default() });
+        assert!(difference.same_effect);
+        assert_eq!(difference.preconditions, []);
     }
 
     #[test]
@@ -301,7 +373,73 @@ mod tests {
         assert_eq!(pointers(&difference.target), ["/target/tenant", "/recipe/inputs/owner"]);
         let [precondition] = difference.preconditions.as_slice() else { panic!("{difference:?}") };
         assert_eq!(precondition.name, "evidence.graph");
-        assert_eq!(pointers(&precondition.changes), ["/values/nodes/0/state"]);
+        assert_eq!(pointers(&precondition.changes), ["/values/nodes/[NODE-7]/state"]);
+    }
+
+    #[test]
+    fn items_with_an_id_are_compared_with_their_like() {
+        let nodes = |value: Value| {
+            move |plan: &mut Plan| {
+                plan.preconditions[0].values["nodes"] = value;
+            }
+        };
+        let difference = against(nodes(json!([
+            {"id": "a/b", "state": "pass"},
+            {"id": "NODE-7", "state": "pass"},
+        ])));
+        let changes = &difference.preconditions[0].changes;
+        assert_eq!(pointers(changes), ["/values/nodes/[NODE-7]/state", "/values/nodes/[a~1b]"]);
+        assert_eq!(changes[1].before, None);
+        let difference = against(nodes(json!([])));
+        assert_eq!(pointers(&difference.preconditions[0].changes), ["/values/nodes/[NODE-7]"]);
+    }
+
+    #[test]
+    fn another_order_of_items_with_an_id_is_a_difference() {
+        let artifact = |order: [&str; 3]| {
+            let mut plan = sample::plan();
+            plan.preconditions[0].values["nodes"] = order.map(|id| json!({"id": id})).to_vec().into();
+            Artifact::build(plan).unwrap()
+        };
+        let difference = diff(&artifact(["a", "b", "c"]), &artifact(["b", "a", "d"]));
+        let changes = &difference.preconditions[0].changes;
+        assert_eq!(pointers(changes), ["/values/nodes/[c]", "/values/nodes/[d]", "/values/nodes/[]"]);
+        assert_eq!(
+            (changes[2].before.clone(), changes[2].after.clone()),
+            (Some(json!(["a", "b"])), Some(json!(["b", "a"])))
+        );
+    }
+
+    #[test]
+    fn a_difference_of_a_sandbox_plan_says_so() {
+        assert!(against(|_| {}).sandbox);
+        assert!(against(|plan| plan.server.identity = "https://ai.example/mcp".into()).sandbox);
+        let real = || {
+            let mut plan = sample::plan();
+            plan.server.identity = "https://ai.example/mcp".into();
+            Artifact::build(plan).unwrap()
+        };
+        assert!(!diff(&real(), &real()).sandbox);
+    }
+
+    #[test]
+    fn lists_without_an_id_of_their_own_are_compared_by_place() {
+        let by_id = |before: Value, after: Value| {
+            let mut comparison = Comparison::new(Lists::ById);
+            comparison.compare(Some(&before), Some(&after), "");
+            comparison.changes.into_iter().map(|change| change.pointer).collect::<Vec<_>>()
+        };
+        for (before, after) in [
+            (json!([{"id": 1, "x": 1}]), json!([{"id": 1, "x": 2}])),
+            (json!([{"id": "a", "x": 1}, {"x": 1}]), json!([{"id": "a", "x": 2}, {"x": 1}])),
+            (
+                json!([{"id": "a", "x": 1}, {"id": "a", "x": 1}]),
+                json!([{"id": "a", "x": 2}, {"id": "a", "x": 1}]),
+            ),
+            (json!([{"id": "", "x": 1}]), json!([{"id": "", "x": 2}])),
+        ] {
+            assert_eq!(by_id(before.clone(), after), ["/0/x"], "{before}");
+        }
     }
 
     #[test]

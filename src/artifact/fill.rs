@@ -29,9 +29,9 @@ pub enum FillError {
         /// Its ID.
         operation: String,
     },
-    /// Something stands where a slot is; a slot never replaces what was approved.
+    /// An argument or another slot stands where a slot is; a slot never replaces what was approved.
     #[error(
-        "operation `{}` already has something at `{}`, where a slot is",
+        "operation `{}` already has an argument or another slot at `{}`, where a slot is",
         visible(operation),
         visible(at.as_str())
     )]
@@ -41,7 +41,7 @@ pub enum FillError {
         /// The slot.
         at: Pointer,
     },
-    /// What stands above a slot is no object.
+    /// What stands above a slot is no object, or the slot is all of the arguments.
     #[error(
         "operation `{}` has no room at `{}`: what stands above it is not an object",
         visible(operation),
@@ -65,12 +65,12 @@ pub fn filled(operation: &Operation, filling: Filling<'_>) -> Result<Map<String,
 }
 
 /// `arguments` with exactly the `slots` filled, and all else as it stands. A dry run fills only the slots
-/// that make it one. Request ID and trace are new with every attempt, so whoever sends the call fills them;
-/// here it is only made sure that nothing is in their place.
+/// that make it one. Request ID and trace are new with every attempt, so whoever sends the call fills them.
+/// Every slot has room of its own, whether it is filled here or not.
 ///
 /// # Errors
 /// A dry run is asked of an operation that has none, or a slot cannot be filled without touching an
-/// argument.
+/// argument or another slot.
 pub fn fill(
     operation: &str,
     arguments: &Map<String, Value>,
@@ -82,12 +82,15 @@ pub fn fill(
     if filling == Filling::Dry && !slots.iter().any(|slot| matches!(slot, Slot::DryRun { .. })) {
         return Err(FillError::NoDryRun { operation: operation() });
     }
+    let mut reserved = arguments.clone();
     let mut members = arguments.clone();
     for slot in slots {
         let at = slot.at();
-        if member_at(&members, at).is_some() {
+        let no_room = |_| FillError::NoRoom { operation: operation(), at: at.clone() };
+        if member_at(&reserved, at).is_some() {
             return Err(FillError::Occupied { operation: operation(), at: at.clone() });
         }
+        at.set(&mut reserved, Value::Null).map_err(no_room)?;
         let value = match (slot, filling) {
             (Slot::DryRun { dry, .. }, Filling::Dry) => dry.clone(),
             (Slot::DryRun { real, .. }, Filling::Real { .. }) => real.clone(),
@@ -96,8 +99,7 @@ pub fn fill(
             (Slot::ApprovalId { .. } | Slot::IdempotencyKey { .. }, Filling::Dry)
             | (Slot::RequestId { .. } | Slot::Trace { .. }, _) => continue,
         };
-        at.set(&mut members, value)
-            .map_err(|_| FillError::NoRoom { operation: operation(), at: at.clone() })?;
+        at.set(&mut members, value).map_err(no_room)?;
     }
     Ok(members)
 }
@@ -172,6 +174,28 @@ mod tests {
             let [one, two] = slots.map(|at| json!({"at": at, "holds": "approval_id"}));
             assert!(filled(&with_slots(json!([one, two])), REAL).is_err(), "{slots:?}");
         }
+    }
+
+    #[test]
+    fn no_two_slots_share_a_place_whatever_they_hold() {
+        let dry_run = json!({"at": "/dryRun", "holds": "dry_run", "dry": true, "real": false});
+        for one in ["approval_id", "idempotency_key", "request_id", "trace"] {
+            for other in ["idempotency_key", "request_id", "trace"] {
+                for [first, second] in [["/a", "/a"], ["/a", "/a/b"], ["/a/b", "/a"], ["/a", ""]] {
+                    let slots = json!([dry_run, {"at": first, "holds": one}, {"at": second, "holds": other}]);
+                    for filling in [REAL, Filling::Dry] {
+                        let refused = filled(&with_slots(slots.clone()), filling);
+                        assert!(refused.is_err(), "{one} at {first}, {other} at {second}, {filling:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_filled_later_leaves_nothing_behind_now() {
+        let operation = with_slots(json!([{"at": "/meta/request", "holds": "request_id"}]));
+        assert_eq!(filled(&operation, REAL).unwrap(), operation.arguments);
     }
 
     #[test]

@@ -19,7 +19,7 @@ mod plan;
 mod read;
 mod rules;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 pub mod v1;
 
 pub use build::{Artifact, BuildError};

@@ -257,7 +257,6 @@ mod tests {
             taken,
             [
                 "/gates/0/advisory",
-                "/gates/0/holds",
                 "/gates/0/id",
                 "/gates/0/says",
                 "/not_proven/0",

@@ -2,13 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
+use jiff::SignedDuration;
 use thiserror::Error;
 
 use super::fill::{FillError, Filling, filled};
 use super::plan::Plan;
-use super::v1::{Document, Slot};
-use crate::core::Pointer;
+use super::v1::{Document, Gate, Idempotency, Operation, Precondition, Slot};
 use crate::core::text::visible;
+use crate::core::{Class, Pointer};
 
 /// The largest file, in bytes: 64 MiB.
 pub const MAX_BYTES: usize = 64 * 1024 * 1024;
@@ -63,6 +64,55 @@ pub enum Flaw {
     /// A slot that cannot be filled.
     #[error(transparent)]
     Slot(#[from] FillError),
+    /// What `apply` calls is a write, or it would be repeated as freely as a read.
+    #[error("operation `{}` is of class read, and only writes are applied", visible(operation))]
+    NoWrite {
+        /// The operation's ID.
+        operation: String,
+    },
+    /// A read that every answer satisfies settles nothing.
+    #[error("operation `{}` is settled by a read of which nothing is expected", visible(operation))]
+    NothingExpected {
+        /// The operation's ID.
+        operation: String,
+    },
+    /// Nobody can have confirmed a dry run that cannot be made, or whose answer nothing confirms.
+    #[error(
+        "operation `{}` is called validated, and it has no dry run that an answer could confirm",
+        visible(operation)
+    )]
+    NeverValidated {
+        /// The operation's ID.
+        operation: String,
+    },
+    /// It is to be repeated under a key that is not sent.
+    #[error("operation `{}` is repeated under its key, and no slot of it takes the key", visible(operation))]
+    KeyNotSent {
+        /// The operation's ID.
+        operation: String,
+    },
+    /// A key that is kept for no time at all.
+    #[error("operation `{}` has a key that is kept for {retention:#}", visible(operation))]
+    KeyNotKept {
+        /// The operation's ID.
+        operation: String,
+        /// For how long.
+        retention: SignedDuration,
+    },
+    /// A plan does not go on where such a gate does not hold.
+    #[error("gate `{}` does not hold and is not advisory, and there are operations", visible(gate))]
+    GateFails {
+        /// The gate's ID.
+        gate: String,
+    },
+    /// A value that no read of this precondition gives.
+    #[error("the read `{}` has the value `{}`, which is none of its fields", visible(step), visible(value))]
+    ValueWithoutField {
+        /// The precondition's step.
+        step: String,
+        /// The value's name.
+        value: String,
+    },
 }
 
 /// Whether `plan` is small enough to be worked on.
@@ -87,17 +137,57 @@ pub(super) fn check(document: &Document) -> Result<(), Flaw> {
         if let Some(first) = keys.insert(&operation.idempotency_key, &operation.id) {
             return Err(Flaw::SameKey { first: first.clone(), second: operation.id.clone() });
         }
-        for slot in &operation.slots {
-            if let Slot::DryRun { at, dry, real } = slot
-                && dry == real
-            {
-                return Err(Flaw::DryRunIsReal { operation: operation.id.clone(), at: at.clone() });
-            }
+        check_operation(operation)?;
+    }
+    document.preconditions.iter().try_for_each(check_precondition)?;
+    let fails = |gate: &&Gate| !gate.holds && !gate.advisory;
+    match document.gates.iter().find(fails) {
+        Some(gate) if !document.operations.is_empty() => Err(Flaw::GateFails { gate: gate.id.clone() }),
+        _ => Ok(()),
+    }
+}
+
+fn check_operation(operation: &Operation) -> Result<(), Flaw> {
+    let id = || operation.id.clone();
+    if operation.class == Class::Read {
+        return Err(Flaw::NoWrite { operation: id() });
+    }
+    for slot in &operation.slots {
+        if let Slot::DryRun { at, dry, real } = slot
+            && dry == real
+        {
+            return Err(Flaw::DryRunIsReal { operation: id(), at: at.clone() });
         }
-        // The real call fills every slot, so what holds for it holds for the dry run.
-        filled(operation, Filling::Real { approval_id: "" })?;
+    }
+    // Every slot has room of its own, so what holds for the real call holds for the dry run.
+    filled(operation, Filling::Real { approval_id: "" })?;
+
+    let has = |kind: fn(&Slot) -> bool| operation.slots.iter().any(kind);
+    let can_be_confirmed =
+        has(|slot| matches!(slot, Slot::DryRun { .. })) && !operation.dry_run_confirmed.is_empty();
+    if operation.server_validated && !can_be_confirmed {
+        return Err(Flaw::NeverValidated { operation: id() });
+    }
+    if operation.idempotency == Idempotency::Key && !has(|slot| matches!(slot, Slot::IdempotencyKey { .. })) {
+        return Err(Flaw::KeyNotSent { operation: id() });
+    }
+    if let Some(retention) = operation.key_retention.filter(|retention| !retention.is_positive()) {
+        return Err(Flaw::KeyNotKept { operation: id(), retention });
+    }
+    if operation.reconcile.as_ref().is_some_and(|reconcile| reconcile.found.is_empty()) {
+        return Err(Flaw::NothingExpected { operation: id() });
     }
     Ok(())
+}
+
+/// Without fields the answer counts as it is, so any name may stand in it.
+fn check_precondition(Precondition { step, fields, values, .. }: &Precondition) -> Result<(), Flaw> {
+    match values.keys().find(|name| !fields.contains_key(*name)) {
+        Some(value) if !fields.is_empty() => {
+            Err(Flaw::ValueWithoutField { step: step.clone(), value: value.clone() })
+        }
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -166,6 +256,86 @@ mod tests {
             plan.operations[0].arguments.insert("dryRun".into(), json!(false));
         });
         assert!(matches!(flaw, Flaw::Slot(FillError::Occupied { .. })), "{flaw}");
+    }
+
+    #[test]
+    fn a_slot_of_any_kind_has_a_place_of_its_own() {
+        for at in ["/dryRun", "/approvalId/x", "/releaseId", ""] {
+            for holds in ["request_id", "trace"] {
+                let flaw = flaw(|plan| {
+                    let slot = json!({"holds": holds, "at": at});
+                    plan.operations[0].slots.push(serde_json::from_value(slot).unwrap());
+                });
+                assert!(matches!(flaw, Flaw::Slot(_)), "{holds} at `{at}`: {flaw}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_writes_are_applied() {
+        let flaw = flaw(|plan| plan.operations[1].class = Class::Read);
+        assert_eq!(flaw.to_string(), "operation `note` is of class read, and only writes are applied");
+    }
+
+    #[test]
+    fn a_read_that_every_answer_satisfies_settles_nothing() {
+        let flaw = flaw(|plan| plan.operations[1].reconcile.as_mut().unwrap().found.clear());
+        assert_eq!(flaw, Flaw::NothingExpected { operation: "note".into() });
+    }
+
+    #[test]
+    fn nothing_is_called_validated_that_could_not_be() {
+        let changes: [fn(&mut Plan); 3] = [
+            |plan| plan.operations[0].dry_run_confirmed.clear(),
+            |plan| drop(plan.operations[0].slots.remove(0)),
+            |plan| plan.operations[1].server_validated = true,
+        ];
+        for change in changes {
+            let flaw = flaw(change);
+            assert!(matches!(flaw, Flaw::NeverValidated { .. }), "{flaw}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_sent_and_kept_for_some_time_where_it_is_relied_on() {
+        let sent = flaw(|plan| plan.operations[0].slots.truncate(2));
+        assert_eq!(sent, Flaw::KeyNotSent { operation: "package".into() });
+        for hours in [0, -1] {
+            let kept = flaw(|plan| {
+                plan.operations[0].key_retention = Some(SignedDuration::from_hours(hours));
+            });
+            assert!(matches!(kept, Flaw::KeyNotKept { .. }), "{kept}");
+        }
+    }
+
+    #[test]
+    fn a_plan_behind_a_gate_that_does_not_hold_has_no_operations() {
+        let fails = |plan: &mut Plan| plan.gates[0].holds = false;
+        assert_eq!(
+            flaw(fails).to_string(),
+            "gate `visible` does not hold and is not advisory, and there are operations"
+        );
+        let taken: [fn(&mut Plan); 2] =
+            [|plan| plan.gates[0].advisory = true, |plan| plan.operations.clear()];
+        for change in taken {
+            let mut plan = sample::plan();
+            fails(&mut plan);
+            change(&mut plan);
+            assert!(Artifact::build(plan).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_value_that_no_field_reads_is_refused() {
+        let beyond = |plan: &mut Plan| {
+            plan.preconditions[0].values.insert("more".into(), json!(1));
+        };
+        let expected = Flaw::ValueWithoutField { step: "evidence.graph".into(), value: "more".into() };
+        assert_eq!(flaw(beyond), expected);
+        let mut plan = sample::plan();
+        beyond(&mut plan);
+        plan.preconditions[0].fields.clear();
+        assert!(Artifact::build(plan).is_ok());
     }
 
     #[test]

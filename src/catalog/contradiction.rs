@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::operation::{Created, Idempotency, Lookup, Operation};
 use super::profile::{ContextField, Profile};
+use crate::core::json::same;
 use crate::core::{Class, Pointer, Projection};
 
 /// What a state can be to a recipe. `unknown` is what every other word becomes, so none translates to it.
@@ -19,6 +20,7 @@ impl Profile {
         for (name, operation) in &self.operations {
             let mut problems = Vec::new();
             self.check_operation(operation, &mut problems);
+            self.check_foreign_control(name, operation, &mut problems);
             found.extend(problems.into_iter().map(|problem| format!("operation `{name}`: {problem}")));
         }
         self.check_classes(&mut found);
@@ -98,7 +100,9 @@ impl Profile {
         for (name, projection) in operation.result.iter().flatten() {
             self.check_projection(&format!("result.{name}"), projection, found);
         }
+        check_echoes(operation, found);
         check_must_have(operation, found);
+        self.check_listing(operation, found);
         match operation.class {
             Class::Read => check_read(operation, found),
             Class::Write => check_repetition(operation, found),
@@ -128,6 +132,26 @@ impl Profile {
         }
     }
 
+    /// What is a control argument to one operation is one to every operation of the same tool.
+    fn check_foreign_control(&self, name: &str, operation: &Operation, found: &mut Vec<String>) {
+        let others = self.operations.iter().filter(|(n, o)| *n != name && o.tool == operation.tool);
+        for (other, control) in others.flat_map(|(n, o)| o.control.places().map(move |at| (n, at))) {
+            let arguments = operation.arguments.values().map(|argument| &argument.at);
+            for at in arguments.chain(operation.fixed.keys()).filter(|at| overlap(at, control)) {
+                found.push(format!("`{at}` is a control argument of the tool by the operation `{other}`"));
+            }
+        }
+    }
+
+    fn check_listing(&self, operation: &Operation, found: &mut Vec<String>) {
+        let Some(name) = &operation.listed_by else { return };
+        match self.operation(name).map(|listing| listing.class) {
+            None => found.push(format!("`listed_by: {name}` names no operation")),
+            Some(Class::Write) => found.push(format!("`listed_by: {name}` names a write")),
+            Some(Class::Read) => {}
+        }
+    }
+
     fn check_projection(&self, place: &str, projection: &Projection, found: &mut Vec<String>) {
         if let Some(vocabulary) = &projection.state {
             if !self.states.contains_key(vocabulary) {
@@ -135,6 +159,9 @@ impl Profile {
             }
             if projection.each.is_some() {
                 found.push(format!("`{place}` is a word by `state` and a list by `each`"));
+            }
+            if projection.non_empty {
+                found.push(format!("`{place}` is a word by `state` and a list by `non_empty`"));
             }
         }
         for (name, field) in projection.each.iter().flatten() {
@@ -184,6 +211,17 @@ impl Profile {
     }
 }
 
+fn check_echoes(operation: &Operation, found: &mut Vec<String>) {
+    for (result, argument) in &operation.echoes {
+        if !has_result(operation, result) {
+            found.push(format!("`echoes`: there is no result `{result}`"));
+        }
+        if !operation.arguments.contains_key(argument) {
+            found.push(format!("`echoes`: there is no argument `{argument}`"));
+        }
+    }
+}
+
 fn check_must_have(operation: &Operation, found: &mut Vec<String>) {
     for pattern in &operation.must_have {
         match pattern.parse::<Pointer>() {
@@ -215,7 +253,7 @@ fn check_read(operation: &Operation, found: &mut Vec<String>) {
 fn check_repetition(operation: &Operation, found: &mut Vec<String>) {
     let control = &operation.control;
     match &control.dry_run {
-        Some(switch) if switch.dry == switch.real => {
+        Some(switch) if same(&switch.dry, &switch.real) => {
             found.push("`control.dry_run` sends the same for a dry run as for the real thing".to_owned());
         }
         None if !operation.dry_run_confirmed.is_empty() => {
@@ -345,6 +383,34 @@ mod tests {
                 "each: { id: /id, x: /x } }\n      lookup",
                 "the field `id` and no other",
             ),
+            ("dry: true, real: false", "dry: 1, real: 1.0", "the same for a dry run as for the real thing"),
+            (
+                "tool: loopiq_list_routes\n    class: read",
+                "tool: loopiq_create_remediation_work_package\n    class: write\n    fixed: { /dryRun: false }",
+                "operation `routes`: `/dryRun` is a control argument of the tool by the operation `work_package`",
+            ),
+            (
+                "tool: loopiq_list_routes\n    class: read\n    basis: { tool: documented, arguments: documented, result: assumed }\n    arguments: {}",
+                "tool: loopiq_create_remediation_work_package\n    class: write\n    basis: { tool: documented, arguments: documented, result: assumed }\n    arguments: { approval: /approvalId/x }",
+                "operation `routes`: `/approvalId/x` is a control argument",
+            ),
+            (
+                "idempotency: key\n",
+                "idempotency: key\n    listed_by: shelves\n",
+                "`listed_by: shelves` names no",
+            ),
+            (
+                "tool: loopiq_list_routes\n",
+                "tool: loopiq_list_routes\n    listed_by: work_package\n",
+                "`listed_by: work_package` names a write",
+            ),
+            ("echoes: { release: release", "echoes: { releas: release", "there is no result `releas`"),
+            ("echoes: { release: release", "echoes: { release: releas", "there is no argument `releas`"),
+            (
+                "status, state: certification }",
+                "status, state: certification, non_empty: true }",
+                "a list by `non_empty`",
+            ),
             ("operation: work_items", "operation: items", "names no operation, `items`"),
             ("operation: work_items", "operation: work_package", "`created.lookup` names a write"),
             ("argument: ids, found", "argument: keys, found", "`work_items` has no argument `keys`"),
@@ -367,6 +433,14 @@ mod tests {
         ] {
             let problems = replacing(from, to);
             assert!(problems.iter().any(|found| found.contains(problem)), "{problem}: {problems:#?}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_profile_is_said_once() {
+        for text in ["profile: [", "profile: x\nsummary: y\noperations: { o: !t {} }\n"] {
+            let error = Profile::parse("test", text).unwrap_err();
+            assert!(std::error::Error::source(&error).is_none(), "{error}");
         }
     }
 

@@ -33,6 +33,10 @@ pub struct Operation {
     /// What a recipe sees of the answer. Absent: the answer as it is.
     #[serde(default)]
     pub result: Option<BTreeMap<String, Projection>>,
+    /// Results that must equal what was given for an argument, as canonical JSON: a record that nobody asked
+    /// for is no evidence. Result name to argument name; an argument that was not given is not compared.
+    #[serde(default)]
+    pub echoes: BTreeMap<String, String>,
     /// Places in the tool's arguments that must not be empty; `*` stands for every item of a list.
     #[serde(default)]
     pub must_have: Vec<String>,

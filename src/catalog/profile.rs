@@ -170,12 +170,13 @@ impl<'de> Deserialize<'de> for StateWords {
 #[derive(Debug, Error)]
 pub enum ProfileError {
     /// It is not YAML of this shape.
-    #[error("profile `{name}`: {source}")]
+    #[error("profile `{name}`: {problem}")]
     Yaml {
         /// Its file or name.
         name: String,
-        /// With line and column where they are known.
-        source: YamlError,
+        /// With line and column where they are known. Named in full above, so it is no source, which who
+        /// prints the whole chain would print again.
+        problem: YamlError,
     },
     /// It contradicts itself.
     #[error("profile `{name}`: {}", problems.join("; "))]
@@ -223,7 +224,7 @@ impl Profile {
     /// It is not YAML of this shape, or it contradicts itself.
     pub fn parse(name: &str, text: &str) -> Result<Self, ProfileError> {
         let profile: Self =
-            read_yaml(text).map_err(|source| ProfileError::Yaml { name: name.to_owned(), source })?;
+            read_yaml(text).map_err(|problem| ProfileError::Yaml { name: name.to_owned(), problem })?;
         let problems = profile.contradictions();
         if problems.is_empty() {
             Ok(profile)

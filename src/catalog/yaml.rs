@@ -19,11 +19,18 @@ pub enum YamlError {
         length: usize,
     },
     /// It is no YAML, has a key twice, or has another shape; with line and column where they are known.
-    #[error("{}", excerpt(&.0.to_string(), 500))]
-    Shape(#[from] serde_yaml::Error),
+    #[error("{}", excerpt(.0, 500))]
+    Shape(String),
     /// It has a tag, which typed fields would drop in silence.
     #[error("has the tag `{}`, and tags mean nothing here", excerpt(.0, 100))]
     Tag(String),
+}
+
+/// The parser's words are all that it has to say, so its error is no source.
+impl From<serde_yaml::Error> for YamlError {
+    fn from(error: serde_yaml::Error) -> Self {
+        Self::Shape(error.to_string())
+    }
 }
 
 /// Reads `text` as a `T`. Duplicate keys and tags are refused.

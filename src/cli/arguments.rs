@@ -192,6 +192,12 @@ pub(super) enum SchemaName {
     Profile,
     /// loopgate.yaml.
     Settings,
+    /// `show RECIPE --format json`.
+    RecipeSummary,
+    /// `diff --format json`.
+    Difference,
+    /// The problems of a recipe.
+    Problems,
 }
 
 #[derive(Debug, Args)]

@@ -35,6 +35,9 @@ pub(super) fn of(name: SchemaName) -> Result<Value, Fault> {
         SchemaName::Artifact => return Ok(artifact::json_schema()),
         SchemaName::Run => return Ok(report::run_schema()),
         SchemaName::RunEvent => return Ok(report::event_schema()),
+        SchemaName::RecipeSummary => return Ok(report::recipe_schema()),
+        SchemaName::Difference => return Ok(report::difference_schema()),
+        SchemaName::Problems => return Ok(report::problems_schema()),
         SchemaName::Profile => schemars::schema_for!(Profile),
         SchemaName::Settings => schemars::schema_for!(Settings),
     };

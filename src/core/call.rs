@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::digest::Digest;
-use super::json::UnsafeNumber;
+use super::json::parse_unambiguous;
 
 /// What a tool may do to the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -46,11 +46,9 @@ pub struct ToolDefinition {
 impl ToolDefinition {
     /// The digest of what an approval depends on: name, both schemas and the class it has for us.
     /// Wording is left out.
-    ///
-    /// # Errors
-    /// A number in a schema that canonical JSON does not carry.
-    pub fn digest(&self, class: Class) -> Result<Digest, UnsafeNumber> {
-        Digest::of_json(
+    #[must_use]
+    pub fn digest(&self, class: Class) -> Digest {
+        Digest::of_foreign_json(
             "loopgate.tool/1",
             &json!({
                 "name": self.name,
@@ -99,12 +97,13 @@ pub struct ToolAnswer {
 }
 
 impl ToolAnswer {
-    /// The structured content; where there is none, the only text if it is a JSON object.
+    /// The structured content; where there is none, the only text if it is a JSON object
+    /// that has no member twice.
     #[must_use]
     pub fn content(&self) -> Option<Value> {
         match (&self.structured, self.text.as_slice()) {
             (Some(structured), _) if !structured.is_null() => Some(structured.clone()),
-            (_, [only]) => serde_json::from_str(only).ok().filter(Value::is_object),
+            (_, [only]) => parse_unambiguous(only.as_bytes()).ok().filter(Value::is_object),
             _ => None,
         }
     }
@@ -240,4 +239,28 @@ pub enum DoubtKind {
     UnknownResult,
     /// This process was told to stop.
     Cancelled,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_two_readers_understand_differently_is_no_content() {
+        let text = |text: &str| ToolAnswer { structured: None, text: vec![text.to_owned()] };
+        assert_eq!(text(r#"{"dryRun":true}"#).content(), Some(json!({"dryRun": true})));
+        assert_eq!(text(r#"{"dryRun":false,"dryRun":true}"#).content(), None);
+        assert!(text(r#"{"unmapped":9223372036854775807}"#).content().is_some());
+    }
+
+    #[test]
+    fn a_large_number_in_a_schema_counts_and_refuses_nothing() {
+        let digest = |maximum: u64| {
+            let input_schema = json!({"properties": {"n": {"maximum": maximum}}});
+            let (output_schema, annotations) = (None, None);
+            ToolDefinition { name: "t".into(), description: None, input_schema, output_schema, annotations }
+                .digest(Class::Write)
+        };
+        assert_ne!(digest(9_223_372_036_854_775_807), digest(9_223_372_036_854_775_806));
+    }
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-use super::json::{UnsafeNumber, canonical};
+use super::json::{UnsafeNumber, canonical, take_unsafe_numbers};
 
 /// A SHA-256 digest.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -39,6 +39,20 @@ impl Digest {
     /// A number in `value` that canonical JSON does not carry.
     pub fn of_json(tag: &str, value: &Value) -> Result<Self, UnsafeNumber> {
         canonical(&json!([tag, value])).map(|text| Self::of_bytes(text.as_bytes()))
+    }
+
+    /// Like [`Digest::of_json`], for a stranger's value, which may hold any number; the same where that
+    /// gives one.
+    ///
+    /// A number that canonical JSON does not carry counts as null at its place, and by its pointer and
+    /// its text in an object after the value, so that no two values have one form.
+    #[must_use]
+    pub fn of_foreign_json(tag: &str, value: &Value) -> Self {
+        let mut safe = value.clone();
+        let numbers = take_unsafe_numbers(&mut safe);
+        let covered = if numbers.is_empty() { json!([tag, safe]) } else { json!([tag, safe, numbers]) };
+        // With its numbers taken out, nothing in a value has no canonical form.
+        Self::of_bytes(canonical(&covered).unwrap_or_else(|_| covered.to_string()).as_bytes())
     }
 
     /// The 64 hex digits, without `sha256:`.
@@ -103,6 +117,24 @@ mod tests {
         let two = Digest::of_json("a/1", &serde_json::from_str(r#"{"y":2,"x":1.0}"#).unwrap()).unwrap();
         assert_eq!(one, two);
         assert_ne!(one, Digest::of_json("b/1", &json!({"x": 1, "y": 2})).unwrap());
+    }
+
+    #[test]
+    fn a_strangers_numbers_refuse_no_digest_and_all_count() {
+        let plain = json!({"x": [1, {"y": 2.5}], "z": null});
+        assert_eq!(Digest::of_foreign_json("a/1", &plain), Digest::of_json("a/1", &plain).unwrap());
+        let of = |value| Digest::of_foreign_json("a/1", &value);
+        let all = [
+            of(json!({"x": [u64::MAX, 1]})),
+            of(json!({"x": [u64::MAX - 1, 1]})),
+            of(json!({"x": [1, u64::MAX]})),
+            of(json!({"x": [null, 1]})),
+            of(json!({"x": [u64::MAX.to_string(), 1]})),
+            of(json!({"x": [1e17, 1]})),
+            of(json!(u64::MAX)),
+        ];
+        let different: std::collections::BTreeSet<_> = all.iter().collect();
+        assert_eq!(different.len(), all.len());
     }
 
     #[test]

@@ -3,7 +3,8 @@
 
 use std::fmt;
 
-use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 use thiserror::Error;
 
@@ -69,6 +70,40 @@ pub fn check_numbers(value: &Value) -> Result<(), UnsafeNumber> {
     walk(value, &mut String::new())
 }
 
+/// Whether the two are the same as canonical JSON: 1 is 1.0. Values that have no canonical JSON are the
+/// same only if they are written alike.
+#[must_use]
+pub fn same(one: &Value, other: &Value) -> bool {
+    one == other || canonical(one).is_ok_and(|one| canonical(other).is_ok_and(|other| one == other))
+}
+
+/// Puts null where [`check_numbers`] would refuse a number, and gives those numbers as they are written,
+/// by their JSON pointers.
+pub(super) fn take_unsafe_numbers(value: &mut Value) -> Map<String, Value> {
+    fn walk(value: &mut Value, pointer: &str, taken: &mut Map<String, Value>) {
+        match value {
+            Value::Number(number) if is_unsafe(number) => {
+                taken.insert(pointer.to_owned(), Value::String(number.to_string()));
+                *value = Value::Null;
+            }
+            Value::Array(items) => {
+                for (index, item) in items.iter_mut().enumerate() {
+                    walk(item, &format!("{pointer}/{index}"), taken);
+                }
+            }
+            Value::Object(members) => {
+                for (name, member) in members {
+                    walk(member, &format!("{pointer}/{}", super::pointer::escape(name)), taken);
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    let mut taken = Map::new();
+    walk(value, "", &mut taken);
+    taken
+}
+
 fn is_unsafe(number: &Number) -> bool {
     let integer = number.as_i64().map(i64::unsigned_abs).or_else(|| number.as_u64());
     match (integer, number.as_f64()) {
@@ -110,35 +145,54 @@ impl From<serde_json::Error> for StrictError {
 /// # Errors
 /// The first place where `bytes` is anything else.
 pub fn parse_strict(bytes: &[u8]) -> Result<Value, StrictError> {
+    parse(bytes, Numbers::Safe)
+}
+
+/// Like [`parse_strict`], but with any number that `serde_json` reads: for what a stranger sends, most of
+/// which nobody uses.
+///
+/// # Errors
+/// The first place where `bytes` is anything else.
+pub fn parse_unambiguous(bytes: &[u8]) -> Result<Value, StrictError> {
+    parse(bytes, Numbers::Any)
+}
+
+fn parse(bytes: &[u8], numbers: Numbers) -> Result<Value, StrictError> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let Strict(value) = Strict::deserialize(&mut deserializer)?;
+    let value = numbers.deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(value)
 }
 
-struct Strict(Value);
-
-impl<'de> Deserialize<'de> for Strict {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(StrictVisitor).map(Self)
-    }
+/// Reads a value, with the numbers that it takes.
+#[derive(Debug, Clone, Copy)]
+enum Numbers {
+    /// Those that canonical JSON carries.
+    Safe,
+    /// All.
+    Any,
 }
 
-struct StrictVisitor;
-
-impl StrictVisitor {
-    fn number<E: de::Error>(number: Number) -> Result<Value, E> {
-        let value = Value::Number(number);
-        match check_numbers(&value) {
-            Ok(()) => Ok(value),
-            Err(UnsafeNumber { number, .. }) => Err(E::custom(format_args!(
+impl Numbers {
+    fn number<E: de::Error>(self, number: Number) -> Result<Value, E> {
+        match self {
+            Self::Safe if is_unsafe(&number) => Err(E::custom(format_args!(
                 "`{number}` is outside ±(2⁵³−1), where JSON readers stop agreeing on integers"
             ))),
+            Self::Safe | Self::Any => Ok(Value::Number(number)),
         }
     }
 }
 
-impl<'de> Visitor<'de> for StrictVisitor {
+impl<'de> DeserializeSeed<'de> for Numbers {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Numbers {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -154,15 +208,16 @@ impl<'de> Visitor<'de> for StrictVisitor {
     }
 
     fn visit_i64<E: de::Error>(self, value: i64) -> Result<Value, E> {
-        Self::number(value.into())
+        self.number(value.into())
     }
 
     fn visit_u64<E: de::Error>(self, value: u64) -> Result<Value, E> {
-        Self::number(value.into())
+        self.number(value.into())
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).ok_or_else(|| E::custom("a number that is not finite")).and_then(Self::number)
+        let number = Number::from_f64(value).ok_or_else(|| E::custom("a number that is not finite"))?;
+        self.number(number)
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
@@ -175,7 +230,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut values = Vec::new();
-        while let Some(Strict(value)) = items.next_element()? {
+        while let Some(value) = items.next_element_seed(self)? {
             values.push(value);
         }
         Ok(Value::Array(values))
@@ -184,12 +239,13 @@ impl<'de> Visitor<'de> for StrictVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut values = Map::new();
         while let Some(name) = members.next_key::<String>()? {
-            if values.contains_key(&name) {
-                let name = visible(&name);
-                return Err(de::Error::custom(format_args!("the member `{name}` stands here twice")));
-            }
-            let Strict(value) = members.next_value()?;
-            values.insert(name, value);
+            match values.entry(name) {
+                Entry::Vacant(place) => place.insert(members.next_value_seed(self)?),
+                Entry::Occupied(place) => {
+                    let name = visible(place.key());
+                    return Err(de::Error::custom(format_args!("the member `{name}` stands here twice")));
+                }
+            };
         }
         Ok(Value::Object(values))
     }
@@ -325,6 +381,26 @@ pub(crate) mod tests {
         let deep = |levels| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
         assert!(parse_strict(deep(127).as_bytes()).is_ok());
         assert!(parse_strict(deep(128).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn what_a_stranger_sends_is_unambiguous_and_may_hold_any_number() {
+        let text = r#"{"a":[9223372036854775807,1e17,{"b":1}]}"#;
+        assert!(parse_strict(text.as_bytes()).is_err());
+        let read = parse_unambiguous(text.as_bytes()).unwrap();
+        assert_eq!(read, serde_json::from_str::<Value>(text).unwrap());
+        for text in [r#"{"a":{"b":1,"b":1}}"#, "[1] 2", "[NaN]", &"[".repeat(200)] {
+            assert!(parse_unambiguous(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn two_spellings_of_a_number_are_the_same() {
+        assert!(same(&json!({"a": [1]}), &json!({"a": [1.0]})));
+        assert!(!same(&json!(1), &json!("1")));
+        assert!(!same(&json!(null), &json!(false)));
+        assert!(same(&json!(u64::MAX), &json!(u64::MAX)));
+        assert!(!same(&json!(u64::MAX), &json!(u64::MAX - 1)));
     }
 
     /// Any JSON value of small size, its numbers within the safe range.

@@ -27,6 +27,8 @@ pub struct Projection {
     pub state: Option<String>,
     /// Whether an answer without it is complete.
     pub optional: bool,
+    /// Whether a list without items is lacking: none of something is no good news of it.
+    pub non_empty: bool,
 }
 
 /// How a projection is written: a pointer alone, or a mapping.
@@ -48,6 +50,8 @@ struct Full {
     state: Option<String>,
     #[serde(default, skip_serializing_if = "is_false")]
     optional: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    non_empty: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
@@ -68,12 +72,13 @@ impl<'de> Deserialize<'de> for Projection {
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Projection, E> {
                 let at = text.parse().map_err(E::custom)?;
-                Ok(Projection { at, each: None, state: None, optional: false })
+                Ok(Projection { at, each: None, state: None, optional: false, non_empty: false })
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Projection, A::Error> {
-                let Full { at, each, state, optional } = Full::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(Projection { at, each, state, optional })
+                let Full { at, each, state, optional, non_empty } =
+                    Full::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Projection { at, each, state, optional, non_empty })
             }
         }
         deserializer.deserialize_any(Form)
@@ -81,11 +86,11 @@ impl<'de> Deserialize<'de> for Projection {
 }
 
 impl From<Projection> for Written {
-    fn from(Projection { at, each, state, optional }: Projection) -> Self {
-        if each.is_none() && state.is_none() && !optional {
+    fn from(Projection { at, each, state, optional, non_empty }: Projection) -> Self {
+        if each.is_none() && state.is_none() && !optional && !non_empty {
             Self::Pointer(at)
         } else {
-            Self::Full(Full { at, each, state, optional })
+            Self::Full(Full { at, each, state, optional, non_empty })
         }
     }
 }
@@ -106,6 +111,8 @@ pub enum Lack {
     Value,
     /// There is something, but no list.
     List,
+    /// A list without items.
+    Empty,
     /// A word outside of its vocabulary.
     Word {
         /// The vocabulary's name.
@@ -138,7 +145,7 @@ impl Projection {
             .each
             .as_ref()
             .map(|each| each.iter().map(|(name, field)| (name.clone(), field.verbatim())).collect());
-        Self { at: self.at.clone(), each, state: None, optional: self.optional }
+        Self { at: self.at.clone(), each, state: None, optional: self.optional, non_empty: false }
     }
 
     /// Takes the value out of `answer`. What is lacking is added to `missing`; a missing value is null,
@@ -167,6 +174,9 @@ impl Projection {
                 missing.push(Missing { at, what });
                 "unknown".to_owned()
             }));
+        }
+        if self.non_empty && value.as_array().is_some_and(Vec::is_empty) {
+            missing.push(Missing { at: at.clone(), what: Lack::Empty });
         }
         let Some(each) = &self.each else { return value.clone() };
         let Some(items) = value.as_array() else {
@@ -245,6 +255,20 @@ mod tests {
         let mut missing = Vec::new();
         nodes().project(&json!({"graph": {"nodes": "none"}}), &Lights, &mut missing);
         assert_eq!(missing, [Missing { at: "/graph/nodes".into(), what: Lack::List }]);
+    }
+
+    #[test]
+    fn an_empty_list_is_lacking_where_the_projection_says_so() {
+        let mut missing = Vec::new();
+        let answer = json!({"graph": {"nodes": []}});
+        assert_eq!(nodes().project(&answer, &Lights, &mut missing), json!([]));
+        assert_eq!(missing, []);
+        let strict = Projection { non_empty: true, ..nodes() };
+        assert_eq!(strict.project(&answer, &Lights, &mut missing), json!([]));
+        assert_eq!(missing, [Missing { at: "/graph/nodes".into(), what: Lack::Empty }]);
+        assert_eq!(strict.verbatim(), nodes().verbatim());
+        let text = serde_json::to_value(&strict).unwrap();
+        assert_eq!(serde_json::from_value::<Projection>(text).unwrap(), strict);
     }
 
     #[test]

@@ -119,7 +119,10 @@ async fn nothing_was_created(
     options: &RunOptions,
     calls: &mut Vec<CallFact>,
 ) -> Result<(), Conclusion> {
-    let ids: Vec<String> = created_ids(created, answer).into_values().flatten().collect();
+    let named = created_ids(created, answer).map_err(|what| {
+        unconfirmed(write, &format!("the answer to the dry run has no created ID where one belongs: {what}"))
+    })?;
+    let ids: Vec<String> = named.into_values().flatten().collect();
     if ids.is_empty() {
         return Ok(());
     }
@@ -147,7 +150,7 @@ async fn nothing_was_created(
     calls.push(fact);
     match outcome {
         Outcome::Applied(answer) => {
-            let reading = channel.caller.profile.read_answer(operation, &answer);
+            let reading = channel.caller.profile.read_answer(operation, &arguments, &answer);
             match reading.value.get(&lookup.found).and_then(Value::as_array) {
                 Some(found) if found.is_empty() && reading.unknown.is_empty() => Ok(()),
                 Some(found) if !found.is_empty() => Err(doubt("and they exist")),

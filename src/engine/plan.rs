@@ -18,7 +18,8 @@ use crate::artifact::{Artifact, Filling, Key, Plan, PlannedOperation, fill};
 use crate::catalog::{Context, Idempotency, Operation, Profile, check_arguments};
 use crate::core::projection::{Verbatim, project_fields};
 use crate::core::text::visible;
-use crate::core::{Class, Digest, ToolDefinition};
+use crate::core::{Class, Digest, Projection, ToolDefinition};
+use crate::evidence;
 use crate::recipe::{Kind, Recipe, Step, StepId, Use};
 
 /// A write that a step proposed: all but the server's word on it.
@@ -76,7 +77,7 @@ impl<'a> Write<'a> {
         check_arguments(&tool.input_schema, &sent).map_err(|problems| {
             format!("the arguments do not fit `{}`: {}", visible(&tool.name), in_words(&problems))
         })?;
-        let tool_digest = tool.digest(Class::Write).map_err(|error| error.to_string())?;
+        let tool_digest = tool.digest(Class::Write);
         Ok(Self {
             id: id.to_string(),
             name: spec.operation.clone(),
@@ -237,17 +238,25 @@ fn preconditions(recipe: &Recipe, given: &Given, profile: &Profile) -> Vec<v1::P
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Fields {
     All,
+    /// All that an analysis of evidence reads.
+    Analyzed,
     Named(BTreeSet<String>),
 }
 
 impl Fields {
-    fn add(&mut self, path: &[String]) {
-        match (path.first(), &mut *self) {
-            (Some(name), Self::Named(names)) => {
-                names.insert(name.clone());
+    fn at(path: &[String]) -> Self {
+        path.first().map_or(Self::All, |name| Self::Named(BTreeSet::from([name.clone()])))
+    }
+
+    /// Both together. What is used by name besides an analysis may be what the analysis leaves out.
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Named(mut names), Self::Named(more)) => {
+                names.extend(more);
+                Self::Named(names)
             }
-            (None, _) => *self = Self::All,
-            (Some(_), Self::All) => {}
+            (Self::Analyzed, Self::Analyzed) => Self::Analyzed,
+            _ => Self::All,
         }
     }
 }
@@ -265,8 +274,15 @@ fn used_fields(recipe: &Recipe) -> BTreeMap<&StepId, Fields> {
             continue;
         }
         for Use { step: id, path } in &step.uses {
-            let fields = used.entry(id).or_insert_with(|| Fields::Named(BTreeSet::new()));
-            fields.add(path);
+            let fields = match &step.kind {
+                Kind::Analyze(analyze) if analyze.of == *id => Fields::Analyzed,
+                _ => Fields::at(path),
+            };
+            let fields = match used.remove(id) {
+                Some(before) => before.and(fields),
+                None => fields,
+            };
+            used.insert(id, fields);
             waiting.extend(by_id.get(id));
         }
     }
@@ -281,10 +297,14 @@ fn precondition(id: &StepId, record: &ReadRecord, used: &Fields, profile: &Profi
             let fields: BTreeMap<_, _> = result
                 .iter()
                 .filter(|(name, _)| match used {
-                    Fields::All => true,
+                    Fields::All | Fields::Analyzed => true,
                     Fields::Named(names) => names.contains(*name),
                 })
                 .map(|(name, projection)| (name.clone(), projection.verbatim()))
+                .map(|(name, projection)| match used {
+                    Fields::Analyzed => (name, without(projection, evidence::UNREAD)),
+                    Fields::All | Fields::Named(_) => (name, projection),
+                })
                 .collect();
             let content = record.answer.content().unwrap_or(Value::Null);
             let values = project_fields(&fields, &content, &Verbatim, "", &mut Vec::new());
@@ -300,9 +320,68 @@ fn precondition(id: &StepId, record: &ReadRecord, used: &Fields, profile: &Profi
     }
 }
 
+/// A list's projection less some of the fields of its items.
+fn without(projection: Projection, unread: &[&str]) -> Projection {
+    let each = projection.each.map(|mut each| {
+        each.retain(|name, _| !unread.contains(&name.as_str()));
+        each
+    });
+    Projection { each, ..projection }
+}
+
 fn plain_values(record: &ReadRecord) -> Map<String, Value> {
     match record.answer.plain() {
         Value::Object(values) => values,
         other => Map::from_iter([("answer".to_owned(), other)]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipe::{ShippedLibrary, Source, load};
+
+    fn used(recipe: &str) -> BTreeMap<String, Fields> {
+        let source = Source::from_bytes("r.yaml", recipe.as_bytes()).unwrap();
+        let recipe = load(source, &ShippedLibrary, &Profile::loopiq().unwrap()).unwrap();
+        used_fields(&recipe).into_iter().map(|(id, fields)| (id.to_string(), fields)).collect()
+    }
+
+    const READS: &str = "recipe: r
+summary: s
+steps:
+  - id: c
+    read: certification
+    with: { release: R }
+  - id: g
+    read: evidence_graph
+    with: { certification: \"{{ c.id }}\" }
+    emit: g.json
+";
+
+    fn named(names: &[&str]) -> Fields {
+        Fields::Named(names.iter().map(|name| (*name).to_owned()).collect())
+    }
+
+    #[test]
+    fn what_a_gate_uses_counts_with_the_arguments_that_led_there() {
+        let gate = "  - id: x\n    gate: \"{{ g.edges | length > 0 }}\"\n    says: s\n";
+        let expected = [("c".to_owned(), named(&["id"])), ("g".to_owned(), named(&["edges"]))];
+        assert_eq!(used(&format!("{READS}{gate}")), BTreeMap::from(expected));
+    }
+
+    #[test]
+    fn what_only_a_file_receives_does_not_count() {
+        let emit = "  - id: x\n    emit: x.json\n    value: \"{{ c.state }}\"\n";
+        assert_eq!(used(&format!("{READS}{emit}")), BTreeMap::new());
+    }
+
+    #[test]
+    fn an_analysis_counts_with_what_it_reads_and_a_name_beside_it_with_all() {
+        let analysis = "  - id: f\n    analyze: evidence\n    of: g\n  - id: x\n    \
+                        gate: \"{{ f.blocking | length == 0 }}\"\n    says: s\n";
+        assert_eq!(used(&format!("{READS}{analysis}"))["g"], Fields::Analyzed);
+        let beside = "  - id: y\n    gate: \"{{ g.nodes | length > 0 }}\"\n    says: s\n";
+        assert_eq!(used(&format!("{READS}{analysis}{beside}"))["g"], Fields::All);
     }
 }

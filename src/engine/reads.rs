@@ -106,7 +106,7 @@ impl Steps<'_> {
             ReadEnd::Answered(answer) => {
                 let (value, unknown) = match call.operation {
                     Some(operation) => {
-                        let reading = caller.profile.read_answer(operation, &answer);
+                        let reading = caller.profile.read_answer(operation, &call.arguments, &answer);
                         (reading.value, reading.unknown)
                     }
                     None => (answer.plain(), BTreeMap::new()),

@@ -156,8 +156,7 @@ pub(super) fn hear_contract(
     answer: &ToolAnswer,
 ) -> Result<(ContractFact, Option<String>, TenantKnownBy), Conclusion> {
     let heard = answer.structured.clone().unwrap_or_else(|| answer.plain());
-    let digest = Digest::of_json("loopgate.contract/1", &heard)
-        .map_err(|error| Conclusion::Invalid(format!("the server's contract: {error}")))?;
+    let digest = Digest::of_foreign_json("loopgate.contract/1", &heard);
     let contract = ContractFact { digest, answer: heard };
     let named = target
         .profile
@@ -166,7 +165,7 @@ pub(super) fn hear_contract(
         .and_then(|name| target.profile.operation(name))
         .zip(target.profile.tenant_from.as_ref())
         .and_then(|(operation, field)| {
-            target.profile.read_answer(operation, answer).value.get(field).cloned()
+            target.profile.read_answer(operation, &Map::new(), answer).value.get(field).cloned()
         });
     match (named, &target.tenant) {
         (None | Some(Value::Null), Some(ours)) => Ok((contract, Some(ours.clone()), TenantKnownBy::Asserted)),

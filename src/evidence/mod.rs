@@ -35,3 +35,7 @@ pub use diagram::mermaid;
 pub use finding::{Cause, CauseCounts, Counts, Detail, Finding, FindingKind, Findings, StateCounts, Verdict};
 pub use graph::{Graph, GraphError, Limits};
 pub use words::{EdgeKind, NodeKind, State};
+
+/// Fields of a node that no analysis reads: when a provider last looked says nothing about what it saw, and
+/// that it is out of date is a state of its own.
+pub const UNREAD: &[&str] = &["observed"];

@@ -2,12 +2,14 @@
 //!
 //! rmcp's own transport drops a line that is too long, that is not JSON or that answers no open
 //! request, and then waits for an answer that will not come. This one ends the connection at the first
-//! such line and says which it was: what follows cannot be trusted to be the answer. Everything that
-//! came before it is delivered.
+//! such line and says which it was: what follows cannot be trusted to be the answer. So does a line that
+//! two readers could understand differently, and a server that asks on and on without reading the
+//! answers. Everything that came before it is delivered.
 
 use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rmcp::RoleClient;
 use rmcp::model::{ClientJsonRpcMessage, JsonRpcMessage, RequestId, ServerJsonRpcMessage};
@@ -18,6 +20,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _,
 use tokio::sync::Mutex;
 
 use super::ending::{End, Ending};
+use crate::core::json::parse_unambiguous;
 use crate::core::text::{cut, excerpt, visible};
 
 type Reader = Box<dyn AsyncRead + Send + Unpin>;
@@ -25,6 +28,9 @@ type Writer = Box<dyn AsyncWrite + Send + Unpin>;
 
 /// How much of a line is shown that should not have come.
 const SHOWN: usize = 200;
+/// How many requests of a server wait for our answer at most. Each is held in memory, and a server that
+/// does not read keeps all of them waiting.
+const MOST_UNANSWERED: usize = 1_000;
 
 /// One connection's lines, in both directions.
 pub(super) struct Wire {
@@ -36,6 +42,8 @@ pub(super) struct Wire {
     write: Arc<Mutex<Option<Writer>>>,
     /// Requests without an answer.
     open: HashSet<RequestId>,
+    /// Requests of the server whose answers have not gone out.
+    unanswered: Arc<AtomicUsize>,
     ending: Ending,
 }
 
@@ -56,6 +64,7 @@ impl Wire {
             longest,
             write: Arc::new(Mutex::new(Some(write))),
             open: HashSet::new(),
+            unanswered: Arc::default(),
             ending,
         }
     }
@@ -91,9 +100,14 @@ impl Wire {
         if text.is_empty() {
             return Ok(None);
         }
-        match serde_json::from_str::<ServerJsonRpcMessage>(text) {
+        // rmcp alone keeps the last of two members of one name and says nothing.
+        let value = parse_unambiguous(text.as_bytes()).map_err(|error| {
+            End::Rubbish(format!("a line that is no unambiguous JSON ({}): {}", error.what, shown(line)))
+        })?;
+        let notification = is_notification(&value);
+        match serde_json::from_value::<ServerJsonRpcMessage>(value) {
             Ok(message) => self.awaited(message),
-            Err(_) if is_notification(text) => {
+            Err(_) if notification => {
                 tracing::debug!(line = %excerpt(text, SHOWN), "left out a notification of unknown shape");
                 Ok(None)
             }
@@ -116,7 +130,16 @@ impl Wire {
                     )));
                 }
             },
-            JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => return Ok(Some(message)),
+            JsonRpcMessage::Notification(_) => return Ok(Some(message)),
+            JsonRpcMessage::Request(_) if self.unanswered.load(Ordering::Relaxed) >= MOST_UNANSWERED => {
+                return Err(End::Rubbish(format!(
+                    "more than {MOST_UNANSWERED} requests whose answers the server has not read"
+                )));
+            }
+            JsonRpcMessage::Request(_) => {
+                self.unanswered.fetch_add(1, Ordering::Relaxed);
+                return Ok(Some(message));
+            }
         };
         // Some servers give a numeric ID back as a string, which rmcp takes as well.
         let as_number = match id {
@@ -146,6 +169,8 @@ impl Transport<RoleClient> for Wire {
             self.open.insert(request.id.clone());
         }
         let (write, ending) = (Arc::clone(&self.write), self.ending.clone());
+        let answers = matches!(message, JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_));
+        let answered = answers.then(|| Arc::clone(&self.unanswered));
         async move {
             let mut sent = 0;
             let result = tokio::select! {
@@ -154,6 +179,9 @@ impl Transport<RoleClient> for Wire {
                 () = ending.wait() => Err(io::Error::new(io::ErrorKind::NotConnected, "the connection is over")),
                 result = write_line(&write, &message, &mut sent) => result,
             };
+            if let Some(unanswered) = answered.filter(|_| result.is_ok()) {
+                unanswered.fetch_sub(1, Ordering::Relaxed);
+            }
             result.map_err(|error| SendFailed { begun: sent > 0, reason: error.to_string() })
         }
     }
@@ -211,11 +239,9 @@ async fn write_line(
     writer.flush().await
 }
 
-fn is_notification(text: &str) -> bool {
-    serde_json::from_str::<Value>(text).is_ok_and(|value| {
-        value.get("method").is_some_and(Value::is_string)
-            && ["id", "result", "error"].iter().all(|member| value.get(member).is_none())
-    })
+fn is_notification(value: &Value) -> bool {
+    value.get("method").is_some_and(Value::is_string)
+        && ["id", "result", "error"].iter().all(|member| value.get(member).is_none())
 }
 
 fn shown(line: &[u8]) -> String {
@@ -227,7 +253,7 @@ fn shown(line: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rmcp::model::{ClientRequest, PingRequest};
+    use rmcp::model::{ClientRequest, ClientResult, PingRequest};
 
     /// A wire with requests 0 and 1 open, on which a server says `bytes` and then closes.
     async fn received(bytes: &[u8]) -> (Vec<ServerJsonRpcMessage>, Option<End>) {
@@ -270,12 +296,44 @@ mod tests {
             ("{\"jsonrpc\":\"2.0\",\"id\":0,\"result\":{}}\n", "ID `0`"),
             ("{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32700,\"message\":\"no\"}}\n", "-32700 no"),
             ("[]\n", "`[]`"),
+            ("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"a\":0,\"a\":1}}\n", "`a` stands here twice"),
+            ("{\"jsonrpc\":\"2.0\",\"id\":7,\"id\":1,\"result\":{}}\n", "`id` stands here twice"),
         ] {
             let (messages, end) = received(format!("{answer}{rubbish}{answer}").as_bytes()).await;
             let Some(End::Rubbish(what)) = end else { panic!("{rubbish}: {end:?}") };
             assert!(what.contains(named), "{what}");
             assert_eq!(messages.len(), 1, "what came before it is delivered, and nothing after it");
         }
+    }
+
+    #[tokio::test]
+    async fn a_number_that_nobody_uses_ends_nothing() {
+        let line = b"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"x\":9223372036854775807}}\n";
+        let (messages, end) = received(line).await;
+        assert_eq!((messages.len(), end), (1, Some(End::Closed)));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_asks_on_and_reads_no_answer_is_hung_up_on() {
+        let pings = |count| "{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"ping\"}\n".repeat(count);
+        let (messages, end) = received(pings(MOST_UNANSWERED).as_bytes()).await;
+        assert_eq!((messages.len(), end), (MOST_UNANSWERED, Some(End::Closed)));
+        let (messages, end) = received(pings(MOST_UNANSWERED + 1).as_bytes()).await;
+        assert_eq!(messages.len(), MOST_UNANSWERED);
+        assert!(matches!(end, Some(End::Rubbish(what)) if what.contains("more than 1000 requests")));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_reads_its_answers_may_ask_for_ever() {
+        let ping = b"{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"ping\"}\n";
+        let (bytes, ending) = (ping.repeat(MOST_UNANSWERED * 2), Ending::default());
+        let sink = Box::new(tokio::io::sink());
+        let mut wire = Wire::new(Box::new(io::Cursor::new(bytes)), sink, 80, ending.clone());
+        while wire.receive().await.is_some() {
+            let pong = JsonRpcMessage::response(ClientResult::empty(()), RequestId::Number(5));
+            wire.send(pong).await.unwrap();
+        }
+        assert_eq!(ending.get(), Some(End::Closed));
     }
 
     #[tokio::test]

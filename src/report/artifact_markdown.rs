@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::artifact_text::SANDBOX_ARTIFACT;
 use super::artifact_words::{
-    expectations, known_by, outline, repetition, short_value, slot, transaction, validated,
+    NO_TENANT, Reading, expectations, known_by, lookup, outline, places, readings, repetition, slot,
+    transaction, validated,
 };
 use super::layout::count;
 use super::markdown::{code, json_block, prose};
@@ -68,8 +69,11 @@ impl Page {
         if target.sandbox {
             self.block(&format!("**Sandbox**: {SANDBOX_ARTIFACT}."));
         }
-        let tenant = target.tenant.as_deref().map_or_else(|| "none".to_owned(), code);
-        self.item(0, &format!("Tenant: {tenant}, {}", known_by(target.tenant_known_by)));
+        let tenant = match &target.tenant {
+            Some(tenant) => format!("{}, {}", code(tenant), known_by(target.tenant_known_by)),
+            None => NO_TENANT.to_owned(),
+        };
+        self.item(0, &format!("Tenant: {tenant}"));
         let server = &target.server;
         self.item(0, &format!("Server: {}", code(&server.identity)));
         let called = format!("{} {}, MCP {}", server.name, server.version, server.protocol);
@@ -123,9 +127,10 @@ impl Page {
             );
         }
         if let Some(created) = &operation.created {
-            let ids: Vec<String> =
-                created.ids.iter().map(|(name, place)| code(&format!("{name} at {}", place.at))).collect();
-            self.item(0, &format!("Created IDs: {}", ids.join(", ")));
+            self.item(0, &format!("Created IDs: {}", code(&places(&created.ids))));
+            if let Some((call, places)) = created.lookup.as_ref().map(lookup) {
+                self.item(1, &format!("Looked up by {}: {}", code(&call), code(&places)));
+            }
         }
         self.end();
         let items = outline(&operation.arguments);
@@ -149,11 +154,12 @@ impl Page {
     }
 
     fn precondition(&mut self, precondition: &Precondition) {
-        let Precondition { step, tool, arguments, fields: _, values } = precondition;
-        let call = format!("{tool} {}", short_value(&Value::Object(arguments.clone())));
+        let Precondition { step, tool, arguments, fields: _, values: _ } = precondition;
+        let call = format!("{tool} {}", Value::Object(arguments.clone()));
         self.item(0, &format!("{}: {}", code(step), code(&call)));
-        for (name, value) in values {
-            self.item(1, &format!("{} = {}", code(name), code(&short_value(value))));
+        for Reading { name, at, was } in readings(precondition) {
+            let at = at.map(|at| format!(" at {}", code(&at))).unwrap_or_default();
+            self.item(1, &format!("{}{at} = {}", code(name), code(&was)));
         }
     }
 
@@ -213,6 +219,8 @@ mod tests {
         - Again: the server takes the same key once; it keeps it for 24h
         - Errors: all or nothing: an error means that nothing was done
         - Idempotency key: `lg1-[64 hex digits]`
+        - Created IDs: `children at /tasks (of each: id at /id), parent at /parentStory/id`
+          - Looked up by `loopiq_search_work {"limit":50}`: `the IDs at /ids, what exists at /items (of each: id at /id)`
 
         ### Titles
 
@@ -319,8 +327,8 @@ mod tests {
         `apply` reads them again and stops where a value is another one.
 
         - `evidence.certification`: `loopiq_get_release_certification {"releaseId":"REL-BLOCKED"}`
-          - `state` = `"blocked"`
-          - `team` = `"payments"`
+          - `state` at `/certification/status` = `"blocked"`
+          - `team` at `/certification/team` = `"payments"`
 
         ## Not proven
 

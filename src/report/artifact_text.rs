@@ -1,7 +1,8 @@
 //! An artifact for people at a terminal: all that a reviewer must see, the payload whole.
 
 use super::artifact_words::{
-    expectations, known_by, outline, repetition, short_value, slot, transaction, validated,
+    NO_TENANT, Reading, expectations, known_by, lookup, outline, places, readings, repetition, slot,
+    transaction, validated,
 };
 use super::layout::{Mark, Tone, columns, count, hang, pad};
 use super::terminal::Terminal;
@@ -80,8 +81,10 @@ impl Page<'_> {
         if target.sandbox {
             self.fact("sandbox", SANDBOX_ARTIFACT);
         }
-        let tenant = target.tenant.as_deref().unwrap_or("none");
-        self.fact("tenant", &format!("{tenant}, {}", known_by(target.tenant_known_by)));
+        match &target.tenant {
+            Some(tenant) => self.fact("tenant", &format!("{tenant}, {}", known_by(target.tenant_known_by))),
+            None => self.fact("tenant", NO_TENANT),
+        }
         let server = &target.server;
         self.fact("server", &server.identity);
         let called = format!("{} {}, MCP {}", server.name, server.version, server.protocol);
@@ -124,9 +127,10 @@ impl Page<'_> {
             self.fact("settled by", &format!("{} {arguments}: done where {found}", reconcile.tool));
         }
         if let Some(created) = &operation.created {
-            let ids: Vec<String> =
-                created.ids.iter().map(|(name, place)| format!("{name} at {}", place.at)).collect();
-            self.fact("created IDs", &ids.join(", "));
+            self.fact("created IDs", &places(&created.ids));
+            if let Some((call, places)) = created.lookup.as_ref().map(lookup) {
+                self.fact("looked up by", &format!("{call}: {places}"));
+            }
         }
         let items = outline(&operation.arguments);
         if !items.is_empty() {
@@ -153,11 +157,11 @@ impl Page<'_> {
     }
 
     fn precondition(&mut self, precondition: &Precondition) {
-        let Precondition { step, tool, arguments, fields: _, values } = precondition;
-        let arguments = Value::Object(arguments.clone());
-        self.line("  - ", &format!("{step}: {tool} {}", short_value(&arguments)));
-        for (name, value) in values {
-            self.line("      ", &format!("{name} = {}", short_value(value)));
+        let Precondition { step, tool, arguments, fields: _, values: _ } = precondition;
+        self.line("  - ", &format!("{step}: {tool} {}", Value::Object(arguments.clone())));
+        for Reading { name, at, was } in readings(precondition) {
+            let at = at.map(|at| format!(" at {at}")).unwrap_or_default();
+            self.line("      ", &format!("{name}{at} = {was}"));
         }
     }
 
@@ -225,6 +229,10 @@ mod tests {
           again         the server takes the same key once; it keeps it for 24h
           errors        all or nothing: an error means that nothing was done
           key           lg1-[64 hex digits]
+          created IDs   children at /tasks (of each: id at /id), parent at
+                        /parentStory/id
+          looked up by  loopiq_search_work {"limit":50}: the IDs at /ids, what exists at
+                        /items (of each: id at /id)
           Titles:
             - Unblock REL-BLOCKED
               owner: platform
@@ -335,8 +343,8 @@ mod tests {
           apply reads them again and stops where a value is another one
           - evidence.certification: loopiq_get_release_certification
             {"releaseId":"REL-BLOCKED"}
-              state = "blocked"
-              team = "payments"
+              state at /certification/status = "blocked"
+              team at /certification/team = "payments"
 
         Not proven
           - whether open work already covers a finding

@@ -1,13 +1,18 @@
 //! What an artifact says, in the words that every output of it shares. All of it is hostile text still.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Map, Value};
 
-use crate::artifact::v1::{Expectation, Idempotency, Operation, Slot, TenantKnownBy};
-use crate::core::Digest;
+use crate::artifact::v1::{Expectation, Idempotency, Lookup, Operation, Precondition, Slot, TenantKnownBy};
 use crate::core::json::canonical;
+use crate::core::{Digest, Projection};
 
 /// The longest value of a precondition that is shown as it is, in characters of JSON.
 const LONGEST_VALUE: usize = 400;
+
+/// Where no tenant is named.
+pub(super) const NO_TENANT: &str = "none: neither the server nor the caller named one";
 
 /// How a tenant is known.
 pub(super) fn known_by(how: TenantKnownBy) -> &'static str {
@@ -15,7 +20,7 @@ pub(super) fn known_by(how: TenantKnownBy) -> &'static str {
         TenantKnownBy::Claim => "as the credential says",
         TenantKnownBy::Tool => "as the server itself says",
         TenantKnownBy::Asserted => "as the caller says; the server was not heard on it",
-        TenantKnownBy::None => "as nobody said otherwise",
+        TenantKnownBy::None => "and nothing says how that is known",
     }
 }
 
@@ -71,6 +76,62 @@ pub(super) fn slot(slot: &Slot, operation: &Operation) -> String {
 pub(super) fn expectations(expected: &[Expectation]) -> String {
     let each = expected.iter().map(|one| format!("{} is {}", one.at, one.equals));
     each.collect::<Vec<_>>().join(", and ")
+}
+
+/// Where values stand, by their names.
+pub(super) fn places(fields: &BTreeMap<String, Projection>) -> String {
+    let each = fields.iter().map(|(name, projection)| format!("{name} at {}", place(projection)));
+    each.collect::<Vec<_>>().join(", ")
+}
+
+/// Where a value stands, and what of it counts.
+pub(super) fn place(Projection { at, each, state, optional, non_empty }: &Projection) -> String {
+    let mut words = match at.as_str() {
+        "" => "the whole".to_owned(),
+        pointer => pointer.to_owned(),
+    };
+    if let Some(vocabulary) = state {
+        words.push_str(&format!(" (a word of {vocabulary})"));
+    }
+    if *optional {
+        words.push_str(" (optional)");
+    }
+    if *non_empty {
+        words.push_str(" (not empty)");
+    }
+    if let Some(each) = each {
+        words.push_str(&format!(" (of each: {})", places(each)));
+    }
+    words
+}
+
+/// The call that finds created records: tool and arguments, then where IDs and records stand.
+pub(super) fn lookup(Lookup { tool, arguments, ids_at, found }: &Lookup) -> (String, String) {
+    let call = format!("{tool} {}", Value::Object(arguments.clone()));
+    (call, format!("the IDs at {ids_at}, what exists at {}", place(found)))
+}
+
+/// A value that a read gave.
+pub(super) struct Reading<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Where it stands in the answer; `None` where the answer counts as it is.
+    pub at: Option<String>,
+    /// What it was; a long one by its size and digest.
+    pub was: String,
+}
+
+/// Everything that counts of a read's answer.
+pub(super) fn readings(Precondition { fields, values, .. }: &Precondition) -> Vec<Reading<'_>> {
+    let names: BTreeSet<&String> = fields.keys().chain(values.keys()).collect();
+    let reading = |name: &'_ String| (fields.get(name).map(place), values.get(name).map(short_value));
+    names
+        .into_iter()
+        .map(|name| {
+            let (at, was) = reading(name);
+            Reading { name, at, was: was.unwrap_or_else(|| "nothing".to_owned()) }
+        })
+        .collect()
 }
 
 /// A value as compact JSON; a long one by its size and digest.
@@ -148,7 +209,62 @@ fn holds_objects(value: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::artifact::v1::Document;
+    use crate::artifact::{Artifact, Plan, sample as artifact_sample};
+    use crate::report::artifact_markdown::artifact_markdown;
+    use crate::report::artifact_text::artifact_text;
+    use crate::report::terminal::Terminal;
     use serde_json::json;
+
+    /// Every text that the effect digest covers is made another one in turn, so that it is seen in its own
+    /// right and not because something else has the same text.
+    #[test]
+    fn whatever_an_approval_names_is_shown_in_text_and_in_markdown() {
+        let artifact = artifact_sample::artifact();
+        let outputs = |artifact: &Artifact| {
+            let wide = Terminal { width: 10_000, ..Terminal::plain() };
+            [artifact_text(artifact, &wide), artifact_markdown(artifact)]
+        };
+        let document: Value = serde_json::from_slice(artifact.bytes()).unwrap();
+        let mut fixed = BTreeSet::new();
+        for pointer in artifact_sample::leaves(artifact.effect()) {
+            let Some(text) = artifact.effect().pointer(&pointer).and_then(Value::as_str) else { continue };
+            let marker = if text.starts_with('/') { "/a/marker" } else { "a marker" };
+            let mut changed = document.clone();
+            *changed.pointer_mut(&pointer).unwrap() = json!(marker);
+            let changed = serde_json::from_value(changed).ok().map(|changed: Document| Plan::from(changed));
+            if let Some(changed) = changed {
+                for output in outputs(&Artifact::build(changed).unwrap()) {
+                    assert!(output.contains(marker), "{pointer} in\n{output}");
+                }
+            } else {
+                fixed.insert(pointer.rsplit('/').next().unwrap().to_owned());
+                if text.starts_with("sha256:") || text.starts_with("lg1-") {
+                    assert!(outputs(&artifact).iter().all(|output| output.contains(text)), "{pointer}");
+                }
+            }
+        }
+        // Words of the format, which are shown in other words, and digests and keys, which are shown.
+        let words = ["class", "holds", "idempotency", "idempotency_key", "key_retention", "tool_digest"];
+        assert_eq!(fixed, words.map(str::to_owned).into());
+    }
+
+    #[test]
+    fn the_names_of_what_is_created_and_read_are_shown() {
+        let mut plan = artifact_sample::plan();
+        let each = json!({"at": "/list", "each": {"NAME1": {"at": "", "optional": true}}});
+        let one = json!({"NAME2": each, "NAME3": {"at": "/s", "state": "WORDS"}});
+        plan.operations[0].created.as_mut().unwrap().ids = serde_json::from_value(one.clone()).unwrap();
+        plan.preconditions[0].fields = serde_json::from_value(one).unwrap();
+        plan.preconditions[0].values = Map::new();
+        let artifact = Artifact::build(plan).unwrap();
+        let wide = Terminal { width: 10_000, ..Terminal::plain() };
+        for output in [artifact_text(&artifact, &wide), artifact_markdown(&artifact)] {
+            for name in ["NAME1", "NAME2", "NAME3", "WORDS"] {
+                assert_eq!(output.matches(name).count(), 2, "{name} in\n{output}");
+            }
+        }
+    }
 
     fn of(value: Value) -> Vec<(usize, String, Vec<String>)> {
         let Value::Object(members) = value else { panic!("an object") };

@@ -6,6 +6,9 @@ use super::written::{RunOutputs, WrittenKind};
 use crate::core::text::is_hidden;
 use crate::engine::{Conclusion, InputFact, RunResult};
 
+/// What `--out` is where nobody gives it.
+const DEFAULT_FOLDER: &str = "loopgate-out";
+
 /// The command that goes on from a run's result, for a POSIX shell; `None` where there is none, or where
 /// it could not be typed as it is shown.
 pub(super) fn next_command(result: &RunResult, outputs: &RunOutputs) -> Option<String> {
@@ -23,11 +26,16 @@ pub(super) fn next_command(result: &RunResult, outputs: &RunOutputs) -> Option<S
 /// A release that is blocked has a plan that unblocks it.
 fn remediation(result: &RunResult, outputs: &RunOutputs) -> Option<Vec<String>> {
     let release = result.inputs.iter().find(|input| input.name == "release").and_then(text)?;
+    let folder = match outputs.folder() {
+        Some(folder) => folder.to_str()?,
+        None => DEFAULT_FOLDER,
+    };
     let mut words = vec!["loopgate".to_owned(), "remediation-plan".to_owned()];
     let flags = [
         ("--server", outputs.server.as_deref()),
         ("--tenant", result.target.tenant.as_deref()),
         ("--release", Some(release)),
+        ("--out", Some(folder).filter(|folder| *folder != DEFAULT_FOLDER)),
     ];
     for (flag, value) in flags {
         match value {
@@ -64,6 +72,7 @@ fn quoted(word: &str) -> Option<String> {
 mod tests {
     use super::*;
     use crate::report::sample;
+    use crate::report::written::Written;
 
     #[test]
     fn words_are_quoted_where_a_shell_would_read_something_else() {
@@ -72,6 +81,25 @@ mod tests {
         assert_eq!(quoted("$(rm -rf ~)").unwrap(), "'$(rm -rf ~)'");
         assert_eq!(quoted("it's").unwrap(), r"'it'\''s'");
         assert_eq!(quoted("").unwrap(), "''");
+    }
+
+    #[test]
+    fn the_next_command_writes_where_this_one_did() {
+        let command = |path: &str| {
+            let outputs = RunOutputs {
+                written: vec![
+                    Written::new(WrittenKind::Emitted, "elsewhere/deeper/graph.json", b""),
+                    Written::new(WrittenKind::Run, path, b""),
+                ],
+                server: None,
+            };
+            next_command(&sample::blocked(), &outputs).unwrap()
+        };
+        let usual = "loopgate remediation-plan --tenant acme --release REL-BLOCKED";
+        assert_eq!(command("loopgate-out/run.json"), usual);
+        assert_eq!(command("run.json"), usual);
+        assert_eq!(command("my out/run.json"), format!("{usual} --out 'my out'"));
+        assert_eq!(command("-out/run.json"), format!("{usual} --out=-out"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::artifact_words::{known_by, outline, validated};
+use super::artifact_words::{NO_TENANT, known_by, outline, validated};
 use super::layout::{Mark, Tone, bounded, columns, count, hang, pad, took, wrap};
 use super::next::next_command;
 use super::status::{mark, sentence, verdict};
@@ -103,7 +103,7 @@ fn reasons(conclusion: &Conclusion) -> Vec<String> {
             shown
         }
         // The verdict has said it.
-        Conclusion::NothingToDo => Vec::new(),
+        Conclusion::Done | Conclusion::NothingToDo => Vec::new(),
         other => vec![bounded(&other.message(), LONGEST)],
     }
 }
@@ -178,8 +178,10 @@ impl Table<'_> {
             }
         }
         let indent = " ".repeat(terminal.mark_width().saturating_add(5));
+        // What an analysis notes besides its summary are its findings.
+        let prefix = if step.kind == "analyze" { "" } else { "note: " };
         for note in step.notes.iter().skip(usize::from(is_summary(step))) {
-            hang(out, &indent, &format!("note: {}", bounded(note, LONGEST)), terminal.width);
+            hang(out, &indent, &format!("{prefix}{}", bounded(note, LONGEST)), terminal.width);
         }
     }
 
@@ -247,13 +249,15 @@ fn facts(out: &mut String, result: &RunResult, terminal: &Terminal, outputs: &Ru
             .collect();
         fact("inputs", &inputs.join(", "));
     }
-    let tenant = result.target.tenant.as_deref().unwrap_or("none");
     let how = known_by(match result.target.tenant_known_by {
         TenantKnownBy::Tool => v1::TenantKnownBy::Tool,
         TenantKnownBy::Asserted => v1::TenantKnownBy::Asserted,
         TenantKnownBy::None => v1::TenantKnownBy::None,
     });
-    fact("tenant", &format!("{}, {how}", bounded(tenant, SHORT)));
+    match &result.target.tenant {
+        Some(tenant) => fact("tenant", &format!("{}, {how}", bounded(tenant, SHORT))),
+        None => fact("tenant", NO_TENANT),
+    }
     for unproven in &result.not_proven {
         fact("not proven", &bounded(unproven, LONGEST));
     }
@@ -331,7 +335,6 @@ mod tests {
     fn a_run_that_is_done_is_short() {
         assert_snapshot!(shown(&sample::done()), @r#"
         ✓ done  certify-release · REL-READY · acme on the sandbox
-          done
 
           ✓ evidence.certification  read     certification                          4 ms
           ✓ evidence.graph          read     evidence_graph → evidence-graph.json   4 ms
@@ -345,6 +348,29 @@ mod tests {
                       loopgate-out/evidence-graph.json
           this run used the embedded sandbox: nothing here is about a real release
         "#);
+    }
+
+    #[test]
+    fn what_an_analysis_found_stands_below_its_summary_and_is_no_note() {
+        let mut run = sample::blocked();
+        for step in &mut run.steps {
+            step.notes.push("CTL-201 failed".into());
+        }
+        let text = shown(&run);
+        assert!(text.contains("\n      CTL-201 failed\n"), "{text}");
+        assert!(text.contains("\n      note: CTL-201 failed\n"), "{text}");
+        let findings = text.split("12 findings").nth(1).unwrap();
+        let (findings, _) = findings.split_once("certified").unwrap();
+        assert!(findings.contains("CTL-201 failed") && !findings.contains("note:"), "{findings}");
+    }
+
+    #[test]
+    fn a_tenant_that_nobody_named_is_told_in_plain_words() {
+        let mut run = sample::done();
+        run.target.tenant = None;
+        run.target.tenant_known_by = TenantKnownBy::None;
+        let text = shown(&run);
+        assert!(text.contains("  tenant:     none: neither the server nor the caller named one\n"), "{text}");
     }
 
     #[test]

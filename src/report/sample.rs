@@ -226,6 +226,7 @@ pub fn hostile_artifact() -> Artifact {
     plan.recipe.inputs = members(json!({HOSTILE: HOSTILE}));
     plan.gates[0].says = HOSTILE.into();
     plan.preconditions[0].step = HOSTILE.into();
+    plan.preconditions[0].fields = serde_json::from_value(json!({HOSTILE: "/a"})).unwrap();
     plan.preconditions[0].values = members(json!({HOSTILE: HOSTILE}));
     let operation = &mut plan.operations[0];
     operation.id = HOSTILE.into();
@@ -277,7 +278,16 @@ pub fn plan() -> Plan {
             reason: "12 findings block REL-BLOCKED".into(),
             server_validated: true,
             server_validated_why: "the server says that it was a dry run".into(),
-            created: None,
+            created: serde_json::from_value(json!({
+                "ids": {"parent": "/parentStory/id", "children": {"at": "/tasks", "each": {"id": "/id"}}},
+                "lookup": {
+                    "tool": "loopiq_search_work",
+                    "arguments": {"limit": 50},
+                    "ids_at": "/ids",
+                    "found": {"at": "/items", "each": {"id": "/id"}},
+                },
+            }))
+            .unwrap(),
             dry_run_confirmed: package.dry_run_confirmed.iter().cloned().map(Into::into).collect(),
             reconcile: None,
         }],

@@ -59,6 +59,11 @@ pub struct RunOutputs {
 }
 
 impl RunOutputs {
+    /// The output folder, where the run report was written to one.
+    pub(super) fn folder(&self) -> Option<&Path> {
+        self.path_of(WrittenKind::Run)?.parent().filter(|folder| !folder.as_os_str().is_empty())
+    }
+
     pub(super) fn path_of(&self, kind: WrittenKind) -> Option<&Path> {
         self.written.iter().find(|written| written.kind == kind).map(|written| written.path.as_path())
     }

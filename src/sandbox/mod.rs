@@ -8,6 +8,7 @@ mod caller;
 mod error;
 mod graph;
 mod import;
+mod lines;
 mod refusal;
 mod server;
 mod store;
@@ -19,10 +20,11 @@ use jiff::Timestamp;
 use rmcp::service::{QuitReason, RoleServer, ServerInitializeError};
 use rmcp::transport::IntoTransport;
 use rusqlite::Connection;
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 
 pub use error::SandboxError;
 pub use import::{Controls, EvidenceError, Format, Import, Imported, Place};
+use lines::{LineFault, Lines};
 pub use store::Location;
 
 /// The stand-in for LoopIQ. Clones share one connection to one store.
@@ -36,7 +38,7 @@ impl Sandbox {
     /// Opens the store; a new one is made and filled with the seed, an old one brought forward.
     ///
     /// # Errors
-    /// The file cannot be opened, is no sandbox database, or comes from a newer version.
+    /// The file cannot be opened, is a symbolic link or no sandbox database, or comes from a newer version.
     pub fn open(location: &Location) -> Result<Self, SandboxError> {
         let connection = Arc::new(Mutex::new(store::open(location)?));
         Ok(Self { connection, clock: Timestamp::now })
@@ -53,9 +55,24 @@ impl Sandbox {
     /// Serves MCP over standard input and output until standard input ends.
     ///
     /// # Errors
-    /// The peer does not speak MCP.
+    /// The peer does not speak MCP, or sends a line that is too long (16 MiB) or not UTF-8, which ends
+    /// the connection.
     pub async fn serve_stdio(&self) -> Result<(), SandboxError> {
-        self.run(rmcp::transport::io::stdio_pipes()).await
+        let (read, write) = rmcp::transport::io::stdio_pipes();
+        self.serve_lines(read, write).await
+    }
+
+    async fn serve_lines<R, W>(&self, read: R, write: W) -> Result<(), SandboxError>
+    where
+        R: AsyncRead + Send + Unpin + 'static,
+        W: AsyncWrite + Send + Unpin + 'static,
+    {
+        let fault = LineFault::default();
+        let served = self.run((Lines::new(read, Arc::clone(&fault)), write)).await;
+        match fault.get() {
+            Some(problem) => Err(SandboxError::Connection(problem.clone())),
+            None => served,
+        }
     }
 
     /// Brings an evidence file into a release's certification, in one transaction.

@@ -45,6 +45,10 @@ fn tools(lie: &str) -> Value {
                 "hints-write" if name.ends_with("certification") => {
                     tool["annotations"] = json!({"readOnlyHint": false});
                 }
+                "unmapped-numbers" => {
+                    tool["inputSchema"] =
+                        json!({"type": "object", "properties": {"n": {"maximum": i64::MAX}}});
+                }
                 "contract-writes" if name.ends_with("contract") => {
                     tool["annotations"] = json!({"readOnlyHint": false});
                 }
@@ -71,7 +75,11 @@ fn call(client: &mut Client, request: &Request, lie: &str) {
     match name {
         "loopiq_get_mcp_reliability_contract" => {
             let tenant = if lie == "other-tenant" { "globex" } else { "acme" };
-            structured(client, request, &json!({"contract": {"tenant": {"id": tenant}, "surprise": lie}}));
+            structured(
+                client,
+                request,
+                &json!({"contract": {"tenant": {"id": tenant}, "surprise": lie, "serial": i64::MAX}}),
+            );
         }
         "loopiq_get_release_certification" => structured(client, request, &certification(lie)),
         "loopiq_get_release_certification_evidence_graph" if lie == "invalid-utf8" => {
@@ -97,6 +105,16 @@ fn call(client: &mut Client, request: &Request, lie: &str) {
             assert!(dry, "a run called the write without its dry-run switch");
             match lie {
                 "dry-run-unconfirmed" => structured(client, request, &json!({"preview": {}})),
+                "dry-run-twice" => client.raw(
+                    format!(
+                        "{{\"jsonrpc\":\"2.0\",\"id\":{},\"result\":{{\"content\":[],\"structuredContent\":{{\"dryRun\":false,\"dryRun\":true}}}}}}\n",
+                        request.id
+                    )
+                    .as_bytes(),
+                ),
+                "dry-run-odd-ids" => {
+                    structured(client, request, &json!({"dryRun": true, "parentStory": {"id": 7}}));
+                }
                 "dry-run-denied" => structured(client, request, &json!({"dryRun": false})),
                 "dry-run-writes" | "dry-run-previews-ids" => {
                     let answer = json!({"dryRun": true, "parentStory": {"id": "STORY-1"}});
@@ -117,7 +135,7 @@ fn call(client: &mut Client, request: &Request, lie: &str) {
 fn certification(lie: &str) -> Value {
     let status = match lie {
         "unknown-status" => json!("sparkling"),
-        "certified-against-evidence" => json!("certified"),
+        "certified-against-evidence" | "other-certification" => json!("certified"),
         "status-type" => json!(7),
         _ => json!("blocked"),
     };
@@ -129,6 +147,13 @@ fn certification(lie: &str) -> Value {
     }
     if lie == "no-id" {
         certification["id"] = Value::Null;
+    }
+    if lie == "other-release" {
+        certification["release"]["id"] = json!("REL-OTHER");
+        certification["status"] = json!("certified");
+    }
+    if lie == "unmapped-numbers" {
+        certification["serial"] = json!(u64::MAX);
     }
     if lie == "big-number" {
         certification["id"] = json!(9_007_199_254_740_993_u64);
@@ -170,6 +195,9 @@ fn graph(lie: &str) -> Value {
         _ => {}
     }
     match lie {
+        "other-certification" => {
+            json!({"graph": {"certificationId": "CERT-THIRD", "nodes": nodes, "edges": edges}})
+        }
         "graph-type" => json!({"graph": {"certificationId": "CERT-1", "nodes": "none", "edges": edges}}),
         "no-graph" => json!({}),
         _ => json!({"graph": {"certificationId": "CERT-1", "nodes": nodes, "edges": edges}}),

@@ -38,6 +38,8 @@ fn no_evidence_is_not_good_evidence() {
         ("graph-type", "/graph/nodes"),
         ("no-graph", "/graph"),
         ("no-id", "/certification/id"),
+        ("other-release", "asked for release `REL-1`, answered for `REL-OTHER`"),
+        ("other-certification", "asked for certification `CERT-1`, answered for `CERT-THIRD`"),
     ] {
         ends(lie, "remediation-plan", 5, says);
     }
@@ -57,6 +59,17 @@ fn a_reply_above_the_limit_is_refused() {
 }
 
 #[test]
+fn evidence_of_another_release_opens_nothing() {
+    ends("other-release", "certify-release", 5, "answered for `REL-OTHER`");
+    ends("other-certification", "certify-release", 5, "answered for `CERT-THIRD`");
+}
+
+#[test]
+fn numbers_that_nobody_uses_change_nothing() {
+    ends("unmapped-numbers", "remediation-plan", 0, "changes are planned");
+}
+
+#[test]
 fn an_unknown_or_misshapen_status_decides_no_gate() {
     ends("unknown-status", "certify-release", 5, "sparkling");
     ends("status-type", "certify-release", 5, "7");
@@ -72,6 +85,8 @@ fn a_dry_run_that_may_have_written_leaves_no_artifact() {
     ends("dry-run-unconfirmed", "remediation-plan", 31, "does not say");
     ends("dry-run-denied", "remediation-plan", 31, "does not say");
     ends("dry-run-writes", "remediation-plan", 31, "STORY-1");
+    ends("dry-run-twice", "remediation-plan", 31, "`dryRun` stands here twice");
+    ends("dry-run-odd-ids", "remediation-plan", 31, "`/parentStory/id` is `7`");
     ends("dry-run-dies", "remediation-plan", 31, "no usable answer");
 }
 

@@ -14,6 +14,8 @@ struct DifferenceV1<'a> {
     format: &'static str,
     /// Whether both have one effect digest, so that an approval of the one is an approval of the other.
     same_effect: bool,
+    /// Whether either is for the embedded sandbox.
+    sandbox: bool,
     /// Server, tenant, recipe and inputs; pointers are places in the artifact.
     target: Vec<ChangeV1<'a>>,
     /// Operations that differ; pointers are places in the operation.
@@ -27,7 +29,9 @@ struct DifferenceV1<'a> {
 /// A value that differs.
 #[derive(Serialize, JsonSchema)]
 struct ChangeV1<'a> {
-    /// A JSON pointer; empty for the whole.
+    /// A JSON pointer; empty for the whole. Items of lists that each have an `id` of their own are compared
+    /// by it, and the pointer has the ID in brackets in the place of a number: `/nodes/[CTL-201]/state`.
+    /// Then `/nodes/[]` is the order of the IDs that are in both.
     pointer: &'a str,
     /// What stood there before; absent where nothing did.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,10 +64,11 @@ struct OrderV1<'a> {
 /// The difference as `loopgate.difference/1`.
 #[must_use]
 pub fn difference_json(difference: &Difference) -> Value {
-    let Difference { same_effect, target, operations, order, preconditions } = difference;
+    let Difference { same_effect, sandbox, target, operations, order, preconditions } = difference;
     json!(DifferenceV1 {
         format: "loopgate.difference/1",
         same_effect: *same_effect,
+        sandbox: *sandbox,
         target: target.iter().map(change).collect(),
         operations: operations.iter().map(item).collect(),
         order: order.as_ref().map(|Order { before, after }| OrderV1 { before, after }),
@@ -98,6 +103,7 @@ mod tests {
     fn a_difference_is_what_the_schema_says_and_keeps_null_apart_from_absent() {
         let change = Change { pointer: "/a".into(), before: Some(Value::Null), after: None };
         let difference = Difference {
+            sandbox: true,
             target: vec![change],
             operations: vec![ItemDifference { name: "p".into(), kind: Kind::Added, changes: vec![] }],
             order: Some(Order { before: vec!["a".into()], after: vec!["b".into()] }),
@@ -105,6 +111,7 @@ mod tests {
         };
         let value = difference_json(&difference);
         assert!(jsonschema::validator_for(&difference_schema()).unwrap().is_valid(&value), "{value}");
+        assert_eq!(value["sandbox"], json!(true));
         assert_eq!(value["target"], json!([{"pointer": "/a", "before": null}]));
         assert_eq!(value["operations"], json!([{"name": "p", "kind": "added", "changes": []}]));
     }

@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 pub(super) use records::{Certification, Graph, certification, certification_of, graph, put_edge, put_node};
 pub(super) use seed::certification_id;
@@ -27,8 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Where the sandbox keeps its records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
-    /// A file, made with its folder where it does not exist and readable by its owner alone. Several
-    /// processes may share it.
+    /// A file, made where it does not exist and readable by its owner alone; so is its folder where the
+    /// path is relative, as `.loopgate` is. A symbolic link is refused. Several processes may share it.
     File(PathBuf),
     /// Memory, gone with the last clone of the sandbox.
     Memory,
@@ -40,7 +40,7 @@ pub(super) fn open(location: &Location) -> Result<Connection, SandboxError> {
         Location::Memory => (Connection::open_in_memory()?, Path::new(":memory:")),
         Location::File(path) => {
             create(path).map_err(|source| SandboxError::Open { path: path.clone(), source })?;
-            (Connection::open(path)?, path.as_path())
+            (connect(path)?, path.as_path())
         }
     };
     connection.busy_timeout(PATIENCE)?;
@@ -59,9 +59,30 @@ pub(super) fn begin_write(connection: &mut Connection) -> rusqlite::Result<Trans
     connection.transaction_with_behavior(TransactionBehavior::Immediate)
 }
 
+/// Opens a file that [`create`] has made. The path is made absolute, because SQLite gives a meaning to names
+/// that begin with `file:` or are `:memory:`, whatever the flags say.
+fn connect(path: &Path) -> Result<Connection, SandboxError> {
+    let whole =
+        std::path::absolute(path).map_err(|source| SandboxError::Open { path: path.to_owned(), source })?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Ok(Connection::open_with_flags(whole, flags)?)
+}
+
 fn create(path: &Path) -> io::Result<()> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        fs_err::create_dir_all(folder)?;
+    if fs_err::symlink_metadata(path).is_ok_and(|found| found.is_symlink()) {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is a symbolic link, and none is followed",
+        ));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match folder {
+        // A folder that is named from the root is somebody's decision, and a slip of the pen makes none.
+        Some(folder) if folder.is_absolute() && !folder.is_dir() => {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "its folder does not exist"));
+        }
+        Some(folder) if folder.is_relative() => fs_err::create_dir_all(folder)?,
+        _ => {}
     }
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -159,7 +180,7 @@ mod tests {
     #[test]
     fn a_new_file_is_seeded_once_and_is_its_owners_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a/b/sandbox.db");
+        let path = folder.path().join("sandbox.db");
         let location = Location::File(path.clone());
         let first = dump(&open(&location).unwrap());
         assert!(first.len() > 100);
@@ -168,6 +189,60 @@ mod tests {
         {
             use std::os::unix::fs::PermissionsExt as _;
             assert_eq!(fs_err::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn a_folder_named_from_the_root_is_never_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b/sandbox.db");
+        let error = open(&Location::File(path)).unwrap_err();
+        assert!(matches!(error, SandboxError::Open { .. }), "{error:?}");
+        assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    /// A folder below the working folder, by a relative path; gone when it is dropped.
+    fn relative_folder() -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::Builder::new().prefix("sandbox-test-").tempdir_in("target").unwrap();
+        let path = Path::new("target").join(folder.path().file_name().unwrap());
+        (folder, path)
+    }
+
+    #[test]
+    fn a_relative_folder_is_made() {
+        let (_folder, path) = relative_folder();
+        let path = path.join(".loopgate/sandbox.db");
+        open(&Location::File(path.clone())).unwrap();
+        assert!(path.exists());
+    }
+
+    #[test]
+    fn no_name_of_a_file_means_anything_to_sqlite() {
+        for name in ["file:other.db?mode=memory", ":memory:", "sandbox.db?immutable=1"] {
+            let (_folder, folder) = relative_folder();
+            let path = folder.join(name);
+            open(&Location::File(path.clone())).unwrap();
+            assert!(fs_err::metadata(&path).unwrap().len() > 0, "{name}");
+            assert!(!folder.join("other.db").exists());
+        }
+        let whole = |path: &str| connect(Path::new(path)).unwrap_err().to_string();
+        assert_eq!(whole("file::memory:"), "the sandbox database failed");
+        assert_eq!(whole(":memory:"), "the sandbox database failed");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_symbolic_link_is_refused_wherever_it_leads() {
+        let folder = tempfile::tempdir().unwrap();
+        let real = folder.path().join("real.db");
+        open(&Location::File(real.clone())).unwrap();
+        for (target, name) in [(real, "one.db"), (folder.path().join("nowhere.db"), "two.db")] {
+            let link = folder.path().join(name);
+            std::os::unix::fs::symlink(&target, &link).unwrap();
+            let existed = target.exists();
+            let error = open(&Location::File(link)).unwrap_err();
+            assert!(matches!(error, SandboxError::Open { .. }), "{error:?}");
+            assert_eq!(target.exists(), existed);
         }
     }
 

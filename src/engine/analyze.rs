@@ -37,11 +37,12 @@ pub(super) fn analyze(analysis: Analysis, of: &Value, by: Option<&Value>) -> Res
         Analysis::Evidence | Analysis::Diagram => {
             let graph = Graph::read(of, &Limits::default()).map_err(|error| error.to_string())?;
             let findings = evidence::analyze(&graph);
+            // A picture of what is not understood decides nothing, either.
+            let undecided = findings.undecided.clone();
             if analysis == Analysis::Diagram {
                 let diagram = evidence::mermaid(&graph, &findings, DIAGRAM_NODES);
-                (Ok(Value::from(diagram)), Vec::new(), None, "a Mermaid diagram".to_owned(), Vec::new())
+                (Ok(Value::from(diagram)), undecided, None, "a Mermaid diagram".to_owned(), Vec::new())
             } else {
-                let undecided = findings.undecided.clone();
                 (serde_json::to_value(&findings), undecided, None, in_words(&findings), first(&findings))
             }
         }
@@ -110,6 +111,13 @@ mod tests {
         assert_eq!(says("pass"), "nothing blocks");
         assert_eq!(says("fail"), "blocked by 1 failed control");
         assert!(says("unknown").starts_with("undecided"));
+    }
+
+    #[test]
+    fn a_diagram_of_an_undecided_graph_decides_nothing() {
+        let diagram = analyze(Analysis::Diagram, &graph("unknown"), None).unwrap();
+        assert!(diagram.value.is_string() && !diagram.undecided.is_empty());
+        assert_eq!(analyze(Analysis::Diagram, &graph("pass"), None).unwrap().undecided, Vec::<String>::new());
     }
 
     #[test]

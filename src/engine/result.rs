@@ -49,6 +49,8 @@ pub struct RecipeFact {
     pub digest: Digest,
     /// Whether it has writes, so that a plan is expected of it.
     pub writes: bool,
+    /// What no validation could know and this run had to find out, in words.
+    pub found_out: Vec<String>,
 }
 
 /// One input.

@@ -207,6 +207,7 @@ impl<'a> Course<'a> {
                 source: run.source.to_owned(),
                 digest: run.recipe.digest.clone(),
                 writes: writes(run.recipe),
+                found_out: run.recipe.later.clone(),
             },
             inputs: run
                 .inputs

@@ -113,7 +113,7 @@ fn the_remediation_plan_is_read_as_it_is_meant() {
     assert_eq!(
         arguments,
         json!({
-            "release": "REL-1", "certification": "CERT-1", "reason": "2 findings block REL-1",
+            "release": "REL-1", "certification": "CERT-1", "reason": "Findings that block REL-1: 2",
             "parent": {"title": "Unblock REL-1", "owner": "platform"},
             "children": [
                 {"title": "{{ inputs.owner }}", "owner": "platform", "severity": "high", "reference": "F-1"},

@@ -106,7 +106,7 @@ impl Page {
     fn operation(&mut self, operation: &Operation) {
         let tool = code(&operation.tool);
         self.item(0, &format!("Tool: {tool} ({}, class {})", code(&operation.operation), operation.class));
-        self.item(0, &format!("As seen: {}", code(&operation.tool_digest.to_string())));
+        self.item(0, &format!("Tool digest: {}", code(&operation.tool_digest.to_string())));
         self.item(0, &format!("Reason: {}", prose(&operation.reason)));
         self.item(0, &format!("Dry run: {}", prose(&validated(operation))));
         if !operation.dry_run_confirmed.is_empty() {
@@ -115,7 +115,7 @@ impl Page {
                 &format!("An answer counts where {}", code(&expectations(&operation.dry_run_confirmed))),
             );
         }
-        self.item(0, &format!("Again: {}", prose(&repetition(operation))));
+        self.item(0, &format!("Repetition: {}", prose(&repetition(operation))));
         self.item(0, &format!("Errors: {}", transaction(operation)));
         self.item(0, &format!("Idempotency key: {}", code(operation.idempotency_key.as_str())));
         if let Some(reconcile) = &operation.reconcile {
@@ -135,7 +135,7 @@ impl Page {
         self.end();
         let items = outline(&operation.arguments);
         if !items.is_empty() {
-            self.block("### Titles");
+            self.block("### Work items");
             for item in &items {
                 let facts = item.facts.iter().map(|fact| format!(" {}", code(fact))).collect::<String>();
                 self.item(item.depth, &format!("**{}**{facts}", code(&item.title)));
@@ -212,17 +212,17 @@ mod tests {
         ## Operation 1 of 1: `package`
 
         - Tool: `loopiq_create_remediation_work_package` (`work_package`, class write)
-        - As seen: `sha256:[64 hex digits]`
+        - Tool digest: `sha256:[64 hex digits]`
         - Reason: 12 findings block REL\-BLOCKED
         - Dry run: confirmed\: the server says that it was a dry run
           - An answer counts where `/dryRun is true`
-        - Again: the server takes the same key once; it keeps it for 24h
+        - Repetition: the server takes the same key once; it keeps it for 24h
         - Errors: all or nothing: an error means that nothing was done
         - Idempotency key: `lg1-[64 hex digits]`
         - Created IDs: `children at /tasks (of each: id at /id), parent at /parentStory/id`
           - Looked up by `loopiq_search_work {"limit":50}`: `the IDs at /ids, what exists at /items (of each: id at /id)`
 
-        ### Titles
+        ### Work items
 
         - **`Unblock REL-BLOCKED`** `owner: platform`
         - **`Fix finding 1`** `owner: web` `reference: F-1`

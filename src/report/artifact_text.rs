@@ -112,13 +112,13 @@ impl Page<'_> {
     fn operation(&mut self, operation: &Operation) {
         let called = format!("{} ({}, class {})", operation.tool, operation.operation, operation.class);
         self.fact("tool", &called);
-        self.exact("as seen", &operation.tool_digest.to_string());
+        self.exact("tool digest", &operation.tool_digest.to_string());
         self.fact("reason", &operation.reason);
         self.fact("dry run", &validated(operation));
         if !operation.dry_run_confirmed.is_empty() {
             self.fact("", &format!("an answer counts where {}", expectations(&operation.dry_run_confirmed)));
         }
-        self.fact("again", &repetition(operation));
+        self.fact("repetition", &repetition(operation));
         self.fact("errors", transaction(operation));
         self.exact("key", operation.idempotency_key.as_str());
         if let Some(reconcile) = &operation.reconcile {
@@ -134,7 +134,7 @@ impl Page<'_> {
         }
         let items = outline(&operation.arguments);
         if !items.is_empty() {
-            self.heading("Titles");
+            self.heading("Work items");
             for item in &items {
                 let label = format!("    {}- ", "  ".repeat(item.depth));
                 self.line(&label, &item.title);
@@ -222,18 +222,18 @@ mod tests {
         Operation 1 of 1: package
           tool          loopiq_create_remediation_work_package (work_package, class
                         write)
-          as seen       sha256:[64 hex digits]
+          tool digest   sha256:[64 hex digits]
           reason        12 findings block REL-BLOCKED
           dry run       confirmed: the server says that it was a dry run
                         an answer counts where /dryRun is true
-          again         the server takes the same key once; it keeps it for 24h
+          repetition    the server takes the same key once; it keeps it for 24h
           errors        all or nothing: an error means that nothing was done
           key           lg1-[64 hex digits]
           created IDs   children at /tasks (of each: id at /id), parent at
                         /parentStory/id
           looked up by  loopiq_search_work {"limit":50}: the IDs at /ids, what exists at
                         /items (of each: id at /id)
-          Titles:
+          Work items:
             - Unblock REL-BLOCKED
               owner: platform
             - Fix finding 1

@@ -62,6 +62,7 @@ pub fn run(recipe: &str, release: &str, conclusion: Conclusion, steps: Vec<StepR
             source: recipe.into(),
             digest: Digest::of_bytes(b"recipe"),
             writes: recipe == "remediation-plan",
+            found_out: Vec::new(),
         },
         inputs: vec![
             InputFact { name: "release".into(), value: json!(release), origin: "flag".into() },

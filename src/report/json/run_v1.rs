@@ -74,6 +74,8 @@ struct RecipeV1<'a> {
     digest: String,
     /// Whether it has writes, so that a plan is expected of it.
     writes: bool,
+    /// What no validation could know and the run had to find out, in words.
+    found_out: &'a [String],
 }
 
 /// One input.
@@ -247,8 +249,8 @@ fn conclusion(conclusion: &Conclusion) -> ConclusionV1<'_> {
     ConclusionV1 { word: conclusion.as_str(), message: conclusion.message(), reasons }
 }
 
-fn recipe(RecipeFact { name, source, digest, writes }: &RecipeFact) -> RecipeV1<'_> {
-    RecipeV1 { name, source, digest: digest.to_string(), writes: *writes }
+fn recipe(RecipeFact { name, source, digest, writes, found_out }: &RecipeFact) -> RecipeV1<'_> {
+    RecipeV1 { name, source, digest: digest.to_string(), writes: *writes, found_out }
 }
 
 fn input(InputFact { name, value, origin }: &InputFact) -> InputV1<'_> {
@@ -395,6 +397,7 @@ mod tests {
           "program": "loopgate 0.1.0",
           "recipe": {
             "digest": "sha256:[64 hex digits]",
+            "found_out": [],
             "name": "remediation-plan",
             "source": "remediation-plan",
             "writes": true

@@ -1,6 +1,5 @@
 //! What is read from files that the command line names.
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
@@ -25,22 +24,6 @@ pub(super) fn profile_for(
             let folder = environment.trust(trust).unwrap_or_else(|| PathBuf::from("."));
             settings::profile(&declared, &folder)
         }
-    }
-}
-
-/// Reads a file that the command line or the settings name: a regular one, of `most` bytes at the most.
-pub(super) fn read_bounded(path: &Path, most: u64) -> Result<Vec<u8>, Fault> {
-    let invalid = |problem: &str| Fault::new(Exit::Invalid, format!("`{}` {problem}", path.display()));
-    // Asked before opening, because opening a pipe waits for its writer.
-    if !fs_err::metadata(path).map_err(Fault::invalid)?.is_file() {
-        return Err(invalid("is not a regular file"));
-    }
-    let mut bytes = Vec::new();
-    let file = fs_err::File::open(path).map_err(Fault::invalid)?;
-    file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(Fault::invalid)?;
-    match u64::try_from(bytes.len()) {
-        Ok(length) if length <= most => Ok(bytes),
-        _ => Err(invalid(&format!("is larger than {most} bytes"))),
     }
 }
 

@@ -8,12 +8,12 @@ use super::arguments::{Format, RecipeArguments, RunFile, RunOptions};
 use super::environment::Environment;
 use super::exit::Exit;
 use super::fault::Fault;
-use super::input::{load, read_bounded, recipe_source};
+use super::input::{load, recipe_source};
 use super::output::Output;
 use super::server::{KnownServer, Wanted, find};
 use super::signals::Stop;
 use crate::core::OutputFolder;
-use crate::core::file::WriteError;
+use crate::core::file::{WriteError, read_bounded};
 use crate::core::id::Trace;
 use crate::core::printable::indented;
 use crate::engine::{self, Events, RunResult};
@@ -21,7 +21,7 @@ use crate::recipe::{self, Given, InputProblem, InputsFileError, Kind, Recipe, Re
 use crate::report::{self, EventFile, Fan, Progress, RunOutputs, Verbosity, Written, WrittenKind};
 
 /// The largest inputs file, in bytes.
-const LARGEST_INPUTS: u64 = 1 << 20;
+const LARGEST_INPUTS: usize = 1 << 20;
 /// The artifact's name in the output folder.
 const ARTIFACT: &str = "artifact.json";
 /// The run report's name in the output folder.
@@ -115,7 +115,7 @@ fn inputs(
     let file = match &options.inputs {
         None => None,
         Some(path) => {
-            let bytes = read_bounded(path, LARGEST_INPUTS)?;
+            let bytes = read_bounded(path, LARGEST_INPUTS).map_err(Fault::invalid)?;
             let name = path.display().to_string();
             let values = recipe::read_inputs_file(&name, &bytes).map_err(|error| match error {
                 InputsFileError::Problems(problems) => Fault::from(problems),

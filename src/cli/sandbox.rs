@@ -7,14 +7,14 @@ use serde_json::json;
 use super::arguments::{Format, SandboxCommand, SandboxImport};
 use super::exit::Exit;
 use super::fault::Fault;
-use super::input::read_bounded;
 use super::output::Output;
 use super::server::SANDBOX_DATABASE;
+use crate::core::file::read_bounded;
 use crate::core::text::visible;
 use crate::sandbox::{Import, Location, Sandbox};
 
 /// The largest evidence file that is read, in bytes; the importer's own limit is lower.
-const LARGEST_EVIDENCE: u64 = 1 << 27;
+const LARGEST_EVIDENCE: usize = 1 << 27;
 
 /// Serves the sandbox, or imports into it.
 pub(super) fn sandbox(command: SandboxCommand, output: &Output) -> Result<Exit, Fault> {
@@ -47,7 +47,7 @@ fn import(arguments: &SandboxImport, output: &Output) -> Result<Exit, Fault> {
             release: arguments.release.clone(),
             source: path.display().to_string(),
             format: None,
-            bytes: read_bounded(path, LARGEST_EVIDENCE)?,
+            bytes: read_bounded(path, LARGEST_EVIDENCE).map_err(Fault::invalid)?,
             observed: None,
         });
     }

@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use super::exit::Exit;
 use super::fault::Fault;
-use super::input::read_bounded;
 use crate::catalog::{Profile, read_yaml};
+use crate::core::file::read_bounded;
 
 /// The name of the settings file in the trust folder.
 pub(super) const FILE_NAME: &str = "loopgate.yaml";
 /// The largest settings or profile file, in bytes.
-const LARGEST: u64 = 4 << 20;
+const LARGEST: usize = 4 << 20;
 
 /// `loopgate.yaml`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -118,7 +118,7 @@ pub(super) fn profile(name: &str, folder: &Path) -> Result<Profile, Fault> {
 }
 
 fn text(path: &Path) -> Result<String, Fault> {
-    String::from_utf8(read_bounded(path, LARGEST)?)
+    String::from_utf8(read_bounded(path, LARGEST).map_err(Fault::invalid)?)
         .map_err(|_| Fault::new(Exit::Invalid, format!("`{}` is not UTF-8", path.display())))
 }
 

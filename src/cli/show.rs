@@ -6,9 +6,10 @@ use super::arguments::{Show, ShowFormat};
 use super::environment::Environment;
 use super::exit::Exit;
 use super::fault::Fault;
-use super::input::{load, profile_for, read_bounded, recipe_source};
+use super::input::{load, profile_for, recipe_source};
 use super::output::Output;
 use crate::artifact::{self, Artifact, ReadError};
+use crate::core::file::read_bounded;
 use crate::core::printable::printable;
 use crate::report;
 
@@ -36,7 +37,7 @@ pub(super) fn show(arguments: &Show, environment: &Environment, output: &Output)
 
 /// Reads an artifact and checks its digests.
 pub(super) fn read_artifact(path: &Path) -> Result<Artifact, Fault> {
-    let bytes = read_bounded(path, u64::try_from(artifact::MAX_BYTES).unwrap_or(u64::MAX))?;
+    let bytes = read_bounded(path, artifact::MAX_BYTES).map_err(Fault::invalid)?;
     Artifact::read(&path.display().to_string(), &bytes).map_err(|error| {
         let exit = match &error {
             ReadError::FileDigest { .. } | ReadError::EffectDigest { .. } | ReadError::Derived { .. } => {

@@ -1,6 +1,6 @@
 //! Files that are replaced whole or not at all, in a folder that nothing written leaves.
 
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Component, Path, PathBuf};
 
 use fs_err as fs;
@@ -102,6 +102,46 @@ impl OutputFolder {
     }
 }
 
+/// Why a file was not read.
+#[derive(Debug, Error)]
+pub enum ReadError {
+    /// A folder, device or pipe.
+    #[error("`{}` is not a regular file", path.display())]
+    NotAFile {
+        /// Where it stands.
+        path: PathBuf,
+    },
+    /// More than was asked for.
+    #[error("`{}` is larger than {most} bytes", path.display())]
+    TooLarge {
+        /// Where it stands.
+        path: PathBuf,
+        /// The limit.
+        most: usize,
+    },
+    /// The operating system refused.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Reads a regular file of `most` bytes at the most. No more than that is ever held.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn read_bounded(path: &Path, most: usize) -> Result<Vec<u8>, ReadError> {
+    // Asked before it is opened: to open a pipe is to wait for its writer.
+    if !fs::metadata(path)?.is_file() {
+        return Err(ReadError::NotAFile { path: path.to_owned() });
+    }
+    let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+    if bytes.len() > most {
+        return Err(ReadError::TooLarge { path: path.to_owned(), most });
+    }
+    Ok(bytes)
+}
+
 /// Replaces the file at `path` with `bytes`: a temporary file beside it, synced, renamed over it,
 /// and the folder synced.
 ///
@@ -148,6 +188,17 @@ mod tests {
         let path = out.write("a/b.json", b"two").unwrap();
         assert_eq!(fs::read(path).unwrap(), b"two");
         assert_eq!(fs::read_dir(temporary.path().join("out/a")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn only_a_regular_file_within_the_limit_is_read() {
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path().join("x");
+        replace(&path, b"four").unwrap();
+        assert_eq!(read_bounded(&path, 4).unwrap(), b"four");
+        assert!(matches!(read_bounded(&path, 3), Err(ReadError::TooLarge { most: 3, .. })));
+        assert!(matches!(read_bounded(temporary.path(), 3), Err(ReadError::NotAFile { .. })));
+        assert!(matches!(read_bounded(&path.join("y"), 3), Err(ReadError::Io(_))));
     }
 
     #[test]

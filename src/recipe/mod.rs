@@ -45,7 +45,7 @@ pub use resolve::{
     Given, InputProblem, InputsFileError, Origin, Resolved, bind, read_inputs_file, resolve, variable,
 };
 pub use scope::{Scope, Values};
-pub use source::{LARGEST_SOURCE, Source, SourceError, read_bounded, shipped};
+pub use source::{LARGEST_SOURCE, Source, SourceError, shipped};
 pub use step::{
     Analyze, Condition, Emit, Expectation, Gate, Include, Kind, Read, Recipe, Reconcile, Retry, Step, StepId,
     Use, Write,

@@ -1,11 +1,10 @@
 //! The text of a recipe, before anything in it is believed.
 
-use std::io::{self, Read as _};
 use std::path::Path;
 
-use fs_err as fs;
 use thiserror::Error;
 
+use crate::core::file::{ReadError, read_bounded};
 use crate::core::text::visible;
 
 /// The largest recipe or inputs file: 1 MiB.
@@ -45,15 +44,9 @@ pub enum SourceError {
         /// Of the first byte that does not fit.
         offset: usize,
     },
-    /// A folder, a pipe or a device.
-    #[error("`{}` is not a regular file", visible(name))]
-    NotAFile {
-        /// The source's name.
-        name: String,
-    },
     /// It could not be read.
     #[error(transparent)]
-    Io(#[from] io::Error),
+    Read(#[from] ReadError),
 }
 
 /// The shipped recipes: name and text.
@@ -66,32 +59,13 @@ pub fn shipped() -> &'static [(&'static str, &'static str)] {
     ]
 }
 
-/// The bytes of a recipe or inputs file; of a larger one no more than the limit is ever held.
-///
-/// # Errors
-/// It cannot be read, is no regular file, or has more than [`LARGEST_SOURCE`] bytes.
-pub fn read_bounded(path: &Path) -> Result<Vec<u8>, SourceError> {
-    let name = || path.display().to_string();
-    // Before it is opened: to open a pipe is to wait for its writer.
-    if !fs::metadata(path)?.is_file() {
-        return Err(SourceError::NotAFile { name: name() });
-    }
-    let limit = LARGEST_SOURCE as u64;
-    let mut bytes = Vec::new();
-    fs::File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
-    if bytes.len() > LARGEST_SOURCE {
-        return Err(SourceError::TooLarge { name: name() });
-    }
-    Ok(bytes)
-}
-
 impl Source {
     /// Reads a file. No more than the limit is ever held.
     ///
     /// # Errors
     /// It cannot be read, is too large, or is no text.
     pub fn read(path: &Path) -> Result<Self, SourceError> {
-        Self::from_bytes(path.display().to_string(), &read_bounded(path)?)
+        Self::from_bytes(path.display().to_string(), &read_bounded(path, LARGEST_SOURCE)?)
     }
 
     /// The shipped recipe of that name.
@@ -137,7 +111,10 @@ mod tests {
         let pipe = folder.path().join("pipe");
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         for path in [pipe.as_path(), folder.path(), Path::new("/dev/zero")] {
-            assert!(matches!(Source::read(path), Err(SourceError::NotAFile { .. })), "{path:?}");
+            assert!(
+                matches!(Source::read(path), Err(SourceError::Read(ReadError::NotAFile { .. }))),
+                "{path:?}"
+            );
         }
     }
 

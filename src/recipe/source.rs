@@ -102,7 +102,7 @@ mod tests {
     fn a_hundred_megabytes_are_refused_unread() {
         let file = tempfile::NamedTempFile::new().unwrap();
         file.as_file().set_len(100 << 20).unwrap();
-        assert!(matches!(Source::read(file.path()), Err(SourceError::TooLarge { .. })));
+        assert!(matches!(Source::read(file.path()), Err(SourceError::Read(ReadError::TooLarge { .. }))));
     }
 
     #[test]

@@ -85,7 +85,7 @@ pub fn load(source: Source, library: &dyn Library, profile: &Profile) -> Result<
 /// The recipe's `server:` line, where the source can be read that far.
 #[must_use]
 pub fn declared_server(source: &Source) -> Option<String> {
-    let file = File::read(source.clone()).ok()?;
+    let file = File::read_to_check(source.clone()).1?;
     file.value.get("server")?.as_str().map(str::to_owned)
 }
 
@@ -93,7 +93,7 @@ pub fn declared_server(source: &Source) -> Option<String> {
 /// YAML file without any folder. [`load`] reports what is neither.
 #[must_use]
 pub fn declared_profile(source: &Source) -> Option<String> {
-    let file = File::read(source.clone()).ok()?;
+    let file = File::read_to_check(source.clone()).1?;
     file.value.get("profile")?.as_str().filter(|name| is_profile(name)).map(str::to_owned)
 }
 
@@ -134,13 +134,9 @@ impl Loader<'_> {
         if !self.sources.iter().any(|(name, _)| *name == source.name) {
             self.sources.push((source.name.clone(), source.text.clone()));
         }
-        let file = match File::read(source) {
-            Ok(file) => file,
-            Err(mut problems) => {
-                self.problems.append(&mut problems);
-                return None;
-            }
-        };
+        let (mut problems, file) = File::read_to_check(source);
+        self.problems.append(&mut problems);
+        let file = file?;
         let Shape { document, broken } = structure::document(&file, &mut self.problems)?;
         let inputs = declare::inputs(&file, &document, &mut self.problems);
         if document.steps.is_empty() {

@@ -19,6 +19,7 @@ mod include;
 mod input;
 mod language;
 mod leaves;
+mod lenient;
 mod library;
 mod load;
 mod number;

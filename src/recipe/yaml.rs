@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::diagnostic::{Diagnostic, Span};
+use super::lenient::Lenient;
 use super::source::Source;
 use super::walk::Walk;
 use crate::core::text::visible;
@@ -55,6 +56,27 @@ impl File {
             Ok(value) => Ok(Self { source, value, places }),
             Err(message) => Err(vec![problem(&source, "yaml-syntax", message, None, None)]),
         }
+    }
+
+    /// Reads a source as far as it goes, to be checked and not to be used: its problems, and what there is
+    /// where they leave a value.
+    pub fn read_to_check(source: Source) -> (Vec<Diagnostic>, Option<Self>) {
+        let problems = match Self::read(source.clone()) {
+            Ok(file) => return (Vec::new(), Some(file)),
+            Err(problems) => problems,
+        };
+        // After any other the walk has not seen the rest, or a value would cost what an alias may.
+        let harmless = |problem: &Diagnostic| {
+            ["tag", "anchor", "duplicate-key", "key-not-string", "unsafe-number"].contains(&problem.code)
+        };
+        if !problems.iter().all(harmless) {
+            return (problems, None);
+        }
+        let mut walk = Walk::new(&source);
+        walk.run();
+        let Walk { places, .. } = walk;
+        let value = serde_yaml::from_str(&source.text).ok();
+        (problems, value.map(|Lenient(value)| Self { source, value, places }))
     }
 
     /// Whether nothing is written in it, or comments only.

@@ -33,6 +33,20 @@ fn every_problem_is_shown_at_once_with_its_place() {
 }
 
 #[test]
+fn a_fault_of_the_yaml_hides_no_other_problem() {
+    let (_, ran) = validated(
+        "recipe: r\nsummary: !mine s\nsummary: t\nprofile: loopiq\nsteps:\n  - id: c\n    read: certfication\n    \
+         with: { release: 9007199254740993 }\n    timeout: [1]\n  - id: d\n    read: certification\n    red: x\n",
+    );
+    let ran = ran.exits(3);
+    for code in
+        ["[tag]", "[duplicate-key]", "[unsafe-number]", "[wrong-type]", "[unknown-key]", "[missing-argument]"]
+    {
+        assert!(ran.stderr.contains(code), "`{code}` is not said:\n{}", ran.stderr);
+    }
+}
+
+#[test]
 fn broken_yaml_is_refused_with_its_place() {
     refused("recipe: [", &["r.yaml:1:"]);
     refused("recipe: r\nrecipe: q\nsummary: s\nsteps: []\n", &["r.yaml:2:1", "recipe"]);

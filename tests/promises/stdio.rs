@@ -82,7 +82,7 @@ fn a_child_gets_the_environment_that_the_settings_name_and_no_more() {
 #[test]
 fn a_stopped_run_leaves_no_child_behind() {
     use std::process::{Command, Stdio};
-    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+    for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 143)] {
         let folder = Folder::new();
         let pid_file = folder.path().join("pid");
         let peer = crate::support::peer();

@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use super::effect::{covered, effect_digest, subject};
 use super::key::Key;
-use super::plan::{Plan, PlannedOperation};
+use super::plan::Plan;
 use super::rules::{Flaw, MAX_BYTES, SANDBOX, check, check_size};
 use super::v1::{Document, Format, Operation, Target};
 use crate::core::Digest;
@@ -171,54 +171,19 @@ fn undigested(plan: Plan) -> Result<Document, UnsafeNumber> {
 /// `planned` with its key; `index` is its place in the artifact.
 fn keyed(
     index: usize,
-    planned: PlannedOperation,
+    planned: Operation,
     target: &Target,
     occurrence: u32,
 ) -> Result<Operation, UnsafeNumber> {
-    let PlannedOperation {
-        id,
-        operation,
-        tool,
-        class,
-        tool_digest,
-        arguments,
-        slots,
-        idempotency,
-        key_retention,
-        one_transaction,
-        reason,
-        server_validated,
-        server_validated_why,
-        created,
-        dry_run_confirmed,
-        reconcile,
-    } = planned;
     let tenant = target.tenant.as_deref();
-    let idempotency_key = Key::of(&target.server.identity, tenant, &tool, &arguments, occurrence).map_err(
-        |UnsafeNumber { pointer, number }| UnsafeNumber {
-            pointer: format!("/operations/{index}{pointer}"),
-            number,
-        },
-    )?;
-    Ok(Operation {
-        id,
-        operation,
-        tool,
-        class,
-        tool_digest,
-        arguments,
-        slots,
-        idempotency,
-        key_retention,
-        one_transaction,
-        idempotency_key,
-        reason,
-        server_validated,
-        server_validated_why,
-        created,
-        dry_run_confirmed,
-        reconcile,
-    })
+    let idempotency_key =
+        Key::of(&target.server.identity, tenant, &planned.tool, &planned.arguments, occurrence).map_err(
+            |UnsafeNumber { pointer, number }| UnsafeNumber {
+                pointer: format!("/operations/{index}{pointer}"),
+                number,
+            },
+        )?;
+    Ok(Operation { idempotency_key, ..planned })
 }
 
 fn set(document: &mut Value, member: &str, digest: Digest) {

@@ -26,7 +26,7 @@ pub use build::{Artifact, BuildError};
 pub use diff::{Change, Difference, ItemDifference, Kind, Order, diff};
 pub use fill::{FillError, Filling, fill, filled};
 pub use key::{Key, NotAKey};
-pub use plan::{Plan, PlannedOperation};
+pub use plan::Plan;
 pub use read::ReadError;
 pub use rules::{Flaw, MAX_BYTES, MAX_ITEMS, SANDBOX};
 pub use v1::json_schema;

@@ -2,14 +2,10 @@
 
 use std::num::NonZeroU32;
 
-use jiff::SignedDuration;
-use serde_json::{Map, Value};
-
 use super::v1::{
-    Contract, Created, Document, Expectation, Gate, Idempotency, Operation, PlannedBy, Precondition, Profile,
-    Recipe, Reconcile, Server, Slot, Target, TenantKnownBy,
+    Contract, Document, Gate, Operation, PlannedBy, Precondition, Profile, Recipe, Server, Target,
+    TenantKnownBy,
 };
-use crate::core::{Class, Digest};
 
 /// An artifact without what is derived: digests, keys, subject and the sandbox mark.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,8 +26,8 @@ pub struct Plan {
     pub occurrence: NonZeroU32,
     /// The program.
     pub planned_by: PlannedBy,
-    /// What is proposed, in order.
-    pub operations: Vec<PlannedOperation>,
+    /// What is proposed, in order. The keys are computed anew when it is built.
+    pub operations: Vec<Operation>,
     /// The reads that payloads, conditions and gates really used.
     pub preconditions: Vec<Precondition>,
     /// The gates as they stood.
@@ -40,43 +36,6 @@ pub struct Plan {
     pub summary: String,
     /// What could not be checked, in words.
     pub not_proven: Vec<String>,
-}
-
-/// An operation without its key. The members are those of [`Operation`].
-#[derive(Debug, Clone, PartialEq)]
-pub struct PlannedOperation {
-    /// The step of the recipe.
-    pub id: String,
-    /// The profile's name for it, or the tool's.
-    pub operation: String,
-    /// The tool.
-    pub tool: String,
-    /// What the tool may do.
-    pub class: Class,
-    /// The digest of the tool as it was seen.
-    pub tool_digest: Digest,
-    /// The arguments without the slots; context that travels as an argument is among them.
-    pub arguments: Map<String, Value>,
-    /// The places that are filled when it is called.
-    pub slots: Vec<Slot>,
-    /// How it may be repeated.
-    pub idempotency: Idempotency,
-    /// How long the server keeps the key, where somebody said.
-    pub key_retention: Option<SignedDuration>,
-    /// Whether the tool does all or nothing.
-    pub one_transaction: bool,
-    /// Why.
-    pub reason: String,
-    /// Whether the server confirmed a dry run.
-    pub server_validated: bool,
-    /// How it was validated, or why not.
-    pub server_validated_why: String,
-    /// Where the answer names what was created.
-    pub created: Option<Created>,
-    /// What the answer to a dry run must say.
-    pub dry_run_confirmed: Vec<Expectation>,
-    /// The read that settles an unknown outcome.
-    pub reconcile: Option<Reconcile>,
 }
 
 impl PlannedBy {
@@ -114,53 +73,11 @@ impl From<Document> for Plan {
             recipe,
             occurrence,
             planned_by,
-            operations: operations.into_iter().map(PlannedOperation::from).collect(),
+            operations,
             preconditions,
             gates,
             summary,
             not_proven,
-        }
-    }
-}
-
-impl From<Operation> for PlannedOperation {
-    fn from(operation: Operation) -> Self {
-        let Operation {
-            id,
-            operation,
-            tool,
-            class,
-            tool_digest,
-            arguments,
-            slots,
-            idempotency,
-            key_retention,
-            one_transaction,
-            idempotency_key: _,
-            reason,
-            server_validated,
-            server_validated_why,
-            created,
-            dry_run_confirmed,
-            reconcile,
-        } = operation;
-        Self {
-            id,
-            operation,
-            tool,
-            class,
-            tool_digest,
-            arguments,
-            slots,
-            idempotency,
-            key_retention,
-            one_transaction,
-            reason,
-            server_validated,
-            server_validated_why,
-            created,
-            dry_run_confirmed,
-            reconcile,
         }
     }
 }

@@ -6,10 +6,10 @@ use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 
 use super::v1::{
-    Contract, Expectation, Gate, Idempotency, PlannedBy, Precondition, Profile, Recipe, Reconcile, Server,
-    TenantKnownBy,
+    Contract, Expectation, Gate, Idempotency, Operation, PlannedBy, Precondition, Profile, Recipe, Reconcile,
+    Server, TenantKnownBy,
 };
-use super::{Artifact, Plan, PlannedOperation};
+use super::{Artifact, Key, Plan};
 use crate::core::{Class, Digest};
 
 pub fn artifact() -> Artifact {
@@ -54,7 +54,7 @@ pub fn plan() -> Plan {
     }
 }
 
-fn work_package() -> PlannedOperation {
+fn work_package() -> Operation {
     let slots = json!([
         {"holds": "dry_run", "at": "/dryRun", "dry": true, "real": false},
         {"holds": "approval_id", "at": "/approvalId"},
@@ -69,7 +69,7 @@ fn work_package() -> PlannedOperation {
             "found": {"at": "/items", "each": {"id": "/id"}},
         },
     });
-    PlannedOperation {
+    Operation {
         id: "package".into(),
         operation: "work_package".into(),
         tool: "loopiq_create_remediation_work_package".into(),
@@ -84,6 +84,7 @@ fn work_package() -> PlannedOperation {
         slots: serde_json::from_value(slots).unwrap(),
         idempotency: Idempotency::Key,
         key_retention: Some(SignedDuration::from_hours(24)),
+        idempotency_key: Key::of("", None, "", &Map::new(), 1).unwrap(),
         one_transaction: true,
         reason: "1 finding blocks REL-BLOCKED".into(),
         server_validated: true,
@@ -94,8 +95,8 @@ fn work_package() -> PlannedOperation {
     }
 }
 
-fn note() -> PlannedOperation {
-    PlannedOperation {
+fn note() -> Operation {
+    Operation {
         id: "note".into(),
         operation: "append_note".into(),
         tool: "append_note".into(),
@@ -105,6 +106,7 @@ fn note() -> PlannedOperation {
         slots: Vec::new(),
         idempotency: Idempotency::None,
         key_retention: None,
+        idempotency_key: Key::of("", None, "", &Map::new(), 1).unwrap(),
         one_transaction: false,
         reason: "people look here".into(),
         server_validated: false,

@@ -14,7 +14,7 @@ use super::run::Run;
 use super::steps::Steps;
 use super::target::Caller;
 use crate::artifact::v1::{self, Slot};
-use crate::artifact::{Artifact, Filling, Key, Plan, PlannedOperation, fill};
+use crate::artifact::{Artifact, Filling, Key, Plan, fill};
 use crate::catalog::{Context, Idempotency, Operation, Profile, check_arguments};
 use crate::core::projection::{Verbatim, project_fields};
 use crate::core::text::visible;
@@ -148,7 +148,7 @@ pub(super) fn build(
     Artifact::build(plan).map_err(|error| Conclusion::Invalid(error.to_string()))
 }
 
-fn planned(write: Write<'_>, verdict: Verdict, caller: &Caller<'_>) -> Result<PlannedOperation, Conclusion> {
+fn planned(write: Write<'_>, verdict: Verdict, caller: &Caller<'_>) -> Result<v1::Operation, Conclusion> {
     let operation = write.operation;
     let created = operation.and_then(|operation| operation.created.as_ref()).map(|created| v1::Created {
         ids: created.ids.clone(),
@@ -167,7 +167,7 @@ fn planned(write: Write<'_>, verdict: Verdict, caller: &Caller<'_>) -> Result<Pl
             })
         }),
     });
-    Ok(PlannedOperation {
+    Ok(v1::Operation {
         id: write.id,
         operation: write.name,
         tool: write.tool.name,
@@ -177,6 +177,7 @@ fn planned(write: Write<'_>, verdict: Verdict, caller: &Caller<'_>) -> Result<Pl
         slots: write.slots,
         idempotency: write.idempotency.into(),
         key_retention: operation.and_then(|operation| operation.key_retention),
+        idempotency_key: write.key,
         one_transaction: operation.is_some_and(|operation| operation.one_transaction),
         reason: write.reason,
         server_validated: verdict.validated,
@@ -189,7 +190,7 @@ fn planned(write: Write<'_>, verdict: Verdict, caller: &Caller<'_>) -> Result<Pl
     })
 }
 
-fn summary(operations: &[PlannedOperation], results: &[StepResult]) -> String {
+fn summary(operations: &[v1::Operation], results: &[StepResult]) -> String {
     match operations {
         [] => {
             let why = results.iter().find_map(|step| match &step.status {

@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 
 use super::written::{RunOutputs, Written, WrittenKind};
 use crate::artifact::v1::{
-    Gate, PlannedBy, Precondition, Profile, Recipe, Server, Slot, TenantKnownBy as Known,
+    Gate, Operation, PlannedBy, Precondition, Profile, Recipe, Server, Slot, TenantKnownBy as Known,
 };
-use crate::artifact::{Artifact, Plan, PlannedOperation};
+use crate::artifact::{Artifact, Key, Plan};
 use crate::core::Digest;
 use crate::engine::{
     CallFact, Conclusion, Emitted, GateFact, InputFact, RecipeFact, RunResult, Signal, StepResult,
@@ -261,7 +261,7 @@ pub fn plan() -> Plan {
         },
         occurrence: NonZeroU32::MIN,
         planned_by: PlannedBy { version: "loopgate 0.1.0".into() },
-        operations: vec![PlannedOperation {
+        operations: vec![Operation {
             id: "package".into(),
             operation: "work_package".into(),
             tool: package.tool.clone(),
@@ -275,6 +275,7 @@ pub fn plan() -> Plan {
             slots: Slot::of(&package.control),
             idempotency: package.idempotency.into(),
             key_retention: package.key_retention,
+            idempotency_key: Key::of("", None, "", &Map::new(), 1).unwrap(),
             one_transaction: package.one_transaction,
             reason: "12 findings block REL-BLOCKED".into(),
             server_validated: true,

@@ -7,6 +7,9 @@
 //! - [`report`]: results and events for eyes and machines.
 //! - [`engine`]: the use cases. They emit events, give results and print nothing.
 //! - [`mcp`]: the client: connect, list, call, and classify what came back.
+//! - [`audit`]: the ledger's events as a report that anybody can check.
+//! - [`ledger`]: what happened to each effect: events, the state that they make, the store.
+//! - [`approval`]: who decided what, how that is known, and whether it is enough.
 //! - [`artifact`]: what would be sent: format, digests, keys, difference.
 //! - [`evidence`]: a certification's evidence graph and what it shows.
 //! - [`recipe`]: from YAML to a validated recipe; inputs, templates, problems with their place.
@@ -14,12 +17,15 @@
 //! - [`core`]: canonical JSON, digests, pointers, IDs, files, and the words of a tool call.
 //! - [`sandbox`]: the embedded stand-in for LoopIQ, which uses `core` alone.
 
+pub mod approval;
 pub mod artifact;
+pub mod audit;
 pub mod catalog;
 pub mod cli;
 pub mod core;
 pub mod engine;
 pub mod evidence;
+pub mod ledger;
 pub mod mcp;
 pub mod recipe;
 pub mod report;

@@ -39,10 +39,10 @@ pub struct Plan {
 }
 
 impl PlannedBy {
-    /// This program.
+    /// This program, run by `who` where somebody says who that is.
     #[must_use]
-    pub fn this_program() -> Self {
-        Self { version: concat!("loopgate ", env!("CARGO_PKG_VERSION")).to_owned() }
+    pub fn this_program(who: Option<String>) -> Self {
+        Self { version: concat!("loopgate ", env!("CARGO_PKG_VERSION")).to_owned(), who }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use jiff::SignedDuration;
+use serde_json::Value;
 use thiserror::Error;
 
 use super::fill::{FillError, Filling, filled};
@@ -16,6 +17,10 @@ pub const MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// The most operations of one artifact, and the most preconditions.
 pub const MAX_ITEMS: usize = 1000;
+
+/// The most levels of lists and objects, the artifact itself included. A reader of JSON takes 127, and an
+/// artifact is read again inside of an event, and that inside of a report.
+const MAX_LEVELS: usize = 100;
 
 /// The identity of the embedded sandbox.
 pub const SANDBOX: &str = "sandbox";
@@ -31,6 +36,9 @@ pub enum Flaw {
         /// How many.
         count: usize,
     },
+    /// Values in values in values: what holds the artifact could not be read again.
+    #[error("lists and objects stand in one another in more than {MAX_LEVELS} levels")]
+    TooDeep,
     /// Two operations of one name.
     #[error("two operations are called `{}`", visible(id))]
     SameId {
@@ -124,6 +132,21 @@ pub(super) fn check_size(plan: &Plan) -> Result<(), Flaw> {
         }
     }
     Ok(())
+}
+
+/// Whether `document` can be read again wherever it stands.
+pub(super) fn check_levels(document: &Value) -> Result<(), Flaw> {
+    if fits(document, MAX_LEVELS) { Ok(()) } else { Err(Flaw::TooDeep) }
+}
+
+/// Whether `value` has at most so many levels.
+fn fits(value: &Value, levels: usize) -> bool {
+    let below = |inner: &Value| levels.checked_sub(1).is_some_and(|left| fits(inner, left));
+    match value {
+        Value::Array(items) => levels > 0 && items.iter().all(below),
+        Value::Object(members) => levels > 0 && members.values().all(below),
+        _ => true,
+    }
 }
 
 /// The first rule that `document` breaks.
@@ -248,6 +271,30 @@ mod tests {
         let mut plan = sample::plan();
         many(MAX_ITEMS)(&mut plan);
         assert!(Artifact::build(plan).is_ok());
+    }
+
+    /// Four levels above it are the artifact's own: itself, the operations, one of them, its arguments.
+    #[test]
+    fn a_hundred_levels_are_taken_and_no_more() {
+        let nest = |levels: usize| {
+            let value = (0..levels).fold(json!(1), |inner, level| match level % 2 {
+                0 => json!([inner]),
+                _ => json!({"in": inner}),
+            });
+            move |plan: &mut Plan| drop(plan.operations[1].arguments.insert("deep".into(), value))
+        };
+        for levels in [MAX_LEVELS - 3, 121, 130] {
+            assert_eq!(flaw(nest(levels)), Flaw::TooDeep, "{levels}");
+        }
+        let mut plan = sample::plan();
+        nest(MAX_LEVELS - 4)(&mut plan);
+        let artifact = Artifact::build(plan).unwrap();
+        assert_eq!(Artifact::read("a.json", artifact.bytes()).unwrap(), artifact);
+        let mut deeper = serde_json::to_value(artifact.document()).unwrap();
+        let inner = deeper["operations"][1]["arguments"]["deep"].take();
+        deeper["operations"][1]["arguments"]["deep"] = json!([inner]);
+        let refused = Artifact::read("a.json", &sample::sealed(deeper)).unwrap_err().to_string();
+        assert_eq!(refused, "`a.json`: lists and objects stand in one another in more than 100 levels");
     }
 
     #[test]

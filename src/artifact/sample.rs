@@ -1,6 +1,7 @@
 //! The plan that this module's tests change.
 
 use std::num::NonZeroU32;
+use std::sync::LazyLock;
 
 use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
@@ -13,7 +14,8 @@ use super::{Artifact, Key, Plan};
 use crate::core::{Class, Digest};
 
 pub fn artifact() -> Artifact {
-    Artifact::build(plan()).unwrap()
+    static ARTIFACT: LazyLock<Artifact> = LazyLock::new(|| Artifact::build(plan()).unwrap());
+    ARTIFACT.clone()
 }
 
 pub fn members(value: Value) -> Map<String, Value> {
@@ -40,7 +42,7 @@ pub fn plan() -> Plan {
             inputs: members(json!({"release": "REL-BLOCKED", "owner": "platform"})),
         },
         occurrence: NonZeroU32::MIN,
-        planned_by: PlannedBy { version: "loopgate 0.1.0".into() },
+        planned_by: PlannedBy { version: "loopgate 0.1.0".into(), who: None },
         operations: vec![work_package(), note()],
         preconditions: vec![graph(), certification()],
         gates: vec![Gate {

@@ -145,6 +145,10 @@ pub struct Recipe {
 pub struct PlannedBy {
     /// Program and version.
     pub version: String,
+    /// Who ran it, in the words of the pipeline or the machine; nobody vouches for them. Absent where
+    /// neither says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub who: Option<String>,
 }
 
 /// One call that `apply` will make.
@@ -257,6 +261,10 @@ pub struct Lookup {
     pub ids_at: Pointer,
     /// The records in its answer.
     pub found: Projection,
+    /// What the records must say: for each name of created IDs, a field of the records and where its values
+    /// stand in the operation's arguments; `*` is every item of a list. Absent: that they exist is enough.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub compare: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// A value that an answer must have.

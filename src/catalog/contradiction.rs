@@ -177,7 +177,9 @@ impl Profile {
                 found.push(format!("`created.ids.{name}`: `each` has the field `id` and no other"));
             }
         }
-        let Some(Lookup { operation: name, argument, found: result }) = &created.lookup else { return };
+        let Some(Lookup { operation: name, argument, found: result, compare }) = &created.lookup else {
+            return;
+        };
         let Some(lookup) = self.operation(name) else {
             found.push(format!("`created.lookup` names no operation, `{name}`"));
             return;
@@ -191,11 +193,19 @@ impl Profile {
         for (other, _) in lookup.arguments.iter().filter(|(other, a)| *other != argument && !a.optional) {
             found.push(format!("`created.lookup`: `{name}` needs the argument `{other}` too"));
         }
-        let ids = lookup.result.as_ref().and_then(|results| results.get(result));
-        if !ids.and_then(|list| list.each.as_ref()).is_some_and(|each| each.contains_key("id")) {
+        let items = lookup.result.as_ref().and_then(|results| results.get(result)?.each.as_ref());
+        if !items.is_some_and(|each| each.contains_key("id")) {
             found.push(format!(
                 "`created.lookup`: `{name}` has no result `{result}` whose items have an `id`"
             ));
+        }
+        for (created_name, fields) in compare {
+            if !created.ids.contains_key(created_name) {
+                found.push(format!("`created.lookup.compare`: nothing created is called `{created_name}`"));
+            }
+            for field in fields.keys().filter(|field| !items.is_some_and(|each| each.contains_key(*field))) {
+                found.push(format!("`created.lookup.compare`: the items of `{result}` have no `{field}`"));
+            }
         }
     }
 
@@ -413,12 +423,10 @@ mod tests {
             ),
             ("operation: work_items", "operation: items", "names no operation, `items`"),
             ("operation: work_items", "operation: work_package", "`created.lookup` names a write"),
-            ("argument: ids, found", "argument: keys, found", "`work_items` has no argument `keys`"),
-            (
-                "argument: ids, found: items",
-                "argument: ids, found: complete",
-                "no result `complete` whose items",
-            ),
+            ("argument: ids\n", "argument: keys\n", "`work_items` has no argument `keys`"),
+            ("found: items\n", "found: complete\n", "no result `complete` whose items"),
+            ("parent: { title", "mother: { title", "nothing created is called `mother`"),
+            ("children: { title", "children: { name", "the items of `items` have no `name`"),
             ("class: write", "class: read", "`created` belongs to a write, and this is a read"),
             (
                 "tool: loopiq_list_routes",

@@ -216,6 +216,10 @@ pub struct Lookup {
     pub argument: String,
     /// Its result that lists what was found.
     pub found: String,
+    /// What the found records must say: for each name of created IDs, a field of the result's items and where
+    /// its values stand in the write's arguments; `*` is every item of a list.
+    #[serde(default)]
+    pub compare: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// How a write may be repeated.

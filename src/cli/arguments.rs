@@ -5,12 +5,14 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+pub(super) use super::effect_arguments::{Apply, Approve, Reconcile, Revoke, Status};
+pub(super) use super::ledger_arguments::{AuditArguments, LedgerArguments};
 use super::server::SANDBOX_DATABASE;
 
 /// Plan, approve and apply for MCP tool calls.
 ///
 /// Runs declarative YAML recipes against an MCP server. A run reads and never writes: what it would change
-/// it leaves as a JSON artifact.
+/// it leaves as a JSON artifact. Somebody approves that, and apply sends exactly that, once.
 #[derive(Debug, Parser)]
 #[command(name = "loopgate", version, propagate_version = true, subcommand_required = true)]
 #[command(arg_required_else_help = true, max_term_width = 100)]
@@ -37,6 +39,21 @@ pub(super) enum Command {
     Show(Show),
     /// Compare two artifacts: what would happen differently.
     Diff(Diff),
+    /// Approve an artifact: show all of it, and record the decision as a file.
+    Approve(Approve),
+    /// Take an approval back, or reject an artifact's effect for good.
+    #[command(visible_alias = "reject")]
+    Revoke(Revoke),
+    /// Send what was approved, each operation at most once.
+    Apply(Box<Apply>),
+    /// Settle operations whose outcome is unknown.
+    Reconcile(Box<Reconcile>),
+    /// Say where an artifact stands, and what to do next.
+    Status(Status),
+    /// Make, list and check the ledger.
+    Ledger(LedgerArguments),
+    /// Build and check audit reports.
+    Audit(AuditArguments),
     /// Print the JSON Schemas of the formats.
     Schema(Schema),
     /// List the shipped recipes and their inputs.
@@ -82,6 +99,10 @@ pub(super) struct RunOptions {
     /// The folder that receives artifact.json, run.json and what the recipe emits.
     #[arg(long, value_name = "DIR", default_value = "loopgate-out", env = "LOOPGATE_OUT")]
     pub out: PathBuf,
+    /// The ledger that says what took place already: `sqlite:PATH` [default: .loopgate/ledger.db, where it is
+    /// there].
+    #[arg(long, value_name = "LEDGER", env = "LOOPGATE_LEDGER")]
+    pub ledger: Option<String>,
     /// An input, as name=value.
     #[arg(long = "input", value_name = "NAME=VALUE")]
     pub input: Vec<String>,
@@ -184,6 +205,14 @@ pub(super) enum SchemaName {
     Recipe,
     /// `loopgate.artifact/1`.
     Artifact,
+    /// `loopgate.approval/1`.
+    Approval,
+    /// `loopgate.audit/1`.
+    Audit,
+    /// `status --format json`.
+    Status,
+    /// `ledger log --format json`.
+    LedgerLog,
     /// `loopgate.run/1`.
     Run,
     /// A line of `--report events=FILE`.

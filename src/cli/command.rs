@@ -31,6 +31,9 @@ pub(super) fn shipped_recipes() -> Result<Vec<Recipe>, Fault> {
 /// Whether the result is wanted as one JSON value.
 pub(super) fn wants_json(matches: &ArgMatches) -> bool {
     let Some((_, sub)) = matches.subcommand() else { return false };
+    if sub.subcommand().is_some() {
+        return wants_json(sub);
+    }
     let plain = sub.try_get_one::<Format>("format").ok().flatten() == Some(&Format::Json);
     plain || sub.try_get_one::<ShowFormat>("format").ok().flatten() == Some(&ShowFormat::Json)
 }

@@ -13,6 +13,7 @@ pub(super) struct Environment {
     pub variables: BTreeMap<String, String>,
     /// Names of loopgate's own variables whose values are not.
     pub unreadable: Vec<String>,
+    pub stdin_is_terminal: bool,
     pub stdout_is_terminal: bool,
     pub stderr_is_terminal: bool,
     /// The terminal's width, where one is at hand.
@@ -30,6 +31,7 @@ impl Environment {
             variables: std::env::vars_os()
                 .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
                 .collect(),
+            stdin_is_terminal: std::io::stdin().is_terminal(),
             stdout_is_terminal: std::io::stdout().is_terminal(),
             stderr_is_terminal: std::io::stderr().is_terminal(),
             columns: terminal_size::terminal_size().map(|(terminal_size::Width(columns), _)| columns),
@@ -41,9 +43,32 @@ impl Environment {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// Whether this is a pipeline: `CI` is set, and not to `false` or `0`.
+    /// Whether this is a pipeline: `CI` is set, and not to `false` or `0`; or, where it is not set, `TF_BUILD`
+    /// is, by which Azure Pipelines alone says so.
     pub fn is_ci(&self) -> bool {
-        self.get("CI").is_some_and(|value| !matches!(value, "false" | "0"))
+        self.get("CI").or_else(|| self.get("TF_BUILD")).is_some_and(|value| !matches!(value, "false" | "0"))
+    }
+
+    /// Who started this, in the words of the pipeline or the machine; nobody vouches for them.
+    pub fn person(&self) -> Option<String> {
+        const NAMES: [&str; 7] = [
+            "GITHUB_ACTOR",
+            "GITLAB_USER_LOGIN",
+            "BUILD_REQUESTEDFOREMAIL",
+            "BUILDKITE_BUILD_CREATOR",
+            "USER",
+            "LOGNAME",
+            "USERNAME",
+        ];
+        NAMES.iter().find_map(|name| self.get(name)).map(str::to_owned)
+    }
+
+    /// The machine's name: `HOSTNAME`, else what Linux says.
+    pub fn host(&self) -> Option<String> {
+        self.get("HOSTNAME").map(str::to_owned).or_else(|| {
+            let name = fs_err::read_to_string("/proc/sys/kernel/hostname").ok()?;
+            Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+        })
     }
 
     /// What decides how a stream is written to.

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::engine::{Conclusion, Signal};
+use crate::engine::Conclusion;
 
 /// Every way the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,14 +21,28 @@ pub enum Exit {
     Undecided,
     /// With `--detailed-exitcode`: changes are planned.
     ChangesPlanned,
+    /// No approval that is enough.
+    NotApproved,
+    /// What a plan stands on moved.
+    Stale,
     /// A file does not match its own digest.
     Damaged,
+    /// Somebody said no: the effect was rejected, or its approval revoked.
+    Rejected,
     /// The server refused.
     Refused,
     /// An outcome is unknown, or a dry run is not confirmed.
     Unknown,
     /// The server asks for input that a pipeline cannot give.
     NeedsInput,
+    /// What was created is not what was planned.
+    ReadBackDiffers,
+    /// The ledger is unreachable, or not the one that was named.
+    Ledger,
+    /// A chain of the ledger or of an audit report is broken.
+    Broken,
+    /// Another runner is at work.
+    Busy,
     /// The server is unreachable, or does not speak MCP.
     Unreachable,
     /// Sign-in or tenant was refused.
@@ -41,7 +55,7 @@ pub enum Exit {
 
 impl Exit {
     /// All of them, in the order of their codes.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 22] = [
         Self::Done,
         Self::Internal,
         Self::Usage,
@@ -49,10 +63,17 @@ impl Exit {
         Self::GateFails,
         Self::Undecided,
         Self::ChangesPlanned,
+        Self::NotApproved,
+        Self::Stale,
         Self::Damaged,
+        Self::Rejected,
         Self::Refused,
         Self::Unknown,
         Self::NeedsInput,
+        Self::ReadBackDiffers,
+        Self::Ledger,
+        Self::Broken,
+        Self::Busy,
         Self::Unreachable,
         Self::SignIn,
         Self::Interrupted,
@@ -70,10 +91,17 @@ impl Exit {
             Self::GateFails => 4,
             Self::Undecided => 5,
             Self::ChangesPlanned => 10,
+            Self::NotApproved => 20,
+            Self::Stale => 21,
             Self::Damaged => 22,
+            Self::Rejected => 23,
             Self::Refused => 30,
             Self::Unknown => 31,
             Self::NeedsInput => 32,
+            Self::ReadBackDiffers => 33,
+            Self::Ledger => 40,
+            Self::Broken => 41,
+            Self::Busy => 42,
             Self::Unreachable => 50,
             Self::SignIn => 51,
             Self::Interrupted => 130,
@@ -92,14 +120,23 @@ impl Exit {
             Self::GateFails => "a gate does not hold",
             Self::Undecided => "a gate cannot be decided: nothing visible, missing or unknown",
             Self::ChangesPlanned => "with --detailed-exitcode: changes are planned",
+            Self::NotApproved => "approval missing, expired, too few, or of another effect",
+            Self::Stale => "stale: values, tools or target moved",
             Self::Damaged => "a file does not match its own digest",
+            Self::Rejected => "rejected or revoked",
             Self::Refused => "the server refused; the report says how far it came",
-            Self::Unknown => "an outcome is unknown, or a dry run is not confirmed",
+            Self::Unknown => {
+                "an outcome is unknown (`status`, then `reconcile`), or a dry run is not confirmed"
+            }
             Self::NeedsInput => "the server asks for input that a pipeline cannot give",
+            Self::ReadBackDiffers => "applied, but the read-back differs or could not be made",
+            Self::Ledger => "ledger unreachable, or not the one that was named",
+            Self::Broken => "ledger or audit chain broken",
+            Self::Busy => "another runner is at work on this",
             Self::Unreachable => "server unreachable, or not speaking MCP",
             Self::SignIn => "sign-in or tenant refused",
-            Self::Interrupted => "interrupted; nothing was written",
-            Self::Terminated => "terminated; nothing was written",
+            Self::Interrupted => "interrupted; ledger safe, no outcome unknown",
+            Self::Terminated => "terminated; ledger safe, no outcome unknown",
         }
     }
 
@@ -117,8 +154,7 @@ impl Exit {
             Conclusion::NeedsInput(_) => Self::NeedsInput,
             Conclusion::Unreachable(_) => Self::Unreachable,
             Conclusion::SignIn(_) => Self::SignIn,
-            Conclusion::Interrupted(Signal::Interrupt) => Self::Interrupted,
-            Conclusion::Interrupted(Signal::Terminate) => Self::Terminated,
+            Conclusion::Interrupted(signal) => Self::of_signal(*signal),
         }
     }
 }

@@ -2,17 +2,36 @@
 //!
 //! The environment is read here, once. Nothing deeper exits, prints or reads it.
 
+mod apply;
+mod apply_exit;
+mod applying;
+mod approve;
 mod arguments;
+mod audit;
+mod audit_file;
+mod ci;
 mod command;
 mod complete;
 mod diff;
+mod effect_arguments;
 mod environment;
 mod exit;
 mod fault;
 mod init;
 mod input;
+mod ledger;
+mod ledger_arguments;
+mod ledger_log;
+mod ledger_place;
 mod list;
+mod moment;
+mod next_command;
 mod output;
+mod period;
+mod policy;
+mod reconcile;
+mod records;
+mod revoke;
 mod run;
 mod sandbox;
 mod schema;
@@ -20,6 +39,8 @@ mod server;
 mod settings;
 mod show;
 mod signals;
+mod signing;
+mod status;
 mod validate;
 
 use std::process::ExitCode;
@@ -95,6 +116,13 @@ fn dispatch(
         Command::Validate(arguments) => validate::validate(&arguments, environment, output),
         Command::Show(arguments) => show::show(&arguments, environment, output),
         Command::Diff(arguments) => diff::diff(&arguments, output),
+        Command::Approve(arguments) => approve::approve(&arguments, environment, output),
+        Command::Revoke(arguments) => revoke::revoke(&arguments, environment, output),
+        Command::Apply(arguments) => apply::apply(*arguments, environment, output),
+        Command::Reconcile(arguments) => reconcile::reconcile(*arguments, environment, output),
+        Command::Status(arguments) => status::status(&arguments, environment, output),
+        Command::Ledger(arguments) => ledger::ledger(arguments.command, environment, output),
+        Command::Audit(arguments) => audit::audit(arguments.command, environment, output),
         Command::Schema(arguments) => schema::schema(&arguments, output),
         Command::List(arguments) => list::list(&arguments, recipes, output),
         Command::Init(arguments) => init::init(&arguments, output),

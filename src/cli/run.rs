@@ -9,14 +9,18 @@ use super::environment::Environment;
 use super::exit::Exit;
 use super::fault::Fault;
 use super::input::{load, recipe_source};
+use super::ledger_place::find as find_ledger;
 use super::output::Output;
+use super::policy::Trusted;
 use super::server::{KnownServer, Wanted, find};
 use super::signals::Stop;
+use crate::artifact::Artifact;
 use crate::core::OutputFolder;
 use crate::core::file::{WriteError, read_bounded};
 use crate::core::id::Trace;
 use crate::core::printable::indented;
-use crate::engine::{self, Events, RunResult};
+use crate::core::text::visible;
+use crate::engine::{self, AppliedBefore, Events, RunResult};
 use crate::recipe::{self, Given, InputProblem, InputsFileError, Kind, Recipe, Resolved, Source};
 use crate::report::{self, EventFile, Fan, Progress, RunOutputs, Verbosity, Written, WrittenKind};
 
@@ -64,7 +68,14 @@ fn execute(
     let recipe = load(source, &server.target.profile)?;
     let inputs = inputs(&recipe, flags, options, environment)?;
     let out = ready(&recipe, options, &reports)?;
-    let ran = run(&recipe, &name, &inputs, &server, options, &reports, environment, output)?;
+    let mut ran = run(&recipe, &name, &inputs, &server, options, &reports, environment, output)?;
+    if let Some(artifact) = &ran.result.artifact {
+        match applied_before(artifact, options, environment) {
+            Ok(applied) => ran.result.applied_before = applied,
+            // A plan needs no ledger; whoever applies it does, and is told there.
+            Err(fault) => output.say(&format!("note: {}", visible(&format!("{:#}", fault.error)))),
+        }
+    }
     let exit = Exit::of_run(&ran.result.conclusion, options.detailed_exitcode);
     deliver(ran, &out, options, &reports, output).map_err(|fault| match exit {
         Exit::Done | Exit::ChangesPlanned => fault,
@@ -72,6 +83,20 @@ fn execute(
         _ => Fault { exit, ..fault },
     })?;
     Ok(exit)
+}
+
+/// What of the plan took place already, as the ledger says, where there is one.
+fn applied_before(
+    artifact: &Artifact,
+    options: &RunOptions,
+    environment: &Environment,
+) -> Result<Vec<AppliedBefore>, Fault> {
+    let trusted = Trusted::read(options.trust.as_deref(), environment)?;
+    let place = find_ledger(options.ledger.as_deref(), trusted.as_ref().map(Trusted::pair), environment)?;
+    match place.open_existing()? {
+        Some(ledger) => Ok(engine::applied_before(&ledger, artifact)?),
+        None => Ok(Vec::new()),
+    }
 }
 
 /// Leaves and says what the run came to.
@@ -176,6 +201,7 @@ fn run(
                 dry_runs: server.dry_runs.clone(),
                 occurrence: options.occurrence,
                 trace: Trace::from_parent(environment.get("TRACEPARENT"), environment.get("TRACESTATE")),
+                who: environment.person(),
             },
         };
         Ok::<_, Fault>(engine::run(run, server.endpoint()?, &fan, stop.wait()).await)

@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::output::Output;
 use super::settings::Settings;
 use crate::catalog::Profile;
-use crate::{artifact, recipe, report};
+use crate::{approval, artifact, audit, recipe, report};
 
 /// Prints one schema, or all of them by name.
 pub(super) fn schema(arguments: &Schema, output: &Output) -> Result<Exit, Fault> {
@@ -33,6 +33,10 @@ pub(super) fn of(name: SchemaName) -> Result<Value, Fault> {
     let schema = match name {
         SchemaName::Recipe => return Ok(recipe::json_schema()),
         SchemaName::Artifact => return Ok(artifact::json_schema()),
+        SchemaName::Approval => return Ok(approval::json_schema()),
+        SchemaName::Audit => return Ok(audit::json_schema()),
+        SchemaName::Status => return Ok(report::status_schema()),
+        SchemaName::LedgerLog => return Ok(report::ledger_log_schema()),
         SchemaName::Run => return Ok(report::run_schema()),
         SchemaName::RunEvent => return Ok(report::event_schema()),
         SchemaName::RecipeSummary => return Ok(report::recipe_schema()),

@@ -8,6 +8,7 @@ use super::environment::Environment;
 use super::exit::Exit;
 use super::fault::Fault;
 use super::settings::{FILE_NAME, Server, Settings, profile};
+use crate::artifact::Artifact;
 use crate::engine::{DryRuns, Target};
 use crate::mcp::{ChildCommand, Endpoint, Limits};
 use crate::sandbox::{Location, Sandbox};
@@ -103,6 +104,37 @@ pub(super) fn find(wanted: &Wanted<'_>, environment: &Environment) -> Result<Kno
         limits: limits(server)?,
         reach: Reach::Child(child(server, &folder, environment)),
     })
+}
+
+/// Finds the server that an artifact is for. The command line only says where a sandbox keeps its data.
+pub(super) fn find_for(
+    artifact: &Artifact,
+    server: Option<&str>,
+    trust: Option<&Path>,
+    environment: &Environment,
+) -> Result<KnownServer, Fault> {
+    let target = artifact.target();
+    let moved = |found: &str| {
+        let identity = &target.server.identity;
+        Fault::new(Exit::Stale, format!("the artifact is for the server `{identity}`, and not for `{found}`"))
+            .hint("an approval names its server: plan again for another one")
+    };
+    match (target.sandbox, server) {
+        (true, None) if environment.is_ci() => {
+            Err(Fault::new(Exit::Invalid, "the artifact is about the embedded sandbox")
+                .hint("in CI that has to be said: `--server sandbox`"))
+        }
+        (true, Some(named)) if sandbox_location(named).is_none() => Err(moved(named)),
+        (true, named) => {
+            let (server, tenant) = (Some(named.unwrap_or("sandbox")), target.tenant.as_deref());
+            find(&Wanted { server, recipe: None, tenant, trust }, environment)
+        }
+        (false, Some(named)) if named != target.server.identity => Err(moved(named)),
+        (false, _) => {
+            let server = Some(target.server.identity.as_str());
+            find(&Wanted { server, recipe: None, tenant: None, trust }, environment)
+        }
+    }
 }
 
 impl KnownServer {

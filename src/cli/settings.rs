@@ -1,7 +1,8 @@
 //! The trust settings: `loopgate.yaml` and what it names. They alone say which programs are started, with
 //! which environment, and what a server's words mean.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
@@ -9,8 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use super::exit::Exit;
 use super::fault::Fault;
+use super::policy::PolicySettings;
+use crate::approval::RecordId;
 use crate::catalog::{Profile, read_yaml};
+use crate::core::Digest;
 use crate::core::file::read_bounded;
+use crate::core::text::excerpt;
 
 /// The name of the settings file in the trust folder.
 pub(super) const FILE_NAME: &str = "loopgate.yaml";
@@ -30,6 +35,27 @@ pub(super) struct Settings {
     /// Servers by the names that recipes and the command line use.
     #[serde(default)]
     pub servers: BTreeMap<String, Server>,
+    /// What approvals must be; without it only effects on the sandbox can be applied.
+    #[serde(default)]
+    pub policy: Option<PolicySettings>,
+    /// IDs of approvals, and effect digests, that count no more.
+    #[serde(default)]
+    pub revoked: BTreeSet<String>,
+    /// The ledger where the command line names none.
+    #[serde(default)]
+    pub ledger: LedgerSettings,
+}
+
+/// The ledger.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LedgerSettings {
+    /// `sqlite:PATH`, relative to the trust folder.
+    #[serde(default)]
+    pub at: Option<String>,
+    /// Its ID, `lgl-…`; a ledger with another one is refused, wherever it is.
+    #[serde(default)]
+    pub id: Option<String>,
 }
 
 /// A server that is started as a child process and spoken to over its standard input and output.
@@ -94,13 +120,34 @@ impl Settings {
     /// Reads the settings of a trust folder; none where it has no settings file.
     pub fn read(folder: &Path) -> Result<Option<Self>, Fault> {
         let path = folder.join(FILE_NAME);
-        if !path.exists() {
-            return Ok(None);
+        // Only what is not there is none: one that cannot be reached would pass for one without a policy.
+        match fs_err::symlink_metadata(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            _ => {}
         }
-        read_yaml(&text(&path)?)
-            .map(Some)
-            .map_err(|error| Fault::new(Exit::Invalid, format!("`{}`: {error}", path.display())))
+        let settings: Self = read_yaml(&text(&path)?)
+            .map_err(|error| Fault::new(Exit::Invalid, format!("`{}`: {error}", path.display())))?;
+        match settings.revoked.iter().find(|entry| names_nothing(entry)) {
+            Some(entry) => Err(Fault::new(
+                Exit::Invalid,
+                format!(
+                    "`{}`: `revoked` has `{}`, which revokes nothing",
+                    path.display(),
+                    excerpt(entry, 100)
+                ),
+            )
+            .hint("write the whole ID or digest, in lower case and without blanks around it")),
+            None => Ok(Some(settings)),
+        }
     }
+}
+
+/// Whether an entry of `revoked` is meant for a record or an effect and is not the whole of its name.
+fn names_nothing(entry: &str) -> bool {
+    let lower = entry.trim().to_lowercase();
+    entry.trim() != entry
+        || (lower.starts_with("lga1-") && entry.parse::<RecordId>().is_err())
+        || (lower.starts_with("sha256:") && entry.parse::<Digest>().is_err())
 }
 
 /// A profile by its name or file; a file is relative to `folder`.
@@ -117,11 +164,60 @@ pub(super) fn profile(name: &str, folder: &Path) -> Result<Profile, Fault> {
     }
 }
 
-fn text(path: &Path) -> Result<String, Fault> {
+/// The text of a file that the settings name, or of their own.
+pub(super) fn text(path: &Path) -> Result<String, Fault> {
     String::from_utf8(read_bounded(path, LARGEST).map_err(Fault::invalid)?)
         .map_err(|_| Fault::new(Exit::Invalid, format!("`{}` is not UTF-8", path.display())))
 }
 
 fn is_file_name(name: &str) -> bool {
     Path::new(name).extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::file::replace;
+
+    fn read(yaml: &str) -> Result<Option<Settings>, Fault> {
+        let folder = tempfile::tempdir().unwrap();
+        replace(&folder.path().join(FILE_NAME), yaml.as_bytes()).unwrap();
+        Settings::read(folder.path())
+    }
+
+    #[test]
+    fn policy_revocations_and_ledger_are_read() {
+        let settings = read(
+            "policy: { approvals: { minimum: 2, accept: [signed, platform], max_age: 36h } }\n\
+             revoked: [APR-7]\nledger: { at: \"sqlite:l.db\", id: lgl-1 }\n",
+        )
+        .unwrap()
+        .unwrap();
+        assert_eq!(settings.policy.unwrap().approvals.minimum, 2);
+        assert!(settings.revoked.contains("APR-7"));
+        assert_eq!(settings.ledger.at.as_deref(), Some("sqlite:l.db"));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_not_passed_over() {
+        for yaml in [
+            "policy: { approvals: { minimun: 2 } }",
+            "policy: { approvals: { accept: [known] } }",
+            "policy: { approvals: { max_age: 0d } }",
+            "policy: { tools: { t: { signers: x } } }",
+            "revoked: APR-7",
+            "ledger: { path: x }",
+        ] {
+            assert_eq!(read(yaml).unwrap_err().exit, Exit::Invalid, "{yaml}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn settings_that_cannot_be_read_are_not_taken_for_none() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(Settings::read(folder.path()).unwrap().is_none());
+        std::os::unix::fs::symlink("nowhere", folder.path().join(FILE_NAME)).unwrap();
+        assert_eq!(Settings::read(folder.path()).unwrap_err().exit, Exit::Invalid);
+    }
 }

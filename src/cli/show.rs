@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::input::{load, profile_for, recipe_source};
 use super::output::Output;
 use crate::artifact::{self, Artifact, ReadError};
-use crate::core::file::read_bounded;
+use crate::core::file::{self, read_bounded};
 use crate::core::printable::printable;
 use crate::report;
 
@@ -37,7 +37,11 @@ pub(super) fn show(arguments: &Show, environment: &Environment, output: &Output)
 
 /// Reads an artifact and checks its digests.
 pub(super) fn read_artifact(path: &Path) -> Result<Artifact, Fault> {
-    let bytes = read_bounded(path, artifact::MAX_BYTES).map_err(Fault::invalid)?;
+    let bytes = read_bounded(path, artifact::MAX_BYTES).map_err(|error| {
+        let is_missing = matches!(error, file::ReadError::Missing { .. });
+        let fault = Fault::invalid(error);
+        if is_missing { fault.hint("plan first, or name the artifact") } else { fault }
+    })?;
     Artifact::read(&path.display().to_string(), &bytes).map_err(|error| {
         let exit = match &error {
             ReadError::FileDigest { .. } | ReadError::EffectDigest { .. } | ReadError::Derived { .. } => {

@@ -1,6 +1,8 @@
 //! Being told to stop. A run listens; where it cannot, because it computes or because nobody reads what it
 //! writes, a thread of its own ends the process.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -18,12 +20,23 @@ const GRACE: Duration = Duration::from_secs(15);
 #[derive(Clone)]
 pub(super) struct Stop(watch::Receiver<Option<Signal>>);
 
+/// Whether a write is under way, so that an end in the middle of it leaves its outcome unknown.
+pub(super) type Writing = Arc<AtomicBool>;
+
 impl Stop {
     /// Listens from now on: SIGINT interrupts; SIGTERM, SIGHUP and SIGQUIT terminate.
     ///
     /// # Errors
     /// The operating system gives no thread or no handler.
     pub fn listen() -> Result<Self, Fault> {
+        Self::listen_while(Writing::default())
+    }
+
+    /// Listens, and ends with what a write that is under way makes of it.
+    ///
+    /// # Errors
+    /// The operating system gives no thread or no handler.
+    pub fn listen_while(writing: Writing) -> Result<Self, Fault> {
         let (tell, told) = watch::channel(None);
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Fault::internal)?;
@@ -50,10 +63,15 @@ impl Stop {
                         () = tokio::time::sleep(GRACE) => {}
                     }
                 });
-                end(first);
+                end(first, &writing);
             })
             .map_err(Fault::internal)?;
         Ok(Self(told))
+    }
+
+    /// The first signal, if there was one.
+    pub fn told(&self) -> Option<Signal> {
+        *self.0.borrow()
     }
 
     /// Waits for the first signal, for ever if need be.
@@ -84,10 +102,7 @@ async fn next(kinds: &mut [(tokio::signal::unix::Signal, Signal)]) -> Signal {
     clippy::disallowed_methods,
     reason = "the thread that would return an exit code is stuck"
 )]
-fn end(signal: Signal) {
-    let exit = match signal {
-        Signal::Interrupt => Exit::Interrupted,
-        Signal::Terminate => Exit::Terminated,
-    };
+fn end(signal: Signal, writing: &AtomicBool) {
+    let exit = if writing.load(Ordering::SeqCst) { Exit::Unknown } else { Exit::of_signal(signal) };
     std::process::exit(i32::from(exit.code()))
 }

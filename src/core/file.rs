@@ -105,6 +105,12 @@ impl OutputFolder {
 /// Why a file was not read.
 #[derive(Debug, Error)]
 pub enum ReadError {
+    /// Nothing stands there.
+    #[error("there is no file `{}`", super::text::visible(&path.to_string_lossy()))]
+    Missing {
+        /// Where it should stand.
+        path: PathBuf,
+    },
     /// A folder, device or pipe.
     #[error("`{}` is not a regular file", path.display())]
     NotAFile {
@@ -130,7 +136,11 @@ pub enum ReadError {
 /// [`ReadError`].
 pub fn read_bounded(path: &Path, most: usize) -> Result<Vec<u8>, ReadError> {
     // Asked before it is opened: to open a pipe is to wait for its writer.
-    if !fs::metadata(path)?.is_file() {
+    let found = fs::metadata(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => ReadError::Missing { path: path.to_owned() },
+        _ => error.into(),
+    })?;
+    if !found.is_file() {
         return Err(ReadError::NotAFile { path: path.to_owned() });
     }
     let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
@@ -199,6 +209,8 @@ mod tests {
         assert!(matches!(read_bounded(&path, 3), Err(ReadError::TooLarge { most: 3, .. })));
         assert!(matches!(read_bounded(temporary.path(), 3), Err(ReadError::NotAFile { .. })));
         assert!(matches!(read_bounded(&path.join("y"), 3), Err(ReadError::Io(_))));
+        let missing = read_bounded(&temporary.path().join("none"), 3).unwrap_err();
+        assert!(missing.to_string().starts_with("there is no file `"), "{missing}");
     }
 
     #[test]

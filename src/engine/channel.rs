@@ -9,7 +9,8 @@ use super::event::{Event, Events};
 use super::result::CallFact;
 use super::target::{Caller, Tools};
 use crate::catalog::Operation;
-use crate::core::Outcome;
+use crate::core::id::RequestId;
+use crate::core::{Digest, Outcome, ToolCall};
 use crate::mcp::{Session, classify};
 
 /// A connection, who speaks on it, and who listens to what happens.
@@ -39,19 +40,36 @@ impl Channel<'_> {
     /// It cannot be addressed, and nothing was sent.
     pub async fn send(&self, letter: Letter<'_>) -> Result<(Outcome, CallFact), String> {
         let (call, request_id) = self.caller.address(letter.tool, letter.arguments.clone())?;
+        Ok(self.deliver(letter, call, &request_id).await)
+    }
+
+    /// Sends a call that is addressed, once.
+    pub async fn deliver(
+        &self,
+        letter: Letter<'_>,
+        call: ToolCall,
+        request_id: &RequestId,
+    ) -> (Outcome, CallFact) {
         let (started, clock) = (Timestamp::now(), Instant::now());
+        let payload = payload(&call.arguments);
         let seen = self.session.call(&call, letter.deadline).await;
         let outcome = classify(seen, letter.operation, self.caller.profile.errors.as_ref());
         let fact = CallFact {
             tool: call.tool,
             request_id: request_id.to_string(),
+            payload,
             started,
             took: clock.elapsed(),
             outcome: in_words(&outcome),
         };
         self.events.emit(&Event::Called { step: letter.step.to_owned(), call: fact.clone() });
-        Ok((outcome, fact))
+        (outcome, fact)
     }
+}
+
+/// The digest of arguments as they are sent.
+pub(super) fn payload(arguments: &Map<String, Value>) -> Digest {
+    Digest::of_foreign_json("loopgate.payload/1", &Value::Object(arguments.clone()))
 }
 
 /// An outcome in words; may hold hostile text.

@@ -4,25 +4,44 @@
 //! writes: a tool of class write is called with its dry-run switch set, or not at all.
 
 mod analyze;
+mod applied;
+mod apply;
 mod arguments;
+mod arrival;
 mod channel;
+mod checking;
+mod contract;
 mod dry_run;
+mod elsewhere;
 mod ended;
 mod event;
 mod gate;
 mod given;
+mod journal;
+mod next;
+#[cfg(test)]
+mod next_model;
 mod plan;
 mod read;
 mod reads;
 mod result;
 mod run;
+mod sending;
 mod steps;
+mod stopping;
 mod target;
+mod terms;
+mod way;
 
+pub use applied::{ApplyEnd, ApplyResult, Stopped};
+pub use apply::{Apply, ApplyOptions, apply};
+pub use elsewhere::applied_before;
 pub use event::{Event, Events};
+pub use journal::Watch;
 pub use result::{
-    CallFact, Conclusion, ContractFact, Emitted, GateFact, InputFact, RecipeFact, RunResult, Signal,
-    StepResult, StepStatus, TargetFact, TenantKnownBy,
+    AppliedBefore, CallFact, Conclusion, ContractFact, Emitted, GateFact, InputFact, RecipeFact, RunResult,
+    Signal, StepResult, StepStatus, TargetFact, TenantKnownBy,
 };
 pub use run::{DryRuns, Run, RunOptions, run};
 pub use target::Target;
+pub use way::{Way, way};

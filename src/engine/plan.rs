@@ -94,7 +94,8 @@ impl<'a> Write<'a> {
     }
 }
 
-fn slots(operation: Option<&Operation>, context: &Context) -> Vec<Slot> {
+/// The places of a write that are filled when it is called.
+pub(super) fn slots(operation: Option<&Operation>, context: &Context) -> Vec<Slot> {
     let mut slots = operation.map(|operation| Slot::of(&operation.control)).unwrap_or_default();
     let argument = |field: &Option<crate::catalog::ContextField>| field.as_ref()?.argument.clone();
     slots.extend(argument(&context.request_id).map(|at| Slot::RequestId { at }));
@@ -138,7 +139,7 @@ pub(super) fn build(
             inputs: run.inputs.values.clone(),
         },
         occurrence: NonZeroU32::new(run.options.occurrence).unwrap_or(NonZeroU32::MIN),
-        planned_by: v1::PlannedBy::this_program(),
+        planned_by: v1::PlannedBy::this_program(run.options.who.clone()),
         summary: summary(&operations, steps.results()),
         operations,
         preconditions: preconditions(run.recipe, steps.given(), &run.target.profile),
@@ -150,23 +151,7 @@ pub(super) fn build(
 
 fn planned(write: Write<'_>, verdict: Verdict, caller: &Caller<'_>) -> Result<v1::Operation, Conclusion> {
     let operation = write.operation;
-    let created = operation.and_then(|operation| operation.created.as_ref()).map(|created| v1::Created {
-        ids: created.ids.clone(),
-        lookup: created.lookup.as_ref().and_then(|lookup| {
-            let read = caller.profile.operation(&lookup.operation)?;
-            let mut arguments = Map::new();
-            for (at, value) in &read.fixed {
-                at.set(&mut arguments, value.clone()).ok()?;
-            }
-            let arguments = caller.settled(arguments).ok()?;
-            Some(v1::Lookup {
-                tool: read.tool.clone(),
-                arguments,
-                ids_at: read.arguments.get(&lookup.argument)?.at.clone(),
-                found: read.result.as_ref()?.get(&lookup.found)?.verbatim(),
-            })
-        }),
-    });
+    let created = operation.and_then(|operation| created(operation, caller));
     Ok(v1::Operation {
         id: write.id,
         operation: write.name,
@@ -188,6 +173,27 @@ fn planned(write: Write<'_>, verdict: Verdict, caller: &Caller<'_>) -> Result<v1
             .unwrap_or_default(),
         reconcile: write.reconcile,
     })
+}
+
+/// Where the answer to an operation names what it created, and how to find that.
+pub(super) fn created(operation: &Operation, caller: &Caller<'_>) -> Option<v1::Created> {
+    let created = operation.created.as_ref()?;
+    let lookup = created.lookup.as_ref().and_then(|lookup| {
+        let read = caller.profile.operation(&lookup.operation)?;
+        let mut arguments = Map::new();
+        for (at, value) in &read.fixed {
+            at.set(&mut arguments, value.clone()).ok()?;
+        }
+        let arguments = caller.settled(arguments).ok()?;
+        Some(v1::Lookup {
+            tool: read.tool.clone(),
+            arguments,
+            ids_at: read.arguments.get(&lookup.argument)?.at.clone(),
+            found: read.result.as_ref()?.get(&lookup.found)?.verbatim(),
+            compare: lookup.compare.clone(),
+        })
+    });
+    Some(v1::Created { ids: created.ids.clone(), lookup })
 }
 
 fn summary(operations: &[v1::Operation], results: &[StepResult]) -> String {

@@ -34,8 +34,23 @@ pub struct RunResult {
     pub artifact: Option<Artifact>,
     /// What nobody could check.
     pub not_proven: Vec<String>,
+    /// Planned operations that the ledger holds as applied already; whoever has a ledger adds them.
+    pub applied_before: Vec<AppliedBefore>,
     /// What it all came to.
     pub conclusion: Conclusion,
+}
+
+/// A planned operation that took place before, under the same key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppliedBefore {
+    /// The operation's ID in this plan.
+    pub operation: String,
+    /// When it took place, as far as that is recorded.
+    pub at: Option<Timestamp>,
+    /// The approval ID that went on the wire; empty where a read found it done.
+    pub approval_id: String,
+    /// The effect that it was part of.
+    pub effect: Digest,
 }
 
 /// The recipe that was run.
@@ -197,6 +212,8 @@ pub struct CallFact {
     pub tool: String,
     /// The request ID that went with it.
     pub request_id: String,
+    /// The digest of the arguments as they were sent.
+    pub payload: Digest,
     /// When it was sent.
     pub started: Timestamp,
     /// How long the answer took.

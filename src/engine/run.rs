@@ -4,22 +4,18 @@ use std::future::Future;
 
 use jiff::Timestamp;
 
-use super::arguments::read_tool;
-use super::channel::{Channel, Letter};
+use super::channel::Channel;
+use super::contract::contract;
 use super::dry_run::dry_run;
 use super::event::{Event, Events};
 use super::plan::build;
-use super::read::conclusion;
 use super::result::{
-    Conclusion, ContractFact, InputFact, RecipeFact, RunResult, Signal, StepResult, StepStatus, TargetFact,
-    TenantKnownBy,
+    Conclusion, InputFact, RecipeFact, RunResult, Signal, StepResult, StepStatus, TargetFact, TenantKnownBy,
 };
 use super::steps::Steps;
-use super::target::{Caller, Target, Tools, hear_contract, tenant_lacking};
+use super::target::{Caller, Target, Tools, tenant_lacking};
 use crate::artifact::Artifact;
-use crate::core::Outcome;
 use crate::core::id::{RunId, Trace};
-use crate::core::text::visible;
 use crate::mcp::{ConnectError, Endpoint, Limits, Session};
 use crate::recipe::{Kind, Recipe, Resolved};
 
@@ -50,6 +46,8 @@ pub struct RunOptions {
     pub occurrence: u32,
     /// The trace that the calls belong to.
     pub trace: Trace,
+    /// Who runs it, in the words of the pipeline or the machine.
+    pub who: Option<String>,
 }
 
 /// Whether planned writes may be tried out with their dry-run switch set.
@@ -141,18 +139,22 @@ impl<'a> Course<'a> {
         let tools = Tools::survey(&run.target.profile, listed);
         events.emit(&Event::Connected { server: self.target.name.clone(), tools: tools.len() });
 
-        if let Some((contract, tenant, known_by)) = contract(session, run, &tools, events).await? {
+        let asking = Caller {
+            profile: &run.target.profile,
+            tenant: run.target.tenant.as_deref(),
+            workflow: &run.recipe.name,
+            trace: &run.options.trace,
+        };
+        let channel = Channel { session, caller: &asking, tools: &tools, events };
+        if let Some((contract, tenant, known_by)) =
+            contract(channel, run.target, run.options.limits.call).await?
+        {
             self.target.contract = Some(contract);
             self.target.tenant = tenant;
             self.target.tenant_known_by = known_by;
         }
         let tenant = self.target.tenant.clone();
-        let caller = Caller {
-            profile: &run.target.profile,
-            tenant: tenant.as_deref(),
-            workflow: &run.recipe.name,
-            trace: &run.options.trace,
-        };
+        let caller = Caller { tenant: tenant.as_deref(), ..asking };
         let channel = Channel { session, caller: &caller, tools: &tools, events };
         self.steps.all(channel, &run.options).await?;
         if !writes(run.recipe) {
@@ -224,6 +226,7 @@ impl<'a> Course<'a> {
             emitted,
             artifact,
             not_proven,
+            applied_before: Vec::new(),
             conclusion,
         }
     }
@@ -234,48 +237,18 @@ fn writes(recipe: &Recipe) -> bool {
 }
 
 fn unreachable(error: ConnectError) -> Conclusion {
+    Conclusion::Unreachable(with_causes(&error))
+}
+
+/// An error and its causes on one line.
+pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut message = error.to_string();
-    let mut cause = std::error::Error::source(&error);
+    let mut cause = error.source();
     while let Some(error) = cause {
         message.push_str(&format!(": {error}"));
         cause = error.source();
     }
-    Conclusion::Unreachable(message)
-}
-
-/// Calls the contract's tool where the server offers it.
-async fn contract(
-    session: &Session,
-    run: &Run<'_>,
-    tools: &Tools,
-    events: &dyn Events,
-) -> Result<Option<(ContractFact, Option<String>, TenantKnownBy)>, Conclusion> {
-    let profile = &run.target.profile;
-    let operation = profile.contract.as_ref().and_then(|name| profile.operation(name));
-    let Some(operation) = operation.filter(|operation| tools.get(&operation.tool).is_some()) else {
-        return Ok(None);
-    };
-    let caller = Caller {
-        profile,
-        tenant: run.target.tenant.as_deref(),
-        workflow: &run.recipe.name,
-        trace: &run.options.trace,
-    };
-    let arguments = caller.settled(serde_json::Map::new()).map_err(Conclusion::Invalid)?;
-    read_tool(tools, &operation.tool, &arguments).map_err(Conclusion::Invalid)?;
-    let letter = Letter {
-        step: "contract",
-        tool: &operation.tool,
-        arguments: &arguments,
-        operation: Some(operation),
-        deadline: run.options.limits.call,
-    };
-    let channel = Channel { session, caller: &caller, tools, events };
-    let (outcome, _) = channel.send(letter).await.map_err(Conclusion::Invalid)?;
-    match outcome {
-        Outcome::Applied(answer) => hear_contract(run.target, &answer).map(Some),
-        other => Err(conclusion(other, &visible(&operation.tool))),
-    }
+    message
 }
 
 fn first_undecided(steps: &[StepResult]) -> Option<Vec<String>> {

@@ -43,7 +43,7 @@ impl Target {
 }
 
 /// What every call of a run carries.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Caller<'a> {
     pub profile: &'a Profile,
     pub tenant: Option<&'a str>,

@@ -91,6 +91,12 @@ impl Session {
         &self.limits
     }
 
+    /// Whether the connection has ended, so that no further request can be made.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.link.ending.get().is_some()
+    }
+
     /// Calls a tool once, and says what was seen of it by `deadline`.
     pub async fn call(&self, call: &ToolCall, deadline: Duration) -> Seen {
         let ToolCall { tool, arguments, meta } = call;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::artifact_text::SANDBOX_ARTIFACT;
 use super::artifact_words::{
-    NO_TENANT, Reading, expectations, known_by, lookup, outline, places, readings, repetition, slot,
+    NO_TENANT, Reading, expectations, known_by, lookup, outline, places, planner, readings, repetition, slot,
     transaction, validated,
 };
 use super::layout::count;
@@ -99,7 +99,7 @@ impl Page {
         );
         self.item(0, &format!("File digest: {}", code(&document.file_digest.to_string())));
         self.item(0, &format!("Subject: {}", code(&document.subject.to_string())));
-        self.item(0, &format!("Planned by: {}", code(&document.planned_by.version)));
+        self.item(0, &format!("Planned by: {}", code(&planner(&document.planned_by))));
         self.end();
     }
 

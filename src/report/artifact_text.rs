@@ -1,15 +1,15 @@
 //! An artifact for people at a terminal: all that a reviewer must see, the payload whole.
 
 use super::artifact_words::{
-    NO_TENANT, Reading, expectations, known_by, lookup, outline, places, readings, repetition, slot,
+    NO_TENANT, Reading, expectations, known_by, lookup, outline, places, planner, readings, repetition, slot,
     transaction, validated,
 };
-use super::layout::{Mark, Tone, columns, count, hang, pad};
+use super::layout::{Mark, columns, count};
+use super::page::Page;
 use super::terminal::Terminal;
 use crate::artifact::Artifact;
 use crate::artifact::v1::{Document, Operation, Precondition};
 use crate::core::printable::indented;
-use crate::core::text::visible;
 use serde_json::Value;
 
 /// What every output about a sandbox artifact says.
@@ -19,8 +19,17 @@ pub(super) const SANDBOX_ARTIFACT: &str =
 /// The artifact for a terminal. Payloads are whole and never broken into lines, so that they are exact.
 #[must_use]
 pub fn artifact_text(artifact: &Artifact, terminal: &Terminal) -> String {
-    let document = artifact.document();
-    let mut page = Page { out: String::new(), terminal };
+    let mut page = Page::new(terminal);
+    artifact_page(&mut page, artifact.document());
+    if artifact.target().sandbox {
+        page.blank();
+        page.line("", SANDBOX_ARTIFACT);
+    }
+    page.text()
+}
+
+/// The artifact as a page, which its reader may go on with.
+pub(super) fn artifact_page(page: &mut Page<'_>, document: &Document) {
     page.head(document);
     let total = document.operations.len();
     for (index, operation) in document.operations.iter().enumerate() {
@@ -35,8 +44,7 @@ pub fn artifact_text(artifact: &Artifact, terminal: &Terminal) -> String {
                 (false, true) => (Mark::Warning, "does not hold, advisory"),
                 (false, false) => (Mark::Bad, "does not hold"),
             };
-            let label = format!("  {} ", terminal.mark(sign));
-            page.line(&label, &format!("{} ({word}): {}", gate.id, gate.says));
+            page.item(sign, &format!("{} ({word}): {}", gate.id, gate.says));
         }
     }
     if !document.preconditions.is_empty() {
@@ -53,16 +61,6 @@ pub fn artifact_text(artifact: &Artifact, terminal: &Terminal) -> String {
     for unproven in &document.not_proven {
         page.line("  - ", unproven);
     }
-    if document.target.sandbox {
-        page.out.push('\n');
-        page.line("", SANDBOX_ARTIFACT);
-    }
-    page.out
-}
-
-struct Page<'a> {
-    out: String,
-    terminal: &'a Terminal,
 }
 
 impl Page<'_> {
@@ -70,12 +68,9 @@ impl Page<'_> {
         let empty = document.operations.is_empty();
         let sign = if empty { Mark::Good } else { Mark::Planned };
         let word = if empty { "nothing to do" } else { "planned, not applied" };
-        let terminal = self.terminal;
-        let label = format!("{} {}  ", terminal.mark(sign), terminal.paint(sign.tone(), word));
-        let name = visible(&document.recipe.name).into_owned();
-        self.out.push_str(&format!("{label}{name}\n"));
-        self.line(&" ".repeat(terminal.mark_width().saturating_add(1)), &document.summary);
-        self.out.push('\n');
+        self.verdict(sign, word, std::slice::from_ref(&document.recipe.name));
+        self.under_verdict(&document.summary);
+        self.blank();
 
         let target = &document.target;
         if target.sandbox {
@@ -106,7 +101,7 @@ impl Page<'_> {
         self.exact("effect", &document.effect_digest.to_string());
         self.exact("file", &document.file_digest.to_string());
         self.exact("subject", &document.subject.to_string());
-        self.fact("planned by", &document.planned_by.version);
+        self.fact("planned by", &planner(&document.planned_by));
     }
 
     fn operation(&mut self, operation: &Operation) {
@@ -147,12 +142,12 @@ impl Page<'_> {
             self.heading("Filled in when it is sent, and nothing else is");
             for one in &operation.slots {
                 let filled = format!("{} = {}", one.at(), slot(one, operation));
-                self.out.push_str(&format!("    {}\n", visible(&filled)));
+                self.exactly("    ", &filled);
             }
         }
         self.heading("Payload, exact and whole");
         for line in indented(&Value::Object(operation.arguments.clone())).lines() {
-            self.out.push_str(&format!("    {line}\n"));
+            self.exactly("    ", line);
         }
     }
 
@@ -163,29 +158,6 @@ impl Page<'_> {
             let at = at.map(|at| format!(" at {at}")).unwrap_or_default();
             self.line("      ", &format!("{name}{at} = {was}"));
         }
-    }
-
-    fn title(&mut self, text: &str) {
-        let text = visible(text).into_owned();
-        self.out.push_str(&format!("\n{}\n", self.terminal.paint(Tone::Strong, &text)));
-    }
-
-    fn heading(&mut self, text: &str) {
-        self.out.push_str(&format!("  {}\n", self.terminal.paint(Tone::Strong, &format!("{text}:"))));
-    }
-
-    fn fact(&mut self, label: &str, text: &str) {
-        self.line(&format!("  {}", pad(label, 14)), text);
-    }
-
-    /// Hostile `text` on one line, however long, so that it can be copied and searched.
-    fn exact(&mut self, label: &str, text: &str) {
-        self.out.push_str(&format!("  {}{}\n", pad(label, 14), visible(text)));
-    }
-
-    /// Hostile `text`, whole, its later lines under the first.
-    fn line(&mut self, label: &str, text: &str) {
-        hang(&mut self.out, label, &visible(text), self.terminal.width);
     }
 }
 

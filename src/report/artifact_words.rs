@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use crate::artifact::v1::{Expectation, Idempotency, Lookup, Operation, Precondition, Slot, TenantKnownBy};
+use crate::artifact::v1::{
+    Expectation, Idempotency, Lookup, Operation, PlannedBy, Precondition, Slot, TenantKnownBy,
+};
 use crate::core::json::canonical;
 use crate::core::{Digest, Projection};
 
@@ -21,6 +23,14 @@ pub(super) fn known_by(how: TenantKnownBy) -> &'static str {
         TenantKnownBy::Tool => "as the server itself says",
         TenantKnownBy::Asserted => "as the caller says; the server was not heard on it",
         TenantKnownBy::None => "and nothing says how that is known",
+    }
+}
+
+/// What wrote the plan, and who ran it where somebody says so.
+pub(super) fn planner(PlannedBy { version, who }: &PlannedBy) -> String {
+    match who {
+        Some(who) => format!("{version}, run by {who}; nobody vouches for that name"),
+        None => version.clone(),
     }
 }
 
@@ -106,9 +116,15 @@ pub(super) fn place(Projection { at, each, state, optional, non_empty }: &Projec
 }
 
 /// The call that finds created records: tool and arguments, then where IDs and records stand.
-pub(super) fn lookup(Lookup { tool, arguments, ids_at, found }: &Lookup) -> (String, String) {
+pub(super) fn lookup(Lookup { tool, arguments, ids_at, found, compare }: &Lookup) -> (String, String) {
     let call = format!("{tool} {}", Value::Object(arguments.clone()));
-    (call, format!("the IDs at {ids_at}, what exists at {}", place(found)))
+    let mut places = format!("the IDs at {ids_at}, what exists at {}", place(found));
+    for (name, fields) in compare {
+        for (field, at) in fields {
+            places.push_str(&format!(", {name}.{field} equal to {at}"));
+        }
+    }
+    (call, places)
 }
 
 /// A value that a read gave.
@@ -263,6 +279,18 @@ mod tests {
             for name in ["NAME1", "NAME2", "NAME3", "WORDS"] {
                 assert_eq!(output.matches(name).count(), 2, "{name} in\n{output}");
             }
+        }
+    }
+
+    #[test]
+    fn who_planned_is_shown_where_somebody_says_so_and_nobody_vouches_for_it() {
+        let mut plan = artifact_sample::plan();
+        plan.planned_by.who = Some("mallory\u{202e}".into());
+        let artifact = Artifact::build(plan).unwrap();
+        let wide = Terminal { width: 10_000, ..Terminal::plain() };
+        for output in [artifact_text(&artifact, &wide), artifact_markdown(&artifact)] {
+            let said = r"run by mallory\u{202e}; nobody vouches for that name";
+            assert!(output.contains(said), "{output}");
         }
     }
 

@@ -4,41 +4,61 @@
 //! for terminals, as code or escaped words for Markdown, as JSON escapes for machines. Nothing here
 //! decides anything, and whatever is about the sandbox says so.
 
+mod apply_line;
+mod apply_text;
+mod apply_words;
+mod approval_text;
+mod approval_words;
 mod artifact_markdown;
 mod artifact_text;
 mod artifact_words;
+mod audit_verified_text;
 mod difference_text;
 mod event_file;
 mod fan;
 mod json;
 mod layout;
+mod ledger_log_text;
 pub mod markdown;
 mod next;
+mod page;
 mod problems_text;
 mod progress;
 mod recipe_markdown;
 mod recipe_steps;
 mod recipe_text;
+mod reviewed;
 mod run_text;
 #[cfg(test)]
 mod sample;
+#[cfg(test)]
+mod sample_effect;
 mod status;
+mod status_text;
 mod terminal;
 mod written;
 
+pub use apply_line::apply_line;
+pub use apply_text::{ApplyView, apply_text};
+pub use approval_text::{ApprovalFacts, approval_text};
 pub use artifact_markdown::artifact_markdown;
 pub use artifact_text::artifact_text;
+pub use audit_verified_text::audit_verified_text;
 pub use difference_text::difference_text;
 pub use event_file::{EventFile, EventFileError};
 pub use fan::Fan;
 pub use json::{
-    difference_json, difference_schema, event_json, event_schema, problems_json, problems_schema,
-    recipe_json, recipe_schema, run_json, run_schema,
+    difference_json, difference_schema, event_json, event_schema, ledger_log_json, ledger_log_schema,
+    problems_json, problems_schema, recipe_json, recipe_schema, run_json, run_schema, status_json,
+    status_schema,
 };
+pub use ledger_log_text::{LogRow, ledger_log_text};
+pub use next::quoted;
 pub use problems_text::problems_text;
 pub use progress::{Progress, Verbosity};
 pub use recipe_markdown::recipe_markdown;
 pub use recipe_text::recipe_text;
 pub use run_text::{run_text, verdict_text};
+pub use status_text::{HolderView, StatusView, status_text};
 pub use terminal::{Terminal, TerminalFacts};
 pub use written::{RunOutputs, Written, WrittenKind};

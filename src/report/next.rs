@@ -56,7 +56,7 @@ fn text(input: &InputFact) -> Option<&str> {
 }
 
 /// `word` as a shell reads it back; `None` where a reader could not see all of it.
-fn quoted(word: &str) -> Option<String> {
+pub fn quoted(word: &str) -> Option<String> {
     if word.chars().any(is_hidden) {
         return None;
     }

@@ -5,12 +5,13 @@ use serde_json::Value;
 use super::artifact_words::{NO_TENANT, known_by, outline, validated};
 use super::layout::{Mark, Tone, bounded, columns, count, hang, pad, took, wrap};
 use super::next::next_command;
+use super::page::Page;
 use super::status::{mark, sentence, verdict};
 use super::terminal::Terminal;
 use super::written::RunOutputs;
 use crate::artifact::v1;
 use crate::core::text::visible;
-use crate::engine::{Conclusion, RunResult, StepResult, StepStatus, TenantKnownBy};
+use crate::engine::{AppliedBefore, Conclusion, RunResult, StepResult, StepStatus, TenantKnownBy};
 
 /// What every output about the sandbox says.
 pub(super) const SANDBOX_RUN: &str =
@@ -49,20 +50,12 @@ pub fn verdict_text(result: &RunResult, terminal: &Terminal) -> String {
     let mut parts = vec![visible(&result.recipe.name).into_owned()];
     parts.extend(chosen_inputs(result));
     parts.push(target(result));
-    let rest = parts.join(&format!(" {} ", terminal.dot()));
-    let indent = terminal.mark_width().saturating_add(1);
-    let first = indent.saturating_add(columns(word)).saturating_add(2);
-    let mut out = format!("{} {}", terminal.mark(mark), terminal.paint(mark.tone(), word));
-    let mut lines = wrap(&rest, terminal.width.saturating_sub(first)).into_iter();
-    out.push_str(&format!("  {}\n", lines.next().unwrap_or_default()));
-    let others: Vec<String> = lines.collect();
-    if !others.is_empty() {
-        hang(&mut out, &" ".repeat(indent), &others.join(" "), terminal.width);
-    }
+    let mut page = Page::new(terminal);
+    page.verdict(mark, word, &parts);
     for reason in reasons(&result.conclusion) {
-        hang(&mut out, &" ".repeat(indent), &reason, terminal.width);
+        page.under_verdict(&reason);
     }
-    out
+    page.text()
 }
 
 /// The inputs that somebody gave, by value where it is one.
@@ -260,6 +253,16 @@ fn facts(out: &mut String, result: &RunResult, terminal: &Terminal, outputs: &Ru
     }
     for unproven in &result.not_proven {
         fact("not proven", &bounded(unproven, LONGEST));
+    }
+    for AppliedBefore { operation, at, approval_id, effect } in &result.applied_before {
+        let when = at.map_or_else(String::new, |at| format!(" at {at:.0}"));
+        let operation = visible(operation);
+        let id = bounded(approval_id, LONGEST);
+        let effect = effect.short();
+        fact(
+            "applied",
+            &format!("`{operation}` took place already{when}, under approval {id}, effect {effect}"),
+        );
     }
     // On a line of their own, however long, so that they can be copied.
     for (index, file) in outputs.written.iter().enumerate() {

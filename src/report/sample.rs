@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+pub use super::sample_effect::{applied, event, facts, filed, hostile_states, record_id, unknown, verdict};
 use super::written::{RunOutputs, Written, WrittenKind};
 use crate::artifact::v1::{
     Gate, Operation, PlannedBy, Precondition, Profile, Recipe, Server, Slot, TenantKnownBy as Known,
@@ -23,6 +24,11 @@ fn members(value: Value) -> Map<String, Value> {
     serde_json::from_value(value).unwrap()
 }
 
+/// A time, `second` after the first of all.
+pub fn time(second: i64) -> Timestamp {
+    seconds(second, 0)
+}
+
 fn seconds(second: i64, millis: i32) -> Timestamp {
     Timestamp::new(1_700_000_000 + second, millis * 1_000_000).unwrap()
 }
@@ -31,6 +37,7 @@ pub fn step(id: &str, kind: &'static str, subject: &str, status: StepStatus) -> 
     let call = CallFact {
         tool: "loopiq_get".into(),
         request_id: "00000000-0000-4000-8000-000000000001".into(),
+        payload: Digest::of_bytes(b"sent"),
         started: seconds(0, 5),
         took: Duration::from_millis(4),
         outcome: "answered".into(),
@@ -84,6 +91,7 @@ pub fn run(recipe: &str, release: &str, conclusion: Conclusion, steps: Vec<StepR
         emitted: Vec::new(),
         artifact: None,
         not_proven: Vec::new(),
+        applied_before: Vec::new(),
         conclusion,
     }
 }
@@ -142,6 +150,7 @@ pub fn planned() -> RunResult {
         emitted: emitted(),
         artifact: Some(artifact()),
         not_proven: vec![unproven.into()],
+        applied_before: Vec::new(),
         ..run("remediation-plan", "REL-BLOCKED", Conclusion::ChangesPlanned, steps)
     }
 }
@@ -260,7 +269,7 @@ pub fn plan() -> Plan {
             inputs: members(json!({"owner": "platform", "release": "REL-BLOCKED"})),
         },
         occurrence: NonZeroU32::MIN,
-        planned_by: PlannedBy { version: "loopgate 0.1.0".into() },
+        planned_by: PlannedBy { version: "loopgate 0.1.0".into(), who: None },
         operations: vec![Operation {
             id: "package".into(),
             operation: "work_package".into(),
@@ -363,6 +372,6 @@ steps:
 
 /// `text` with placeholders for digests and keys, which belong to other modules.
 pub fn steady(text: &str) -> String {
-    let digest = regex::Regex::new("(sha256:|lg1-)[0-9a-f]{64}").unwrap();
+    let digest = regex::Regex::new("(sha256:|lga?1-)[0-9a-f]{64}").unwrap();
     digest.replace_all(text, "$1[64 hex digits]").into_owned()
 }

@@ -3,6 +3,7 @@
 //!
 //! A family of modes is one file with a `play` function, listed in [`FAMILIES`].
 
+mod between;
 mod line;
 mod loopiq;
 mod timing;
@@ -14,7 +15,7 @@ use std::process::ExitCode;
 /// Plays `mode` with its arguments until the client is gone; `None` where the family has no such mode.
 type Family = fn(mode: &str, arguments: &[String]) -> Option<ExitCode>;
 
-const FAMILIES: &[Family] = &[transport::play, loopiq::play, timing::play];
+const FAMILIES: &[Family] = &[transport::play, loopiq::play, timing::play, between::play];
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);

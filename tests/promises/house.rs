@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 
 /// The modules from the top down; each may import those after it.
-const ORDER: [&str; 9] =
-    ["cli", "report", "engine", "mcp", "artifact", "evidence", "recipe", "catalog", "core"];
+const ORDER: [&str; 12] = [
+    "cli", "report", "engine", "mcp", "audit", "ledger", "approval", "artifact", "evidence", "recipe",
+    "catalog", "core",
+];
 
 /// Crates that only some modules may name.
-const CONFINED: [(&str, &[&str]); 11] = [
+const CONFINED: [(&str, &[&str]); 13] = [
     ("anyhow", &["cli"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
@@ -15,9 +17,11 @@ const CONFINED: [(&str, &[&str]); 11] = [
     ("indicatif", &["report"]),
     ("annotate_snippets", &["report"]),
     ("rmcp", &["mcp", "sandbox"]),
-    ("rusqlite", &["sandbox"]),
+    ("rusqlite", &["ledger", "sandbox"]),
     ("minijinja", &["recipe"]),
     ("saphyr_parser", &["recipe"]),
+    ("ssh_key", &["approval"]),
+    ("tar", &["audit"]),
     ("jsonschema", &["catalog", "sandbox"]),
 ];
 

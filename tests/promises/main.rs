@@ -2,9 +2,19 @@
 //! holds.
 
 #[cfg(test)]
+mod apply;
+#[cfg(test)]
+mod approvals;
+#[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
 mod foreign;
+#[cfg(test)]
+mod governed;
 #[cfg(test)]
 mod house;
 #[cfg(test)]

@@ -34,29 +34,42 @@ fn every_command_runs() {
     folder.write("results.sarif", fs_err::read(fixture("sarif")).unwrap());
     folder.write("junit.xml", fs_err::read(fixture("xml")).unwrap());
     folder.sandbox("remediation-plan", "REL-BLOCKED", &["--out", "one"]).exits(0);
+    let digest = folder.json("one/artifact.json")["effect_digest"].as_str().unwrap()[..19].to_owned();
     folder.write("before.json", folder.read("one/artifact.json"));
     folder.write("after.json", folder.read("one/artifact.json"));
 
-    let mut not_run = Vec::new();
-    let mut ran = 0;
+    let mut script = String::new();
+    let (mut commands, mut not_run) = (Vec::new(), Vec::new());
     for line in blocks("console").iter().flat_map(|block| block.lines()) {
-        let command = line.strip_prefix("$ ").unwrap();
-        let loopgate = command.replace("cargo run --locked --", "loopgate");
-        let Some(arguments) = loopgate.strip_prefix("loopgate ") else {
-            not_run.push(command.to_owned());
+        let command = line.strip_prefix("$ ").unwrap().replace("cargo run --locked --", "loopgate");
+        if command.starts_with("cargo ") {
+            not_run.push(command);
             continue;
-        };
-        let arguments: Vec<&str> = arguments.split_whitespace().collect();
-        let result = folder.run(&arguments);
-        let judged = arguments.contains(&"REL-MINE");
-        assert!(
-            result.code == 0 || (judged && result.code == 4),
-            "{command}: {} {}",
-            result.code,
-            result.stderr
-        );
-        ran += 1;
+        }
+        // What a reviewer copies from what was shown.
+        let command = command.replace("DIGEST", &digest);
+        script.push_str(&format!("{command}\necho $? >> codes\n"));
+        commands.push(command);
     }
+    let loopgate = Path::new(env!("CARGO_BIN_EXE_loopgate")).parent().unwrap();
+    let path = format!("{}:{}", loopgate.display(), crate::support::environment("PATH").unwrap());
+    let output = std::process::Command::new("sh")
+        .args(["-c", &script])
+        .current_dir(folder.path())
+        .env_clear()
+        .env("PATH", path)
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    let codes = folder.read("codes");
+    let codes: Vec<&str> = codes.lines().collect();
+    assert_eq!(codes.len(), commands.len());
+    for (command, code) in commands.iter().zip(codes) {
+        let judged = command.contains("certify-release") && command.contains("REL-MINE");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(code == "0" || (judged && code == "4"), "{command}: {code}\n{stderr}");
+    }
+    let ran = commands.len();
     assert!(ran > 8);
     // These two are what runs this test, and what installs the program that it runs.
     assert_eq!(not_run, ["cargo test --locked", "cargo install --locked --path ."]);
@@ -82,7 +95,9 @@ fn its_recipe_validates_and_its_settings_are_read() {
         ])
         .exits(0);
     let written = yaml.iter().find(|block| block.starts_with("server:")).unwrap();
-    folder.write("loopgate.yaml", written);
+    let policy = yaml.iter().find(|block| block.starts_with("policy:")).unwrap();
+    folder.write("loopgate.yaml", format!("{written}\n{policy}\n"));
+    folder.write("allowed_signers", "");
     // The program that it names is not there, which is found out only after the settings were understood.
     folder.run(&["certify-release", "--release", "R"]).exits(50);
 }

@@ -2,13 +2,17 @@
 //! change that would alter a format does not compile, or fails a test.
 
 mod difference_v1;
+mod ledger_log_v1;
 mod problems_v1;
 mod recipe_v1;
 mod run_event_v1;
 mod run_v1;
+mod status_v1;
 
 pub use difference_v1::{difference_json, difference_schema};
+pub use ledger_log_v1::{ledger_log_json, ledger_log_schema};
 pub use problems_v1::{problems_json, problems_schema};
 pub use recipe_v1::{recipe_json, recipe_schema};
 pub use run_event_v1::{event_json, event_schema};
 pub use run_v1::{run_json, run_schema};
+pub use status_v1::{status_json, status_schema};

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use crate::artifact::Artifact;
 use crate::engine::{
-    CallFact, Conclusion, ContractFact, InputFact, RecipeFact, RunResult, StepResult, TargetFact,
+    AppliedBefore, CallFact, Conclusion, ContractFact, InputFact, RecipeFact, RunResult, StepResult,
+    TargetFact,
 };
 use crate::report::status::{is_advisory, why};
 use crate::report::written::Written;
@@ -49,6 +50,21 @@ struct RunV1<'a> {
     files: Vec<FileV1>,
     /// What nobody could check.
     not_proven: &'a [String],
+    /// Planned operations that the ledger holds as applied already, under the same key.
+    applied_before: Vec<AppliedBeforeV1<'a>>,
+}
+
+/// A planned operation that took place before.
+#[derive(Serialize, JsonSchema)]
+struct AppliedBeforeV1<'a> {
+    /// Its ID in this plan.
+    operation: &'a str,
+    /// When (RFC 3339, UTC); null where no answer was recorded.
+    at: Option<String>,
+    /// The approval ID that went on the wire; empty where a read found it done.
+    approval_id: &'a str,
+    /// The digest of the effect that it was part of.
+    effect_digest: String,
 }
 
 /// What a run came to.
@@ -220,7 +236,14 @@ pub fn run_json(result: &RunResult, written: &[Written]) -> Value {
         plan: result.artifact.as_ref().map(plan),
         files: written.iter().map(file).collect(),
         not_proven: &result.not_proven,
+        applied_before: result.applied_before.iter().map(applied_before).collect(),
     })
+}
+
+fn applied_before(
+    AppliedBefore { operation, at, approval_id, effect }: &AppliedBefore,
+) -> AppliedBeforeV1<'_> {
+    AppliedBeforeV1 { operation, at: at.map(time), approval_id, effect_digest: effect.to_string() }
 }
 
 /// The JSON Schema of `loopgate.run/1`.
@@ -302,7 +325,7 @@ fn frozen_step<'a>(step: &'a StepResult, result: &'a RunResult) -> StepV1<'a> {
     }
 }
 
-fn call(CallFact { tool, request_id, started, took, outcome }: &CallFact) -> CallV1<'_> {
+fn call(CallFact { tool, request_id, payload: _, started, took, outcome }: &CallFact) -> CallV1<'_> {
     CallV1 { tool, request_id, started: time(*started), took_ms: millis(*took), outcome }
 }
 
@@ -344,6 +367,7 @@ mod tests {
         let report = format!("{:#}", run_json(&sample::planned(), &sample::outputs().written));
         assert_snapshot!(sample::steady(&report), @r#"
         {
+          "applied_before": [],
           "conclusion": {
             "message": "changes are planned; nothing was written",
             "reasons": [],

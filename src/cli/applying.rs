@@ -1,0 +1,337 @@
+//! What `apply` and `reconcile` share: ledger and lock, the use case, the audit report, the exit code.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use super::arguments::Format;
+use super::audit_file::{AuditFile, Holds};
+use super::effect_arguments::{Effect, Running};
+use super::environment::Environment;
+use super::exit::Exit;
+use super::fault::Fault;
+use super::ledger_place::{Place, find as find_ledger};
+use super::next_command::NextCommand;
+use super::output::Output;
+use super::policy::{Trusted, in_force};
+use super::records;
+use super::server::{KnownServer, find_for};
+use super::show::read_artifact;
+use super::signals::Stop;
+use crate::approval::{Filed, Policy, Question};
+use crate::artifact::Artifact;
+use crate::audit::Report;
+use crate::core::id::{RunId, Trace};
+use crate::core::printable::printable;
+use crate::core::text::visible;
+use crate::engine::{self, ApplyEnd, ApplyResult, Stopped, Watch};
+use crate::ledger::v1::{Command, Result as Came};
+use crate::ledger::{Event, Fact, Holder, Ledger, Lock, LockError, State, Wait, label};
+use crate::report::{self, ApplyView};
+
+/// How long a running write has after the first signal.
+const GRACE: Duration = Duration::from_secs(5);
+/// How long between two looks at a lock that another holds.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What the command line says.
+pub(super) struct Told<'a> {
+    pub command: Command,
+    pub effect: &'a Effect,
+    pub asked: Option<&'a str>,
+    pub running: &'a Running,
+}
+
+/// Everything that an apply or a reconcile needs.
+pub(super) struct Job<'a> {
+    pub artifact: Artifact,
+    pub policy: Option<Policy>,
+    pub place: Place,
+    told: &'a Told<'a>,
+    filed: Vec<Filed>,
+    revoked: BTreeSet<String>,
+    server: KnownServer,
+    audit: AuditFile,
+    next: NextCommand,
+}
+
+impl<'a> Told<'a> {
+    /// Reads everything that is named: artifact, settings, records; nothing is opened or asked yet.
+    pub fn job(&'a self, environment: &Environment) -> Result<Job<'a>, Fault> {
+        let Effect { artifact: path, approvals, ledger, server, trust } = self.effect;
+        let artifact = read_artifact(path)?;
+        let trusted = Trusted::read(trust.as_deref(), environment)?;
+        let place = find_ledger(ledger.as_deref(), trusted.as_ref().map(Trusted::pair), environment)?;
+        let audit = self.running.audit.clone().unwrap_or_else(|| path.with_file_name("audit.json"));
+        Ok(Job {
+            policy: in_force(&artifact, trusted.as_ref())?,
+            audit: AuditFile::check(&audit, Holds::Report, path, &place)?,
+            place,
+            filed: records::read(approvals.as_deref(), path)?,
+            revoked: revoked(trusted.as_ref()),
+            server: find_for(&artifact, server.as_deref(), trust.as_deref(), environment)?,
+            next: NextCommand { audit: Some(audit), ..NextCommand::new(self.effect, self.asked) },
+            told: self,
+            artifact,
+        })
+    }
+}
+
+/// What a person found out, to be filed once nobody else is at work.
+pub(super) struct Word<'a> {
+    pub filed: Filed,
+    /// The folder that receives it.
+    pub folder: PathBuf,
+    /// Whether it is still about something unknown.
+    pub fits: &'a dyn Fn(&State) -> Result<(), Fault>,
+}
+
+/// Does the job.
+pub(super) fn execute(
+    mut job: Job<'_>,
+    word: Option<Word<'_>>,
+    environment: &Environment,
+    output: &Output,
+) -> Result<Exit, Fault> {
+    let is_new = !job.place.path.exists();
+    let mut ledger = job.place.open_for_writing(environment, job.told.running.expect_head.as_ref())?;
+    if is_new && !job.told.running.quiet {
+        output.say(&format!("made a new ledger at {}", visible(&job.place.path.display().to_string())));
+    }
+    let run = RunId::new();
+    let writing = Arc::new(AtomicBool::new(false));
+    let stop = Stop::listen_while(Arc::clone(&writing))?;
+    let lock = match locked(&ledger, &job, &run, &stop, environment)? {
+        Ok(lock) => lock,
+        Err(exit) => return Ok(exit),
+    };
+    let known = ledger.state(job.artifact.effect_digest());
+    if let Some(Word { filed, folder, fits }) = word {
+        fits(&ledger.state(job.artifact.effect_digest())?)?;
+        let path = records::add(&folder, &filed)?;
+        output.say(&format!("the resolution is `{}`", visible(&path.to_string_lossy())));
+        job.filed.push(filed);
+    }
+    let job = &job;
+    writing.store(known.is_ok_and(|state| state.has_unknown()), Ordering::SeqCst);
+    let lines = Lines { job, output, writing };
+    let result = apply(job, &run, &mut ledger, &lines, stop, environment)?;
+    let exit = Exit::of_apply(&result.end);
+    let delivered = deliver(job, &result, &ledger, output);
+    drop(lock);
+    delivered.map_err(|fault| match exit {
+        Exit::Done => fault,
+        // What was found out outranks that it could not be written down.
+        _ => Fault { exit, ..fault },
+    })?;
+    Ok(exit)
+}
+
+/// Takes the lock, waiting for it as long as was asked for; or the exit code of a signal that came first.
+fn locked(
+    ledger: &Ledger,
+    job: &Job<'_>,
+    run: &RunId,
+    stop: &Stop,
+    environment: &Environment,
+) -> Result<Result<Lock, Exit>, Fault> {
+    let holder = Holder {
+        run: run.to_string(),
+        pid: std::process::id(),
+        effect: job.artifact.effect_digest().clone(),
+        since: whole_second(Timestamp::now()),
+        host: environment.host(),
+    };
+    let begun = Instant::now();
+    let patience = job.told.running.wait.and_then(|wait| Duration::try_from(wait.get()).ok());
+    loop {
+        match ledger.lock(&holder, Wait::No) {
+            Ok(lock) => return Ok(Ok(lock)),
+            Err(LockError::Held(_)) if patience.is_some_and(|most| begun.elapsed() < most) => {}
+            Err(error) => {
+                let fault = Fault::from(error);
+                return Err(
+                    match job
+                        .next
+                        .waiting(job.told.command, ledger.state(job.artifact.effect_digest()).ok().as_ref())
+                    {
+                        Some(next) if fault.exit == Exit::Busy => fault.hint(format!("wait for it: {next}")),
+                        _ => fault,
+                    },
+                );
+            }
+        }
+        if let Some(signal) = stop.told() {
+            return Ok(Err(Exit::of_signal(signal)));
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
+fn apply(
+    job: &Job<'_>,
+    run: &RunId,
+    ledger: &mut Ledger,
+    watch: &dyn Watch,
+    stop: Stop,
+    environment: &Environment,
+) -> Result<ApplyResult, Fault> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Fault::internal)?;
+    let apply = engine::Apply {
+        artifact: &job.artifact,
+        command: job.told.command,
+        asked: job.told.asked,
+        filed: &job.filed,
+        revoked: &job.revoked,
+        policy: job.policy.as_ref(),
+        target: &job.server.target,
+        run,
+        options: engine::ApplyOptions {
+            limits: job.server.limits.clone(),
+            grace: GRACE,
+            trace: Trace::from_parent(environment.get("TRACEPARENT"), environment.get("TRACESTATE")),
+            ci: environment.ci(),
+        },
+    };
+    let endpoint = || job.server.endpoint().map_err(|fault| format!("{:#}", fault.error));
+    let result = runtime.block_on(engine::apply(&apply, ledger, &endpoint, watch, stop.wait()));
+    // Blocking leftovers, such as a closed sandbox's, are not waited for.
+    runtime.shutdown_background();
+    Ok(result)
+}
+
+/// Leaves the audit report and says what it came to.
+fn deliver(job: &Job<'_>, result: &ApplyResult, ledger: &Ledger, output: &Output) -> Result<(), Fault> {
+    let document = job.artifact.document();
+    let events = match &result.end {
+        // A broken chain gives no report; that it is broken is the message.
+        ApplyEnd::Ledger(_) => ledger.chain(job.artifact.effect_digest()).unwrap_or_default(),
+        _ => ledger.chain(job.artifact.effect_digest())?,
+    };
+    // Records alone, which others told the ledger of, are no run.
+    let mut unwritten = None;
+    let audited = match !events.iter().any(|event| matches!(event.fact, Fact::Opened { .. })) {
+        true => None,
+        false => {
+            let report = Report::build(&events).map_err(|error| Fault::new(Exit::Broken, error))?;
+            if let Err(error) = job.audit.write(report.bytes()) {
+                let path = job.audit.path.display();
+                unwritten = Some(
+                    Fault::new(
+                        Exit::Internal,
+                        format!("the audit report `{path}` cannot be written: {error}"),
+                    )
+                    .hint(
+                        "what was done stands in the ledger: `loopgate audit report` builds the report again",
+                    ),
+                );
+            }
+            Some(report)
+        }
+    };
+    let next = next(job, result);
+    match job.told.running.format {
+        Format::Json => match &audited {
+            Some(report) => output.data(&printable(&String::from_utf8_lossy(report.bytes())))?,
+            None => output.json(&serde_json::json!({
+                "format": "loopgate.nothing/1",
+                "conclusion": result.end.as_str(),
+                "message": result.end.message(),
+            }))?,
+        },
+        Format::Text => {
+            let run = result.state.runs.last();
+            let verdict = run.and_then(|run| run.decided.as_ref()).map(|(verdict, _)| verdict);
+            let view = ApplyView {
+                document,
+                state: &result.state,
+                label: label(&result.state, &document.operations, verdict).to_string(),
+                conclusion: result.end.as_str().to_owned(),
+                message: result.end.message(),
+                head: result.state.head.as_ref().map(|head| head.digest.clone()),
+                count: result.state.head.as_ref().map_or(0, |head| head.count),
+                audit: audited.filter(|_| unwritten.is_none()).map(|_| job.audit.path.clone()),
+                next: next.clone(),
+            };
+            output.data(&report::apply_text(&view, &output.stdout))?;
+        }
+    }
+    match &result.end {
+        ApplyEnd::Stopped(Stopped::Done | Stopped::Settled) => {}
+        end => {
+            let fault = Fault::new(Exit::of_apply(end), end.message());
+            output.fault(&match next {
+                Some(next) => fault.hint(next),
+                None => fault,
+            });
+        }
+    }
+    unwritten.map_or(Ok(()), Err)
+}
+
+/// What to type next, as far as records and ledger say it.
+fn next(job: &Job<'_>, result: &ApplyResult) -> Option<String> {
+    let state = &result.state;
+    let mut filed = state.records.clone();
+    filed.extend(state.news(&job.filed).into_iter().cloned());
+    let question = Question {
+        effect: job.artifact.effect_digest(),
+        asked: job.told.asked.unwrap_or_default(),
+        filed: &filed,
+        revoked: &job.revoked,
+        policy: job.policy.as_ref(),
+        sandbox: job.artifact.target().sandbox,
+        planner: job.artifact.document().planned_by.who.as_deref(),
+        now: Timestamp::now(),
+        under_way_since: state.under_way_since(),
+    };
+    let next = NextCommand {
+        approval_id: job.told.asked.map(str::to_owned).or_else(|| records::best(&question).1),
+        contradicting: records::contradicting(&question, state),
+        ..job.next.clone()
+    };
+    next.after(job.told.command, &result.end, state, job.artifact.document())
+}
+
+/// A time as people read it.
+pub(super) fn whole_second(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
+/// One line on standard error for each event that is durable.
+struct Lines<'a> {
+    job: &'a Job<'a>,
+    output: &'a Output,
+    /// Whether a write is under way, for the end that a second signal makes.
+    writing: Arc<AtomicBool>,
+}
+
+impl Watch for Lines<'_> {
+    fn appended(&self, event: &Event) {
+        match event.fact {
+            Fact::Intent { .. } => self.writing.store(true, Ordering::SeqCst),
+            Fact::Outcome { ref result, .. } => {
+                self.writing.store(matches!(result, Came::Unknown { .. }), Ordering::SeqCst);
+            }
+            Fact::Settled { .. } => self.writing.store(false, Ordering::SeqCst),
+            _ => {}
+        }
+        if self.job.told.running.quiet {
+            return;
+        }
+        let document = self.job.artifact.document();
+        if let Some(line) = report::apply_line(event, document, &self.output.stderr) {
+            self.output.say(&line);
+        }
+    }
+}
+
+/// What the trust settings revoke.
+pub(super) fn revoked(trusted: Option<&Trusted>) -> BTreeSet<String> {
+    trusted.map(|trusted| trusted.settings.revoked.clone()).unwrap_or_default()
+}

@@ -1,0 +1,96 @@
+//! `loopgate ledger`: make one, list what happened, check all of it.
+
+use serde_json::{Value, json};
+
+use super::arguments::Format;
+use super::environment::Environment;
+use super::exit::Exit;
+use super::fault::Fault;
+use super::ledger_arguments::{LedgerCommand, LedgerLog, LedgerPlace, LedgerVerify};
+use super::ledger_log::{Wanted, rows};
+use super::ledger_place::{self, Place, expect};
+use super::output::Output;
+use super::policy::Trusted;
+use crate::report::{ledger_log_json, ledger_log_text};
+
+pub(super) fn ledger(
+    command: LedgerCommand,
+    environment: &Environment,
+    output: &Output,
+) -> Result<Exit, Fault> {
+    match command {
+        LedgerCommand::Init(arguments) => init(&arguments, environment, output),
+        LedgerCommand::Log(arguments) => log(arguments, environment, output),
+        LedgerCommand::Verify(arguments) => verify(&arguments, environment, output),
+    }
+}
+
+/// The ledger that is meant.
+pub(super) fn place(arguments: &LedgerPlace, environment: &Environment) -> Result<Place, Fault> {
+    let trusted = Trusted::read(arguments.trust.as_deref(), environment)?;
+    ledger_place::find(arguments.ledger.as_deref(), trusted.as_ref().map(Trusted::pair), environment)
+}
+
+fn init(arguments: &LedgerPlace, environment: &Environment, output: &Output) -> Result<Exit, Fault> {
+    let place = place(arguments, environment)?;
+    let ledger = place.create(environment)?;
+    output.data(ledger.id())?;
+    if place.id.is_some() {
+        output.say("note: the settings ask for another ID and refuse this ledger: put this one there");
+    }
+    Ok(Exit::Done)
+}
+
+fn log(arguments: LedgerLog, environment: &Environment, output: &Output) -> Result<Exit, Fault> {
+    let LedgerLog { place: named, release, approver, since, until, format } = arguments;
+    let ledger = place(&named, environment)?.open_there()?;
+    let wanted =
+        Wanted { release, approver, since: since.map(|since| since.0), until: until.map(|until| until.0) };
+    let rows = rows(&ledger, &wanted)?;
+    match format {
+        Format::Text => output.data(&ledger_log_text(&rows, &output.stdout))?,
+        Format::Json => output.json(&ledger_log_json(&rows))?,
+    }
+    Ok(Exit::Done)
+}
+
+fn verify(arguments: &LedgerVerify, environment: &Environment, output: &Output) -> Result<Exit, Fault> {
+    let ledger = place(&arguments.place, environment)?.open_there()?;
+    let verified = ledger.verify()?;
+    expect(&ledger, arguments.expect_head.as_ref())?;
+    let heads = ledger.chain_heads()?;
+    match arguments.format {
+        Format::Text => {
+            let mut text = format!(
+                "whole: {} chains, {} events\nledger {}\n",
+                verified.chains,
+                verified.events,
+                ledger.id()
+            );
+            for (effect, head) in heads {
+                text.push_str(&format!("{} ends with {}\n", effect.short(), head.digest));
+            }
+            if arguments.expect_head.is_none() {
+                text.push_str("not checked: whether events were cut off at the end (`--expect-head`)\n");
+            }
+            output.data(&text)?;
+        }
+        Format::Json => {
+            let heads: Vec<Value> = heads
+                .into_iter()
+                .map(|(effect, head)| {
+                    json!({ "effect_digest": effect, "head": head.digest, "count": head.count })
+                })
+                .collect();
+            output.json(&json!({
+                "format": "loopgate.ledger-verified/1",
+                "ledger": ledger.id(),
+                "chains": verified.chains,
+                "events": verified.events,
+                "heads": heads,
+                "expected_head": arguments.expect_head,
+            }))?;
+        }
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,188 @@
+//! The records beside an artifact: where they are, what they say, and how one is added.
+
+use std::collections::BTreeSet;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::exit::Exit;
+use super::fault::Fault;
+use super::policy::Trusted;
+use crate::approval::{
+    ApprovalsError, Decision, Filed, MAX_SOURCE_BYTES, Policy, Question, Record, RecordError, RecordId,
+    Resolution, Source, Verdict, decide, decide_resolution, read_approvals, write_record,
+};
+use crate::artifact::Artifact;
+use crate::core::file::WriteError;
+use crate::core::text::visible;
+use crate::ledger::{State, Status};
+
+/// The folder of the records of an artifact where none is named.
+pub(super) fn beside(artifact: &Path) -> PathBuf {
+    artifact.with_file_name("approvals")
+}
+
+/// The records of `named` (a folder, a file, or `-` for standard input), else those beside the artifact.
+pub(super) fn read(named: Option<&Path>, artifact: &Path) -> Result<Vec<Filed>, Fault> {
+    let source = match named {
+        Some(path) if path == Path::new("-") => from_stdin()?,
+        Some(path) if path.is_file() => Source::File(path.to_owned()),
+        Some(path) if !path.exists() => {
+            let shown = path.display().to_string();
+            return Err(Fault::new(Exit::Invalid, format!("there is nothing at `{}`", visible(&shown)))
+                .hint("`--approvals` names the records: a folder, a file, or `-`"));
+        }
+        Some(path) => Source::Folder(path.to_owned()),
+        None => Source::Folder(beside(artifact)),
+    };
+    Ok(read_approvals(&source)?)
+}
+
+/// Refuses what can receive no record.
+pub(super) fn must_be_folder(named: Option<&Path>) -> Result<(), Fault> {
+    match named {
+        Some(path) if path == Path::new("-") || (path.exists() && !path.is_dir()) => {
+            Err(Fault::new(Exit::Usage, "a record is a file of its own: `--approvals` names its folder"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn from_stdin() -> Result<Source, Fault> {
+    let limit = u64::try_from(MAX_SOURCE_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+    let mut bytes = Vec::new();
+    io::stdin().lock().take(limit).read_to_end(&mut bytes).map_err(Fault::internal)?;
+    Ok(Source::Bytes("standard input".to_owned(), bytes))
+}
+
+/// Adds a record to `folder` and gives its path.
+pub(super) fn add(folder: &Path, filed: &Filed) -> Result<PathBuf, Fault> {
+    write_record(folder, filed).map_err(|error| match error {
+        WriteError::Io(error) => Fault::internal(error),
+        other => Fault::invalid(other),
+    })
+}
+
+/// What the policy here says now of `record`, an approval of `artifact`, among `others`.
+pub(super) fn judged(
+    artifact: &Artifact,
+    record: &Record,
+    others: &[Filed],
+    trusted: Option<&Trusted>,
+    policy: Option<&Policy>,
+) -> Verdict {
+    let none = BTreeSet::new();
+    decide(&Question {
+        effect: artifact.effect_digest(),
+        asked: record.id.as_str(),
+        filed: others,
+        revoked: trusted.map_or(&none, |trusted| &trusted.settings.revoked),
+        policy,
+        sandbox: artifact.target().sandbox,
+        planner: artifact.document().planned_by.who.as_deref(),
+        now: Timestamp::now(),
+        under_way_since: None,
+    })
+}
+
+/// What the policy would say under the approval that does best, and that approval's ID.
+pub(super) fn best(question: &Question<'_>) -> (Verdict, Option<String>) {
+    let approvals: BTreeSet<&str> = question
+        .filed
+        .iter()
+        .filter(|filed| matches!(filed.record.decision, Decision::Approve { .. }))
+        .filter(|filed| filed.record.effect_digest == *question.effect)
+        .map(|filed| filed.record.id.as_str())
+        .collect();
+    let verdicts = approvals.iter().map(|id| {
+        let asked = Question { asked: id, ..*question };
+        (decide(&asked), Some((*id).to_owned()))
+    });
+    let holds = |verdict: &Verdict| (verdict.allowed, verdict.holds_until.unwrap_or(Timestamp::MAX));
+    verdicts.max_by_key(|(verdict, _)| holds(verdict)).unwrap_or_else(|| (decide(question), None))
+}
+
+/// A resolution of an unknown outcome that counts, where another counts that says otherwise.
+pub(super) fn contradicting(question: &Question<'_>, state: &State) -> Option<RecordId> {
+    state.operations.values().find_map(|operation| {
+        let Status::Unknown { .. } = operation.status() else { return None };
+        let intent = &operation.unknown().last()?.intent;
+        let mut said: Vec<&Resolution> = Vec::new();
+        for filed in question.filed {
+            if let Decision::Resolve { intent: of, outcome } = &filed.record.decision
+                && of == intent
+                && !said.contains(&outcome)
+            {
+                said.push(outcome);
+            }
+        }
+        let verdicts = said.into_iter().map(|outcome| decide_resolution(question, intent, outcome));
+        let accepted: Vec<Verdict> = verdicts.filter(|verdict| verdict.allowed).collect();
+        let [_, .., last] = accepted.as_slice() else { return None };
+        last.counted.first().map(|counted| counted.id.clone())
+    })
+}
+
+/// Why nobody can approve by `record` any more: the effect was rejected, or what it names is revoked. Other
+/// approvals play no part.
+pub(super) fn refusals(
+    artifact: &Artifact,
+    record: &Record,
+    others: &[Filed],
+    trusted: Option<&Trusted>,
+) -> Vec<String> {
+    let not_an_approval = |filed: &&Filed| !matches!(filed.record.decision, Decision::Approve { .. });
+    let mut filed: Vec<Filed> = others.iter().filter(not_an_approval).cloned().collect();
+    filed.push(Filed { record: record.clone(), signature: None });
+    let verdict = judged(artifact, record, &filed, trusted, None);
+    let refused = verdict.reasons.into_iter().filter(|reason| reason.code.is_refusal());
+    refused.map(|reason| reason.message).collect()
+}
+
+impl From<ApprovalsError> for Fault {
+    fn from(error: ApprovalsError) -> Self {
+        let exit = match &error {
+            ApprovalsError::Record(RecordError::Damaged { .. }) => Exit::Damaged,
+            _ => Exit::Invalid,
+        };
+        Self { exit, error: error.into(), hint: None, problems: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::approval::sample;
+    use crate::core::file::replace;
+
+    #[test]
+    fn records_are_read_from_beside_the_artifact_a_folder_or_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let artifact = folder.path().join("out/artifact.json");
+        assert_eq!(beside(&artifact), folder.path().join("out/approvals"));
+        assert!(read(None, &artifact).unwrap().is_empty());
+        let nowhere = folder.path().join("nowhere");
+        assert_eq!(read(Some(&nowhere), &artifact).unwrap_err().exit, Exit::Invalid);
+        assert!(must_be_folder(Some(&nowhere)).is_ok() && must_be_folder(None).is_ok());
+        assert_eq!(must_be_folder(Some(Path::new("-"))).unwrap_err().exit, Exit::Usage);
+        let filed = sample::filed(sample::approve("alice"));
+        let path = add(&beside(&artifact), &filed).unwrap();
+        assert_eq!(must_be_folder(Some(&path)).unwrap_err().exit, Exit::Usage);
+        assert_eq!(read(None, &artifact).unwrap(), std::slice::from_ref(&filed));
+        assert_eq!(read(Some(&path), Path::new("elsewhere.json")).unwrap(), std::slice::from_ref(&filed));
+        assert_eq!(read(path.parent(), Path::new("elsewhere.json")).unwrap(), [filed]);
+    }
+
+    #[test]
+    fn a_damaged_record_is_told_from_what_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let bytes = String::from_utf8(sample::approve("alice").bytes()).unwrap();
+        let exit = |text: &str| {
+            replace(&folder.path().join("a.json"), text.as_bytes()).unwrap();
+            read(Some(folder.path()), Path::new("x")).unwrap_err().exit
+        };
+        assert_eq!(exit(&bytes.replace("alice", "mallory")), Exit::Damaged);
+        assert_eq!(exit("{}"), Exit::Invalid);
+    }
+}

@@ -1,0 +1,44 @@
+//! The server's reliability contract, which is called first where the server offers it.
+
+use std::time::Duration;
+
+use serde_json::Map;
+
+use super::arguments::read_tool;
+use super::channel::{Channel, Letter};
+use super::read::conclusion;
+use super::result::{Conclusion, ContractFact, TenantKnownBy};
+use super::target::{Target, hear_contract};
+use crate::core::Outcome;
+use crate::core::text::visible;
+
+/// Calls the contract's tool, and gives what it says, the tenant and how that is known; nothing where the
+/// server does not offer it.
+///
+/// # Errors
+/// It cannot be read, or names another tenant.
+pub(super) async fn contract(
+    channel: Channel<'_>,
+    target: &Target,
+    deadline: Duration,
+) -> Result<Option<(ContractFact, Option<String>, TenantKnownBy)>, Conclusion> {
+    let profile = &target.profile;
+    let operation = profile.contract.as_ref().and_then(|name| profile.operation(name));
+    let Some(operation) = operation.filter(|operation| channel.tools.get(&operation.tool).is_some()) else {
+        return Ok(None);
+    };
+    let arguments = channel.caller.settled(Map::new()).map_err(Conclusion::Invalid)?;
+    read_tool(channel.tools, &operation.tool, &arguments).map_err(Conclusion::Invalid)?;
+    let letter = Letter {
+        step: "contract",
+        tool: &operation.tool,
+        arguments: &arguments,
+        operation: Some(operation),
+        deadline,
+    };
+    let (outcome, _) = channel.send(letter).await.map_err(Conclusion::Invalid)?;
+    match outcome {
+        Outcome::Applied(answer) => hear_contract(target, &answer).map(Some),
+        other => Err(conclusion(other, &visible(&operation.tool))),
+    }
+}

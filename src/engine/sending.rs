@@ -1,0 +1,259 @@
+//! The one place where a write leaves: its intent is durable before, its outcome after.
+
+use std::time::{Duration, Instant};
+
+use super::applied::{ApplyEnd, Stopped};
+use super::apply::{Course, note, record};
+use super::arrival::Silent;
+use super::channel::{Channel, Letter, payload};
+use super::journal::{Committed, Journal};
+use super::terms::Termed;
+use crate::artifact::v1::Operation;
+use crate::artifact::{Filling, filled};
+use crate::catalog::{self, confirms_dry_run, created_ids};
+use crate::core::call::RefusalKind;
+use crate::core::id::RequestId;
+use crate::core::text::visible;
+use crate::core::{Digest, Outcome, ToolAnswer, ToolCall};
+use crate::ledger::Fact;
+use crate::ledger::v1::{Call, Doubt, Result as Came};
+
+impl Course<'_> {
+    /// Pauses, and connects where there is no connection.
+    pub(super) async fn ready(&mut self, journal: &mut Journal<'_>, pause: Duration) -> Result<(), ApplyEnd> {
+        if !pause.is_zero() {
+            tokio::select! {
+                biased;
+                _ = self.told.clone() => return Ok(()),
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+        self.arrived(journal).await
+    }
+
+    /// Sends an operation, for the first time or again under its key.
+    pub(super) async fn send(
+        &mut self,
+        journal: &mut Journal<'_>,
+        termed: &Termed<'_>,
+        operation: &Operation,
+    ) -> Result<(), ApplyEnd> {
+        let (approval_id, attempt) = self.approval_and_attempt(journal, operation)?;
+        let arguments = filled(operation, Filling::Real { approval_id: &approval_id })
+            .map_err(|error| ApplyEnd::Invalid(error.to_string()))?;
+        let (call, request_id) =
+            self.caller().address(&operation.tool, arguments).map_err(ApplyEnd::Invalid)?;
+        let intent = Fact::Intent {
+            key: operation.idempotency_key.clone(),
+            attempt,
+            approval_id,
+            call: written(&call, &request_id),
+        };
+        if record(journal, intent)? == Committed::AllButTheIntent {
+            return Ok(());
+        }
+        let clock = Instant::now();
+        let outcome = self.delivered(termed.known, operation, call, &request_id).await;
+        let result = judged(self.caller().profile, termed.known, operation, outcome);
+        let took_ms = u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let outcome = Fact::Outcome { key: operation.idempotency_key.clone(), attempt, took_ms, result };
+        record(journal, outcome).map(|_| ()).map_err(|end| match end {
+            // Whatever the answer was: it stands nowhere.
+            ApplyEnd::Ledger(error) => ApplyEnd::Stopped(Stopped::Unknown {
+                operations: vec![operation.id.clone()],
+                why: Some(format!("its outcome cannot be recorded: {}", super::run::with_causes(&error))),
+            }),
+            other => other,
+        })
+    }
+
+    /// The approval ID of the first attempt, or of the verdict that allows one; and which attempt this is.
+    fn approval_and_attempt(
+        &self,
+        journal: &Journal<'_>,
+        operation: &Operation,
+    ) -> Result<(String, u32), ApplyEnd> {
+        let state = journal.state();
+        let known = state.operations.get(&operation.idempotency_key);
+        let attempts = known.map(|known| known.attempts.as_slice()).unwrap_or_default();
+        let decided = || {
+            let (verdict, _) = state.run(journal.run())?.decided.as_ref()?;
+            verdict.approval_id.clone().filter(|_| verdict.allowed)
+        };
+        let approval_id = attempts
+            .first()
+            .map(|first| first.approval_id.clone())
+            .or_else(decided)
+            .ok_or_else(|| ApplyEnd::Invalid("no approval's ID is there to be sent".to_owned()))?;
+        let number = u32::try_from(attempts.len()).ok().and_then(|count| count.checked_add(1));
+        let number = number.ok_or_else(|| ApplyEnd::Invalid("too many attempts".to_owned()))?;
+        Ok((approval_id, number))
+    }
+
+    /// What came of the call; a signal leaves it its grace.
+    async fn delivered(
+        &self,
+        known: Option<&catalog::Operation>,
+        operation: &Operation,
+        call: ToolCall,
+        request_id: &RequestId,
+    ) -> Outcome {
+        let caller = self.caller();
+        let Some(arrival) = &self.arrival else {
+            return crate::mcp::classify(
+                crate::core::Seen::NeverSent("there is no connection".to_owned()),
+                None,
+                None,
+            );
+        };
+        let channel =
+            Channel { session: &arrival.session, caller: &caller, tools: &arrival.tools, events: &Silent };
+        let arguments = call.arguments.clone();
+        let letter = Letter {
+            step: &operation.id,
+            tool: &operation.tool,
+            arguments: &arguments,
+            operation: known,
+            deadline: self.apply.options.limits.call,
+        };
+        let grace = async {
+            let _ = self.told.clone().await;
+            tokio::time::sleep(self.apply.options.grace).await;
+        };
+        tokio::select! {
+            biased;
+            (outcome, _) = channel.deliver(letter, call, request_id) => outcome,
+            () = grace => crate::mcp::classify(
+                crate::core::Seen::Silence(crate::core::call::Silence::Cancelled),
+                None,
+                None,
+            ),
+        }
+    }
+
+    /// Tries an operation out with its dry-run switch set.
+    pub(super) async fn try_out(
+        &mut self,
+        journal: &mut Journal<'_>,
+        termed: &Termed<'_>,
+        operation: &Operation,
+    ) -> Result<(), ApplyEnd> {
+        use crate::ledger::v1::TryVerdict;
+        self.arrived(journal).await?;
+        let arguments =
+            filled(operation, Filling::Dry).map_err(|error| ApplyEnd::Invalid(error.to_string()))?;
+        let (call, request_id) =
+            self.caller().address(&operation.tool, arguments).map_err(ApplyEnd::Invalid)?;
+        let sent = written(&call, &request_id);
+        let outcome = self.delivered(termed.known, operation, call, &request_id).await;
+        let refused_by = |kind: RefusalKind| matches!(kind, RefusalKind::SignIn | RefusalKind::Tenant);
+        let (verdict, why) = match outcome {
+            Outcome::NotApplied(refusal) if refused_by(refusal.kind) => {
+                return Err(ApplyEnd::SignIn(refusal.message));
+            }
+            Outcome::NotApplied(refusal) if refusal.kind == RefusalKind::NotConnected => {
+                return Err(ApplyEnd::Unreachable(refusal.message));
+            }
+            Outcome::NotApplied(refusal) => (TryVerdict::Refused, refusal.message),
+            Outcome::Unknown(doubt) => {
+                (TryVerdict::Unconfirmed, format!("the dry run has no usable answer: {}", doubt.message))
+            }
+            Outcome::Applied(answer) => {
+                let confirmed = termed.known.is_some_and(|known| confirms_dry_run(known, &answer));
+                match (confirmed, named(termed.known, &answer)) {
+                    (false, _) => (
+                        TryVerdict::Unconfirmed,
+                        "the answer to the dry run does not say that it was one".to_owned(),
+                    ),
+                    (true, Err(what)) => (TryVerdict::Unconfirmed, what),
+                    (true, Ok(ids)) => match self.exists(operation, &ids).await {
+                        None => (TryVerdict::Confirmed, "the server confirmed a dry run".to_owned()),
+                        Some(why) => (TryVerdict::Unconfirmed, why),
+                    },
+                }
+            }
+        };
+        let key = operation.idempotency_key.clone();
+        note(journal, Fact::Tried { key, call: Some(sent), verdict, why: visible(&why).into_owned() })
+    }
+
+    /// Why created IDs in the answer to a dry run leave a doubt, if they do.
+    async fn exists(&self, operation: &Operation, ids: &[String]) -> Option<String> {
+        if ids.is_empty() {
+            return None;
+        }
+        let named: Vec<String> = ids.iter().take(5).map(|id| format!("`{}`", visible(id))).collect();
+        let doubt = |why: &str| {
+            Some(format!("the answer to the dry run names created IDs ({}), {why}", named.join(", ")))
+        };
+        match self.found(operation, ids).await {
+            Ok((items, _)) if items.is_empty() => None,
+            Ok(_) => doubt("and they exist"),
+            Err(why) => doubt(&format!("and they cannot be looked up: {why}")),
+        }
+    }
+}
+
+/// A call as the ledger writes it down.
+pub(super) fn written(call: &ToolCall, request_id: &RequestId) -> Call {
+    Call { tool: call.tool.clone(), request_id: request_id.to_string(), payload: payload(&call.arguments) }
+}
+
+fn named(known: Option<&catalog::Operation>, answer: &ToolAnswer) -> Result<Vec<String>, String> {
+    let Some(created) = known.and_then(|known| known.created.as_ref()) else { return Ok(Vec::new()) };
+    created_ids(created, answer)
+        .map(|named| named.into_values().flatten().collect())
+        .map_err(|what| format!("the answer to the dry run has no created ID where one belongs: {what}"))
+}
+
+/// What an answer to a write means.
+fn judged(
+    profile: &catalog::Profile,
+    known: Option<&catalog::Operation>,
+    operation: &Operation,
+    outcome: Outcome,
+) -> Came {
+    match outcome {
+        Outcome::Applied(answer) if known.is_some_and(|known| confirms_dry_run(known, &answer)) => {
+            Came::Unknown {
+                doubt: Doubt::DryRun,
+                message: "the server says that it was a dry run, which was not asked for".to_owned(),
+            }
+        }
+        Outcome::Applied(answer) => applied(profile, known, operation, &answer),
+        // The server holds the key and has not finished: this call did nothing, an earlier one may have.
+        Outcome::NotApplied(refusal) if refusal.kind == RefusalKind::InProgress => {
+            Came::Unknown { doubt: Doubt::InProgress, message: refusal.message }
+        }
+        Outcome::NotApplied(refusal) => Came::NotApplied { refusal: refusal.kind, message: refusal.message },
+        Outcome::Unknown(doubt) => Came::Unknown { doubt: doubt.kind.into(), message: doubt.message },
+    }
+}
+
+fn applied(
+    profile: &catalog::Profile,
+    known: Option<&catalog::Operation>,
+    operation: &Operation,
+    answer: &ToolAnswer,
+) -> Came {
+    let expected = known.and_then(|known| known.created.as_ref());
+    let (created, unnamed) = match expected.map(|created| created_ids(created, answer)) {
+        None => (Default::default(), None),
+        Some(Err(what)) => (Default::default(), Some(what)),
+        Some(Ok(named)) => {
+            let expected = expected.iter().flat_map(|created| created.ids.keys());
+            let missing: Vec<String> = expected
+                .filter(|name| !named.contains_key(*name))
+                .map(|name| format!("the answer names no `{}`", visible(name)))
+                .collect();
+            (named, (!missing.is_empty()).then(|| missing.join("; ")))
+        }
+    };
+    let replayed = known.and_then(|known| {
+        let reading = profile.read_answer(known, &operation.arguments, answer);
+        reading.value.get("replayed")?.as_bool()
+    });
+    let content = answer.content().unwrap_or_else(|| answer.plain());
+    let answer = Digest::of_foreign_json("loopgate.answer/1", &content);
+    Came::Applied { created, unnamed, replayed, answer }
+}

@@ -422,8 +422,9 @@ fn the_same_write_planned_anew_is_not_made_again() {
 fn a_signal_lets_the_running_write_end_and_sends_no_other() {
     for (slow, code, expected) in [("slow:1500", 143, "applied"), ("slow:9000", 31, "unknown")] {
         let (governed, id) = Governed::ready(slow, Keys::Honoured);
-        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_loopgate"))
-            .current_dir(governed.folder.path())
+        let mut child = governed
+            .folder
+            .process(env!("CARGO_BIN_EXE_loopgate"))
             .args(["apply", ARTIFACT, "--approval-id", &id])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -450,8 +451,9 @@ fn many_runners_at_once_make_one_effect() {
     let before = governed.held();
     let runners: Vec<_> = (0..6)
         .map(|number| {
-            std::process::Command::new(env!("CARGO_BIN_EXE_loopgate"))
-                .current_dir(governed.folder.path())
+            governed
+                .folder
+                .process(env!("CARGO_BIN_EXE_loopgate"))
                 .args(["apply", ARTIFACT, "--approval-id", &id, "--audit", &format!("audit-{number}.json")])
                 .args(if number < 2 { ["--wait", "60s"].as_slice() } else { &[] })
                 .stdout(Stdio::null())
@@ -595,12 +597,7 @@ fn a_full_disk_loses_no_recorded_fact() {
     for blocks in [8, 64, 128, 160, 200, 240, 300, 400] {
         let script =
             format!("trap '' XFSZ; ulimit -f {blocks}; exec {loopgate} apply {ARTIFACT} --approval-id {id}");
-        let ran = std::process::Command::new("sh")
-            .current_dir(governed.folder.path())
-            .args(["-c", &script])
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
+        let ran = governed.folder.process("sh").args(["-c", &script]).output().unwrap();
         let code = ran.status.code().unwrap();
         assert!(matches!(code, 0 | 1 | 3 | 21 | 30 | 31 | 33 | 40 | 50), "{blocks}: {code}");
         refused += usize::from(code != 0);

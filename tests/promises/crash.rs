@@ -37,14 +37,13 @@ fn copied(from: &Path) -> Governed {
 
 /// Applies, killed as it enters the `number`th of its calls of that name; whether it was.
 fn killed(governed: &Governed, id: &str, call: &str, number: usize) -> bool {
-    let status = Command::new("strace")
+    let status = governed
+        .folder
+        .process("strace")
         .args(["-o", "/dev/null", "-e", &format!("trace={call}")])
         .args(["-e", &format!("inject={call}:signal=KILL:when={number}")])
         .arg(env!("CARGO_BIN_EXE_loopgate"))
         .args(["apply", ARTIFACT, "--approval-id", id])
-        .current_dir(governed.folder.path())
-        .env_remove("CI")
-        .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status()

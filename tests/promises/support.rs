@@ -48,6 +48,19 @@ impl Folder {
         serde_json::from_str(&self.read(name)).unwrap()
     }
 
+    /// Any program, here, with nothing of the caller's environment but what starts programs: a pipeline's would
+    /// change what is promised.
+    pub fn process(&self, program: &str) -> std::process::Command {
+        let mut command = std::process::Command::new(program);
+        command.current_dir(self.path()).env_clear().stdin(std::process::Stdio::null());
+        for name in ["PATH", "HOME", "TMPDIR"] {
+            if let Some(value) = environment(name) {
+                command.env(name, value);
+            }
+        }
+        command
+    }
+
     /// The shipped binary, here, with nothing of the caller's environment but what starts programs.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_loopgate"));

@@ -360,8 +360,8 @@ mod tests {
             ("contract: contract\n", "\n", "and there is none"),
             ("tenant_from: tenant", "tenant_from: team", "`tenant_from: team` names no result"),
             (
-                "conflict: [IDEMPOTENCY_CONFLICT]",
-                "conflict: [NOT_FOUND]",
+                "conflict: [IDEMPOTENCY_CONFLICT",
+                "conflict: [NOT_FOUND",
                 "the code `NOT_FOUND` stands there twice",
             ),
             ("pass: [certified]", "passed: [certified]", "`passed` is none of"),

@@ -39,6 +39,13 @@ pub fn classify(seen: Seen, operation: Option<&Operation>, errors: Option<&Error
                 401 | 403 => not_applied(RefusalKind::SignIn, &message),
                 429 => not_applied(RefusalKind::RateLimited, &message),
                 400 | 404 | 405 | 413 | 415 => not_applied(RefusalKind::Refused, &message),
+                // What these say of a key is the profile's to tell; without its word they say nothing.
+                409 | 422 => match errors.and_then(|errors| errors.kind(&status.to_string())) {
+                    Some(kind @ (RefusalKind::Conflict | RefusalKind::InProgress)) => {
+                        not_applied(kind, &message)
+                    }
+                    _ => unknown(DoubtKind::ServerError, &message),
+                },
                 _ => unknown(DoubtKind::ServerError, &message),
             }
         }
@@ -132,7 +139,7 @@ mod tests {
             ),
             silence(Silence::Cancelled, DoubtKind::Cancelled, "stopped while waiting for the answer"),
         ];
-        for status in 100..600 {
+        for status in (100..600).filter(|status| !matches!(status, 409 | 422)) {
             let message = format!("HTTP status {status}: x");
             let outcome = match status {
                 401 | 403 => refused(RefusalKind::SignIn, &message),
@@ -156,6 +163,17 @@ mod tests {
         for (seen, outcome) in table {
             assert_eq!(classify(seen.clone(), None, None), outcome);
             assert_eq!(classify(seen, write, errors), outcome, "a profile changes none of this");
+        }
+    }
+
+    #[test]
+    fn a_status_about_a_key_means_what_the_profile_says() {
+        let profile = Profile::loopiq().unwrap();
+        let seen = |status| Seen::HttpStatus { status, message: "x".into() };
+        for (status, kind) in [(409, RefusalKind::InProgress), (422, RefusalKind::Conflict)] {
+            let said = format!("HTTP status {status}: x");
+            assert_eq!(classify(seen(status), None, profile.errors.as_ref()), refused(kind, &said));
+            assert_eq!(classify(seen(status), None, None), doubt(DoubtKind::ServerError, &said));
         }
     }
 

@@ -7,12 +7,11 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use schemars::generate::SchemaSettings;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::id::RecordId;
-use crate::core::Digest;
+use crate::core::{Digest, schema};
 
 /// The value of `format`.
 pub const FORMAT: &str = "loopgate.approval/1";
@@ -132,11 +131,7 @@ pub struct Filed {
 /// The JSON Schema (draft 2020-12) of the format.
 #[must_use]
 pub fn json_schema() -> Value {
-    SchemaSettings::draft2020_12()
-        .for_serialize()
-        .into_generator()
-        .into_root_schema_for::<Record>()
-        .to_value()
+    schema::written::<Record>()
 }
 
 #[cfg(test)]

@@ -10,13 +10,12 @@ use std::num::NonZeroU32;
 
 use jiff::SignedDuration;
 use schemars::JsonSchema;
-use schemars::generate::SchemaSettings;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::key::Key;
 use crate::catalog;
-use crate::core::{Class, Digest, Pointer, Projection};
+use crate::core::{Class, Digest, Pointer, Projection, schema};
 
 /// The value of `format`.
 pub const FORMAT: &str = "loopgate.artifact/1";
@@ -364,11 +363,7 @@ impl From<catalog::Expectation> for Expectation {
 /// The JSON Schema (draft 2020-12) of the format.
 #[must_use]
 pub fn json_schema() -> Value {
-    SchemaSettings::draft2020_12()
-        .for_serialize()
-        .into_generator()
-        .into_root_schema_for::<Document>()
-        .to_value()
+    schema::written::<Document>()
 }
 
 #[cfg(test)]

@@ -6,14 +6,13 @@
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use schemars::generate::SchemaSettings;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::approval::{Assurance, Decision, RecordId, Verdict};
 use crate::artifact::{Key, v1 as artifact};
-use crate::core::Digest;
 use crate::core::call::RefusalKind;
+use crate::core::{Digest, schema};
 use crate::ledger::v1::{Ci, Command, Connected, Doubt, Event, Moved, Settlement, TryVerdict};
 
 /// The value of `format`.
@@ -325,11 +324,7 @@ pub struct Chain {
 /// The JSON Schema (draft 2020-12) of the format.
 #[must_use]
 pub fn json_schema() -> Value {
-    SchemaSettings::draft2020_12()
-        .for_serialize()
-        .into_generator()
-        .into_root_schema_for::<Document>()
-        .to_value()
+    schema::written::<Document>()
 }
 
 #[cfg(test)]

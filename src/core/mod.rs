@@ -11,6 +11,7 @@ pub mod json;
 pub mod pointer;
 pub mod printable;
 pub mod projection;
+pub mod schema;
 pub mod text;
 
 pub use call::{Class, Outcome, Seen, ToolAnswer, ToolCall, ToolDefinition};

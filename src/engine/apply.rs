@@ -22,7 +22,7 @@ use crate::approval::{self, Filed, Policy, Resolution, Verdict};
 use crate::artifact::{Artifact, Key};
 use crate::core::id::{RunId, Trace};
 use crate::ledger::v1::{Began, Ci, Command, Settlement};
-use crate::ledger::{Fact, Ledger, LedgerError, State};
+use crate::ledger::{Fact, Ledger, State};
 use crate::mcp::{Endpoint, Limits};
 
 /// How long a connection has to end once this process is told to stop: report and exit code come after it.
@@ -321,9 +321,13 @@ impl<'a> Course<'a> {
 
     /// What people found out about unknown outcomes, as far as the policy takes their word.
     fn found_out(&self, state: &State) -> BTreeMap<Key, (Verdict, Resolution)> {
+        let mut found = BTreeMap::new();
+        // Asked before every step, and nearly always of nothing.
+        if !state.has_unknown() {
+            return found;
+        }
         let filed = self.filed(state);
         let question = self.question(state, &filed);
-        let mut found = BTreeMap::new();
         for (key, operation) in &state.operations {
             let Some(last) = operation.unknown().last() else { continue };
             let accepted: Vec<_> = resolutions(&filed, &last.intent)
@@ -384,5 +388,5 @@ pub(super) fn note(journal: &mut Journal<'_>, fact: Fact) -> Result<(), ApplyEnd
 
 /// Takes a fact in that must be durable before anything else happens.
 pub(super) fn record(journal: &mut Journal<'_>, fact: Fact) -> Result<Committed, ApplyEnd> {
-    journal.record(fact).map_err(|error: LedgerError| ApplyEnd::Ledger(error))
+    journal.record(fact).map_err(ApplyEnd::Ledger)
 }

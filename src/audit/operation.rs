@@ -69,6 +69,7 @@ fn attempt(number: u32, made: &Made, traces: &BTreeMap<&str, &str>) -> Attempt {
         replayed: None,
         answer: None,
         ruled_out: made.ruled_out,
+        task: made.task.clone(),
     };
     match made.came.as_ref().map(|came| &came.result) {
         Some(Came::Applied { created: _, unnamed, replayed, answer }) => {

@@ -257,6 +257,9 @@ pub struct Attempt {
     pub answer: Option<Digest>,
     /// Whether people found later that it did not take place.
     pub ruled_out: bool,
+    /// The server's name for the task that it went on as; left out where it took none on. Hostile text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
 }
 
 /// An operation tried out with its dry-run switch set.

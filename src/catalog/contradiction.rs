@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::operation::{Created, Idempotency, Lookup, Operation};
-use super::profile::{ContextField, Profile};
+use super::profile::Profile;
 use crate::core::json::same;
 use crate::core::{Class, Pointer, Projection};
 
@@ -27,26 +27,22 @@ impl Profile {
         found
     }
 
-    fn context_fields(&self) -> impl Iterator<Item = (&'static str, &ContextField)> {
-        let context = &self.context;
-        [
-            ("tenant", &context.tenant),
-            ("request_id", &context.request_id),
-            ("workflow", &context.workflow),
-            ("trace", &context.trace),
-        ]
-        .into_iter()
-        .filter_map(|(name, field)| field.as_ref().map(|field| (name, field)))
-    }
-
     fn check_context(&self, found: &mut Vec<String>) {
-        for (name, field) in self.context_fields() {
-            if field.meta.is_some() == field.argument.is_some() {
-                found.push(format!("`context.{name}` has exactly one of `meta` and `argument`"));
+        for (name, field) in self.context.fields() {
+            let ways = [field.meta.is_some(), field.argument.is_some(), field.header.is_some()];
+            if ways.into_iter().filter(|way| *way).count() != 1 {
+                found.push(format!("`context.{name}` has exactly one of `meta`, `argument` and `header`"));
             }
-            if field.meta.as_deref() == Some("") {
-                found.push(format!("`context.{name}.meta` is empty"));
+            for (way, text) in [("meta", &field.meta), ("header", &field.header)] {
+                if text.as_deref() == Some("") {
+                    found.push(format!("`context.{name}.{way}` is empty"));
+                }
             }
+        }
+        let headers: Vec<String> =
+            self.context.headers().map(|(_, header)| header.to_ascii_lowercase()).collect();
+        for header in twice(headers.iter().map(String::as_str)) {
+            found.push(format!("`context`: the header `{header}` stands there twice"));
         }
     }
 
@@ -116,7 +112,7 @@ impl Profile {
     fn check_places(&self, operation: &Operation, found: &mut Vec<String>) {
         let arguments = operation.arguments.iter().map(|(name, argument)| (name.as_str(), &argument.at));
         let context =
-            self.context_fields().filter_map(|(_, f)| f.argument.as_ref().map(|at| ("context", at)));
+            self.context.fields().filter_map(|(_, f)| f.argument.as_ref().map(|at| ("context", at)));
         let places: Vec<(&str, &Pointer)> = arguments
             .chain(operation.fixed.keys().map(|at| ("fixed", at)))
             .chain(operation.control.places().map(|at| ("control", at)))

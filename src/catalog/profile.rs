@@ -88,7 +88,22 @@ pub struct Context {
     pub trace: Option<ContextField>,
 }
 
-/// Where a value of the context travels: exactly one of `meta` and `argument`.
+impl Context {
+    /// The values that travel in headers of HTTP, by their names here.
+    pub fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.fields().filter_map(|(name, field)| Some((name, field.header.as_deref()?)))
+    }
+
+    /// Its fields, by their names here.
+    pub(super) fn fields(&self) -> impl Iterator<Item = (&'static str, &ContextField)> {
+        let Self { tenant, request_id, workflow, trace } = self;
+        [("tenant", tenant), ("request_id", request_id), ("workflow", workflow), ("trace", trace)]
+            .into_iter()
+            .filter_map(|(name, field)| field.as_ref().map(|field| (name, field)))
+    }
+}
+
+/// Where a value of the context travels: exactly one of `meta`, `argument` and `header`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ContextField {
@@ -98,6 +113,9 @@ pub struct ContextField {
     /// A place in the tool's arguments.
     #[serde(default)]
     pub argument: Option<Pointer>,
+    /// A header of the HTTP request.
+    #[serde(default)]
+    pub header: Option<String>,
     /// Whether no call may be made without it.
     #[serde(default)]
     pub required: bool,

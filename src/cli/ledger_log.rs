@@ -137,6 +137,9 @@ fn row(event: &Event, about: Option<&About>, run: Option<&String>) -> Option<Log
         Fact::Intent { key, attempt, approval_id, .. } => {
             ("intent", format!("{}: attempt {attempt} under {approval_id}", named(key)))
         }
+        Fact::Accepted { key, attempt: _, task } => {
+            ("accepted", format!("{}: as the task {task}", named(key)))
+        }
         Fact::Outcome { key, attempt: _, took_ms: _, result } => {
             ("outcome", format!("{}: {}", named(key), came(result)))
         }

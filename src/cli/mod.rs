@@ -36,6 +36,7 @@ mod run;
 mod sandbox;
 mod schema;
 mod server;
+mod server_settings;
 mod settings;
 mod show;
 mod signals;

@@ -1,23 +1,19 @@
 //! From the server's name to a connection that can be made.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::environment::Environment;
 use super::exit::Exit;
 use super::fault::Fault;
-use super::settings::{FILE_NAME, Server, Settings, profile};
+use super::settings::{FILE_NAME, Settings, profile};
 use crate::artifact::Artifact;
+use crate::core::text::visible;
 use crate::engine::{DryRuns, Target};
-use crate::mcp::{ChildCommand, Endpoint, Limits};
+use crate::mcp::{ChildCommand, Endpoint, HttpServer, Limits};
 use crate::sandbox::{Location, Sandbox};
 
 /// Where the sandbox keeps its database where nobody says otherwise.
 pub(super) const SANDBOX_DATABASE: &str = ".loopgate/sandbox.db";
-
-/// Variables that every child gets, where they are set.
-const ALWAYS: [&str; 4] = ["PATH", "HOME", "LANG", "TMPDIR"];
 
 /// A server that is known, and how it is reached.
 #[derive(Debug)]
@@ -32,6 +28,7 @@ pub(super) struct KnownServer {
 enum Reach {
     Sandbox(Location),
     Child(ChildCommand),
+    Http(HttpServer),
 }
 
 /// Who asks for which server.
@@ -93,16 +90,27 @@ pub(super) fn find(wanted: &Wanted<'_>, environment: &Environment) -> Result<Kno
         .or(server.tenant.as_deref())
         .or_else(|| settings.as_ref()?.tenant.as_deref())
         .map(str::to_owned);
+    let profile = profile(&server.profile, &folder)?;
+    let reach = match server.endpoint(name, &folder, environment)? {
+        Endpoint::Http(server) => Reach::Http(server),
+        Endpoint::Child(child) if profile.context.headers().next().is_none() => Reach::Child(child),
+        _ => {
+            return Err(Fault::new(
+                Exit::Invalid,
+                format!("the profile `{}` sends headers, and `{name}` is a program", profile.profile),
+            )
+            .hint("only a server with a `url` gets headers: use `meta` or `argument` in the profile"));
+        }
+    };
     Ok(KnownServer {
-        target: Target::new(name.to_owned(), false, tenant, profile(&server.profile, &folder)?)
-            .map_err(Fault::invalid)?,
+        target: Target::new(server.identity(name)?, false, tenant, profile).map_err(Fault::invalid)?,
         dry_runs: if server.dry_runs {
             DryRuns::Allowed
         } else {
             DryRuns::Withheld(format!("the settings of `{name}` do not say `dry_runs: true`"))
         },
-        limits: limits(server)?,
-        reach: Reach::Child(child(server, &folder, environment)),
+        limits: server.limits()?,
+        reach,
     })
 }
 
@@ -129,11 +137,46 @@ pub(super) fn find_for(
             let (server, tenant) = (Some(named.unwrap_or("sandbox")), target.tenant.as_deref());
             find(&Wanted { server, recipe: None, tenant, trust }, environment)
         }
-        (false, Some(named)) if named != target.server.identity => Err(moved(named)),
-        (false, _) => {
-            let server = Some(target.server.identity.as_str());
-            find(&Wanted { server, recipe: None, tenant: None, trust }, environment)
+        (false, named) => {
+            let named = match named {
+                Some(named) => named.to_owned(),
+                None => named_for(artifact, trust, environment)?,
+            };
+            let wanted = Wanted { server: Some(&named), recipe: None, tenant: None, trust };
+            let found = find(&wanted, environment)?;
+            if found.target.identity == target.server.identity { Ok(found) } else { Err(moved(&named)) }
         }
+    }
+}
+
+/// The name in the settings of the server that an artifact is for: the one with its identity; of several the
+/// one for its tenant.
+fn named_for(artifact: &Artifact, trust: Option<&Path>, environment: &Environment) -> Result<String, Fault> {
+    let target = artifact.target();
+    let identity = &target.server.identity;
+    let wanted = Wanted { server: Some(identity), recipe: None, tenant: None, trust };
+    let folder = trust_folder(&wanted, environment)?;
+    let settings = Settings::read(&folder)?.unwrap_or_default();
+    let mut same = Vec::new();
+    for (name, server) in &settings.servers {
+        if server.identity(name)? == *identity {
+            same.push((name, server));
+        }
+    }
+    if same.len() > 1 {
+        same.retain(|(_, server)| server.tenant == target.tenant);
+    }
+    match same.as_slice() {
+        [(name, _)] => Ok((*name).clone()),
+        [] => {
+            // Says what the settings have instead.
+            find(&wanted, environment).map(|_| identity.clone())
+        }
+        [..] => Err(Fault::new(
+            Exit::Invalid,
+            format!("several servers of the settings are `{}`", visible(identity)),
+        )
+        .hint("name the one to use: `--server NAME`")),
     }
 }
 
@@ -143,6 +186,7 @@ impl KnownServer {
     pub fn endpoint(&self) -> Result<Endpoint, Fault> {
         match &self.reach {
             Reach::Child(child) => Ok(Endpoint::Child(child.clone())),
+            Reach::Http(server) => Ok(Endpoint::Http(server.clone())),
             Reach::Sandbox(location) => {
                 let sandbox = Sandbox::open(location).map_err(Fault::invalid)?;
                 let (ours, theirs) = tokio::io::duplex(1 << 20);
@@ -180,44 +224,6 @@ fn trust_folder(wanted: &Wanted<'_>, environment: &Environment) -> Result<PathBu
         }
         None => Ok(PathBuf::from(".")),
     }
-}
-
-fn child(server: &Server, folder: &Path, environment: &Environment) -> ChildCommand {
-    let variables: BTreeMap<String, String> = ALWAYS
-        .iter()
-        .copied()
-        .chain(server.environment.iter().map(String::as_str))
-        .filter_map(|name| Some((name.to_owned(), environment.variables.get(name)?.clone())))
-        .collect();
-    let program = Path::new(&server.command);
-    let is_path = program.components().count() > 1;
-    ChildCommand {
-        program: if is_path { folder.join(program) } else { program.to_owned() },
-        arguments: server.arguments.clone(),
-        folder: server.folder.as_ref().map(|inner| folder.join(inner)),
-        environment: variables,
-    }
-}
-
-fn limits(server: &Server) -> Result<Limits, Fault> {
-    let mut limits = Limits::default();
-    let given = &server.time_limits;
-    for (limit, given, name) in [
-        (&mut limits.connect, given.connect, "connect"),
-        (&mut limits.list, given.list, "list"),
-        (&mut limits.call, given.call, "call"),
-        (&mut limits.close, given.close, "close"),
-    ] {
-        if let Some(given) = given {
-            *limit = Duration::try_from(given).ok().filter(|limit| !limit.is_zero()).ok_or_else(|| {
-                Fault::new(Exit::Invalid, format!("`time_limits.{name}` must be longer than nothing"))
-            })?;
-        }
-    }
-    if let Some(bytes) = server.reply_limit {
-        limits.reply_bytes = bytes;
-    }
-    Ok(limits)
 }
 
 #[cfg(test)]

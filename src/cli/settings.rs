@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::exit::Exit;
 use super::fault::Fault;
 use super::policy::PolicySettings;
+use super::server_settings::Server;
 use crate::approval::RecordId;
 use crate::catalog::{Profile, read_yaml};
 use crate::core::Digest;
@@ -56,64 +57,6 @@ pub(super) struct LedgerSettings {
     /// Its ID, `lgl-…`; a ledger with another one is refused, wherever it is.
     #[serde(default)]
     pub id: Option<String>,
-}
-
-/// A server that is started as a child process and spoken to over its standard input and output.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Server {
-    /// The program; looked up in the PATH that the child gets, or relative to the trust folder.
-    pub command: String,
-    /// Its arguments.
-    #[serde(default)]
-    pub arguments: Vec<String>,
-    /// Its working folder, relative to the trust folder [default: where loopgate was started].
-    #[serde(default)]
-    pub folder: Option<PathBuf>,
-    /// Variables of loopgate's own environment that the child gets, besides PATH, HOME, LANG and TMPDIR.
-    #[serde(default)]
-    pub environment: Vec<String>,
-    /// `loopiq`, `plain`, or a profile's file, relative to the trust folder.
-    #[serde(default = "plain")]
-    pub profile: String,
-    /// The tenant on this server.
-    #[serde(default)]
-    pub tenant: Option<String>,
-    /// Whether what the child is started with is meant for dry runs of writes.
-    #[serde(default)]
-    pub dry_runs: bool,
-    /// Time limits.
-    #[serde(default)]
-    pub time_limits: TimeLimits,
-    /// The longest reply, in bytes.
-    #[serde(default)]
-    pub reply_limit: Option<usize>,
-}
-
-/// Time limits, such as `30s`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct TimeLimits {
-    /// For the handshake.
-    #[serde(default)]
-    #[schemars(with = "Option<String>")]
-    pub connect: Option<jiff::SignedDuration>,
-    /// For listing all tools.
-    #[serde(default)]
-    #[schemars(with = "Option<String>")]
-    pub list: Option<jiff::SignedDuration>,
-    /// For one call.
-    #[serde(default)]
-    #[schemars(with = "Option<String>")]
-    pub call: Option<jiff::SignedDuration>,
-    /// For the server to end.
-    #[serde(default)]
-    #[schemars(with = "Option<String>")]
-    pub close: Option<jiff::SignedDuration>,
-}
-
-fn plain() -> String {
-    "plain".to_owned()
 }
 
 impl Settings {

@@ -1,6 +1,8 @@
 //! The words of a tool call: what is sent, what was seen of it, and what that means.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -85,6 +87,8 @@ pub struct ToolCall {
     pub arguments: Map<String, Value>,
     /// Members of `_meta`: request ID, trace and whatever else the profile puts there.
     pub meta: Map<String, Value>,
+    /// Headers of the HTTP request, by name.
+    pub headers: BTreeMap<String, String>,
 }
 
 /// The content of a tool's result.
@@ -135,13 +139,26 @@ pub enum Seen {
         status: u16,
         /// What came with it; hostile text.
         message: String,
+        /// How long the server asks to wait before the next try.
+        retry_after: Option<Duration>,
     },
     /// No byte of the request left this process.
     NeverSent(String),
     /// The server wants something from the user first.
     NeedsInput(String),
+    /// The server goes on with it, and can be asked how far it is.
+    Task(TaskHandle),
     /// No usable reply.
     Silence(Silence),
+}
+
+/// A call that goes on at the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskHandle {
+    /// The server's name for it; hostile text.
+    pub id: String,
+    /// How often it may be asked after.
+    pub every: Duration,
 }
 
 /// Why there is no usable reply.

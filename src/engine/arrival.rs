@@ -9,8 +9,8 @@ use super::arguments::read_tool;
 use super::channel::Channel;
 use super::contract::contract;
 use super::event::{Event, Events};
+use super::reach::{no_session, no_tools};
 use super::result::{Conclusion, TenantKnownBy};
-use super::run::with_causes;
 use super::target::{Caller, Target, Tools};
 use crate::artifact::v1;
 use crate::core::text::visible;
@@ -48,9 +48,7 @@ pub(super) async fn arrive(
         )));
     }
     let limits = apply.options.limits.clone();
-    let session = Session::connect(endpoint, limits.clone())
-        .await
-        .map_err(|error| ApplyEnd::Unreachable(with_causes(&error)))?;
+    let session = Session::connect(endpoint, limits.clone()).await.map_err(|error| no_session(&error))?;
     match checked(apply, caller, &session).await {
         Ok((tools, retention, connected)) => Ok((Arrival { session, tools, retention }, connected)),
         Err(end) => {
@@ -67,7 +65,7 @@ async fn checked(
     session: &Session,
 ) -> Result<(Tools, Option<SignedDuration>, Connected), ApplyEnd> {
     let target = apply.target;
-    let listed = session.tools().await.map_err(|error| ApplyEnd::Unreachable(error.to_string()))?;
+    let listed = session.tools().await.map_err(|error| no_tools(&error))?;
     let tools = Tools::survey(&target.profile, listed);
     let channel = Channel { session, caller: &caller, tools: &tools, events: &Silent };
     let heard = contract(channel, target, apply.options.limits.call).await?;

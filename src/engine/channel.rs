@@ -1,5 +1,6 @@
 //! The one way to the server: a call is addressed, sent once, judged, told of and recorded.
 
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -9,8 +10,9 @@ use super::event::{Event, Events};
 use super::result::CallFact;
 use super::target::{Caller, Tools};
 use crate::catalog::Operation;
+use crate::core::call::TaskHandle;
 use crate::core::id::RequestId;
-use crate::core::{Digest, Outcome, ToolCall};
+use crate::core::{Digest, Outcome, Seen, ToolCall};
 use crate::mcp::{Session, classify};
 
 /// A connection, who speaks on it, and who listens to what happens.
@@ -43,16 +45,42 @@ impl Channel<'_> {
         Ok(self.deliver(letter, call, &request_id).await)
     }
 
-    /// Sends a call that is addressed, once.
+    /// Sends a call that is addressed, once. One that goes on as a task is waited for.
     pub async fn deliver(
         &self,
         letter: Letter<'_>,
         call: ToolCall,
         request_id: &RequestId,
     ) -> (Outcome, CallFact) {
+        let nobody = |_: &TaskHandle| Ok::<(), Infallible>(());
+        match self.deliver_noting(letter, call, request_id, nobody).await {
+            Ok(delivered) => delivered,
+            Err(never) => match never {},
+        }
+    }
+
+    /// Like [`Channel::deliver`]; `noting` is told of a task before it is waited for.
+    ///
+    /// # Errors
+    /// What `noting` gives; the task is not waited for then.
+    pub async fn deliver_noting<E>(
+        &self,
+        letter: Letter<'_>,
+        call: ToolCall,
+        request_id: &RequestId,
+        noting: impl FnOnce(&TaskHandle) -> Result<(), E>,
+    ) -> Result<(Outcome, CallFact), E> {
         let (started, clock) = (Timestamp::now(), Instant::now());
         let payload = payload(&call.arguments);
-        let seen = self.session.call(&call, letter.deadline).await;
+        let mut seen = self.session.call(&call, letter.deadline).await;
+        if let Seen::Task(task) = &seen {
+            noting(task)?;
+            seen = self.session.ended(task, letter.deadline.saturating_sub(clock.elapsed())).await;
+        }
+        let retry_after = match &seen {
+            Seen::HttpStatus { retry_after, .. } => *retry_after,
+            _ => None,
+        };
         let outcome = classify(seen, letter.operation, self.caller.profile.errors.as_ref());
         let fact = CallFact {
             tool: call.tool,
@@ -61,9 +89,10 @@ impl Channel<'_> {
             started,
             took: clock.elapsed(),
             outcome: in_words(&outcome),
+            retry_after,
         };
         self.events.emit(&Event::Called { step: letter.step.to_owned(), call: fact.clone() });
-        (outcome, fact)
+        Ok((outcome, fact))
     }
 }
 

@@ -22,6 +22,7 @@ mod next;
 #[cfg(test)]
 mod next_model;
 mod plan;
+mod reach;
 mod read;
 mod reads;
 mod result;

@@ -12,6 +12,9 @@ use crate::core::call::{Doubt, DoubtKind, Refusal, RefusalKind};
 use crate::core::{Outcome, ToolAnswer};
 use crate::recipe::Retry;
 
+/// The longest pause before a read is sent again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
 /// A read that only has to be sent.
 #[derive(Debug, Clone)]
 pub(super) struct ReadCall<'a> {
@@ -50,9 +53,9 @@ pub(super) async fn read(channel: Channel<'_>, call: &ReadCall<'_>) -> (ReadEnd,
             Ok(sent) => sent,
             Err(problem) => return (ReadEnd::Ends(Conclusion::Invalid(problem)), calls),
         };
-        let why = fact.outcome.clone();
+        let (why, asked) = (fact.outcome.clone(), fact.retry_after);
         calls.push(fact);
-        match again(&outcome, attempt, &call.retry) {
+        match again(&outcome, attempt, &call.retry, asked) {
             Some(wait) => {
                 attempt += 1;
                 channel.events.emit(&Event::Retried { step: call.step.clone(), attempt, why });
@@ -63,8 +66,9 @@ pub(super) async fn read(channel: Channel<'_>, call: &ReadCall<'_>) -> (ReadEnd,
     }
 }
 
-/// Whether, and after which pause, a read is sent again. The pause doubles with each attempt.
-fn again(outcome: &Outcome, attempt: u32, retry: &Retry) -> Option<Duration> {
+/// Whether, and after which pause, a read is sent again. The pause doubles with each attempt, and is never
+/// shorter than the server asks for; one that asks for more than a minute is not waited for.
+fn again(outcome: &Outcome, attempt: u32, retry: &Retry, asked: Option<Duration>) -> Option<Duration> {
     let passing = match outcome {
         Outcome::Applied(_) => false,
         Outcome::NotApplied(refusal) => {
@@ -72,8 +76,9 @@ fn again(outcome: &Outcome, attempt: u32, retry: &Retry) -> Option<Duration> {
         }
         Outcome::Unknown(doubt) => matches!(doubt.kind, DoubtKind::NoAnswer | DoubtKind::ServerError),
     };
-    (passing && attempt < retry.attempts)
-        .then(|| retry.delay.saturating_mul(2_u32.saturating_pow(attempt - 1)).min(Duration::from_secs(60)))
+    let own = retry.delay.saturating_mul(2_u32.saturating_pow(attempt.saturating_sub(1))).min(LONGEST_PAUSE);
+    let pause = asked.map_or(own, |asked| asked.max(own));
+    (passing && attempt < retry.attempts && pause <= LONGEST_PAUSE).then_some(pause)
 }
 
 fn judge(outcome: Outcome, tool: &str) -> ReadEnd {
@@ -124,10 +129,15 @@ mod tests {
 
     #[test]
     fn only_passing_trouble_is_tried_again_and_with_longer_pauses() {
-        assert_eq!(again(&doubt(DoubtKind::NoAnswer), 1, &RETRY), Some(Duration::from_secs(1)));
-        assert_eq!(again(&doubt(DoubtKind::ServerError), 2, &RETRY), Some(Duration::from_secs(2)));
-        assert_eq!(again(&doubt(DoubtKind::NoAnswer), 3, &RETRY), None);
-        assert_eq!(again(&refusal(RefusalKind::RateLimited), 1, &RETRY), Some(Duration::from_secs(1)));
+        assert_eq!(again(&doubt(DoubtKind::NoAnswer), 1, &RETRY, None), Some(Duration::from_secs(1)));
+        assert_eq!(again(&doubt(DoubtKind::ServerError), 2, &RETRY, None), Some(Duration::from_secs(2)));
+        assert_eq!(again(&doubt(DoubtKind::NoAnswer), 3, &RETRY, None), None);
+        assert_eq!(again(&refusal(RefusalKind::RateLimited), 1, &RETRY, None), Some(Duration::from_secs(1)));
+        for (asked, waited) in [(0, Some(1)), (7, Some(7)), (60, Some(60)), (61, None)] {
+            let asked = Some(Duration::from_secs(asked));
+            let limited = again(&refusal(RefusalKind::RateLimited), 1, &RETRY, asked);
+            assert_eq!(limited, waited.map(Duration::from_secs));
+        }
         for outcome in [
             Outcome::Applied(ToolAnswer::default()),
             doubt(DoubtKind::NeedsInput),
@@ -138,7 +148,7 @@ mod tests {
             refusal(RefusalKind::NothingVisible),
             refusal(RefusalKind::Refused),
         ] {
-            assert_eq!(again(&outcome, 1, &RETRY), None, "{outcome:?}");
+            assert_eq!(again(&outcome, 1, &RETRY, None), None, "{outcome:?}");
         }
     }
 

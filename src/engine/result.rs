@@ -220,6 +220,8 @@ pub struct CallFact {
     pub took: Duration,
     /// What it came to, in words; hostile text.
     pub outcome: String,
+    /// How long the server asked to wait before the next try.
+    pub retry_after: Option<Duration>,
 }
 
 /// A file for the output folder.

@@ -9,6 +9,7 @@ use super::contract::contract;
 use super::dry_run::dry_run;
 use super::event::{Event, Events};
 use super::plan::build;
+use super::reach::{no_session, no_tools};
 use super::result::{
     Conclusion, InputFact, RecipeFact, RunResult, Signal, StepResult, StepStatus, TargetFact, TenantKnownBy,
 };
@@ -16,7 +17,7 @@ use super::steps::Steps;
 use super::target::{Caller, Target, Tools, tenant_lacking};
 use crate::artifact::Artifact;
 use crate::core::id::{RunId, Trace};
-use crate::mcp::{ConnectError, Endpoint, Limits, Session};
+use crate::mcp::{Endpoint, Limits, Session};
 use crate::recipe::{Kind, Recipe, Resolved};
 
 /// Everything a run needs to know.
@@ -129,13 +130,14 @@ impl<'a> Course<'a> {
 
     async fn go(&mut self, run: &Run<'a>, endpoint: Endpoint, events: &dyn Events) -> Result<(), Conclusion> {
         tenant_lacking(run.target).map_or(Ok(()), Err)?;
-        let connected = Session::connect(endpoint, run.options.limits.clone()).await.map_err(unreachable)?;
+        let connected = Session::connect(endpoint, run.options.limits.clone()).await;
+        let connected = connected.map_err(|error| no_session(&error))?;
         let session = self.session.insert(connected);
         let facts = session.facts();
         self.target.name.clone_from(&facts.name);
         self.target.version.clone_from(&facts.version);
         self.target.protocol.clone_from(&facts.revision);
-        let listed = session.tools().await.map_err(|error| Conclusion::Unreachable(error.to_string()))?;
+        let listed = session.tools().await.map_err(|error| no_tools(&error))?;
         let tools = Tools::survey(&run.target.profile, listed);
         events.emit(&Event::Connected { server: self.target.name.clone(), tools: tools.len() });
 
@@ -234,10 +236,6 @@ impl<'a> Course<'a> {
 
 fn writes(recipe: &Recipe) -> bool {
     recipe.steps.iter().any(|step| matches!(step.kind, Kind::Write(_)))
-}
-
-fn unreachable(error: ConnectError) -> Conclusion {
-    Conclusion::Unreachable(with_causes(&error))
 }
 
 /// An error and its causes on one line.

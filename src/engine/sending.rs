@@ -11,12 +11,16 @@ use super::terms::Termed;
 use crate::artifact::v1::Operation;
 use crate::artifact::{Filling, filled};
 use crate::catalog::{self, confirms_dry_run, created_ids};
-use crate::core::call::RefusalKind;
+use crate::core::call::{RefusalKind, Silence, TaskHandle};
 use crate::core::id::RequestId;
-use crate::core::text::visible;
-use crate::core::{Digest, Outcome, ToolAnswer, ToolCall};
+use crate::core::text::{excerpt, visible};
+use crate::core::{Digest, Outcome, Seen, ToolAnswer, ToolCall};
 use crate::ledger::Fact;
 use crate::ledger::v1::{Call, Doubt, Result as Came};
+use crate::mcp::classify;
+
+/// How much of a task's name is recorded, in characters.
+const LONGEST_TASK: usize = 500;
 
 impl Course<'_> {
     /// Pauses, and connects where there is no connection.
@@ -53,18 +57,24 @@ impl Course<'_> {
             return Ok(());
         }
         let clock = Instant::now();
-        let outcome = self.delivered(termed.known, operation, call, &request_id).await;
+        let unrecorded = |end: ApplyEnd, what: &str| match end {
+            // Whatever the server said: it stands nowhere.
+            ApplyEnd::Ledger(error) => ApplyEnd::Stopped(Stopped::Unknown {
+                operations: vec![operation.id.clone()],
+                why: Some(format!("its {what} cannot be recorded: {}", super::run::with_causes(&error))),
+            }),
+            other => other,
+        };
+        let noting = |task: &TaskHandle| {
+            let task = excerpt(&task.id, LONGEST_TASK);
+            let accepted = Fact::Accepted { key: operation.idempotency_key.clone(), attempt, task };
+            record(journal, accepted).map(|_| ()).map_err(|end| unrecorded(end, "task"))
+        };
+        let outcome = self.delivered(termed.known, operation, call, &request_id, noting).await?;
         let result = judged(self.caller().profile, termed.known, operation, outcome);
         let took_ms = u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX);
         let outcome = Fact::Outcome { key: operation.idempotency_key.clone(), attempt, took_ms, result };
-        record(journal, outcome).map(|_| ()).map_err(|end| match end {
-            // Whatever the answer was: it stands nowhere.
-            ApplyEnd::Ledger(error) => ApplyEnd::Stopped(Stopped::Unknown {
-                operations: vec![operation.id.clone()],
-                why: Some(format!("its outcome cannot be recorded: {}", super::run::with_causes(&error))),
-            }),
-            other => other,
-        })
+        record(journal, outcome).map(|_| ()).map_err(|end| unrecorded(end, "outcome"))
     }
 
     /// The approval ID of the first attempt, or of the verdict that allows one; and which attempt this is.
@@ -90,21 +100,18 @@ impl Course<'_> {
         Ok((approval_id, number))
     }
 
-    /// What came of the call; a signal leaves it its grace.
+    /// What came of the call; a signal leaves it its grace. `noting` is told of a task before it is waited for.
     async fn delivered(
         &self,
         known: Option<&catalog::Operation>,
         operation: &Operation,
         call: ToolCall,
         request_id: &RequestId,
-    ) -> Outcome {
+        noting: impl FnOnce(&TaskHandle) -> Result<(), ApplyEnd>,
+    ) -> Result<Outcome, ApplyEnd> {
         let caller = self.caller();
         let Some(arrival) = &self.arrival else {
-            return crate::mcp::classify(
-                crate::core::Seen::NeverSent("there is no connection".to_owned()),
-                None,
-                None,
-            );
+            return Ok(classify(Seen::NeverSent("there is no connection".to_owned()), None, None));
         };
         let channel =
             Channel { session: &arrival.session, caller: &caller, tools: &arrival.tools, events: &Silent };
@@ -122,12 +129,10 @@ impl Course<'_> {
         };
         tokio::select! {
             biased;
-            (outcome, _) = channel.deliver(letter, call, request_id) => outcome,
-            () = grace => crate::mcp::classify(
-                crate::core::Seen::Silence(crate::core::call::Silence::Cancelled),
-                None,
-                None,
-            ),
+            delivered = channel.deliver_noting(letter, call, request_id, noting) => {
+                delivered.map(|(outcome, _)| outcome)
+            }
+            () = grace => Ok(classify(Seen::Silence(Silence::Cancelled), None, None)),
         }
     }
 
@@ -145,7 +150,7 @@ impl Course<'_> {
         let (call, request_id) =
             self.caller().address(&operation.tool, arguments).map_err(ApplyEnd::Invalid)?;
         let sent = written(&call, &request_id);
-        let outcome = self.delivered(termed.known, operation, call, &request_id).await;
+        let outcome = self.delivered(termed.known, operation, call, &request_id, |_| Ok(())).await?;
         let refused_by = |kind: RefusalKind| matches!(kind, RefusalKind::SignIn | RefusalKind::Tenant);
         let (verdict, why) = match outcome {
             Outcome::NotApplied(refusal) if refused_by(refusal.kind) => {

@@ -68,7 +68,7 @@ impl Caller<'_> {
     }
 
     /// Addresses a call whose arguments are settled: request ID and trace, and the rest of the context in
-    /// `_meta`.
+    /// `_meta` or headers.
     ///
     /// # Errors
     /// The recipe has set one of them itself.
@@ -80,7 +80,8 @@ impl Caller<'_> {
         let context = &self.profile.context;
         let request_id = RequestId::new();
         let (id, span) = (request_id.to_string(), self.trace.span());
-        let mut call = ToolCall { tool: tool.to_owned(), arguments, meta: Map::new() };
+        let mut call =
+            ToolCall { tool: tool.to_owned(), arguments, meta: Map::new(), headers: BTreeMap::new() };
         for (field, value) in [(&context.request_id, &id), (&context.trace, &span)] {
             if let Some(at) = place(field) {
                 put(&mut call.arguments, at, value)?;
@@ -92,12 +93,23 @@ impl Caller<'_> {
             (&context.workflow, Some(self.workflow)),
             (&context.tenant, self.tenant),
         ] {
-            if let (Some(key), Some(value)) = (field.as_ref().and_then(|field| field.meta.clone()), value) {
-                call.meta.insert(key, Value::from(value));
+            let (Some(field), Some(value)) = (field, value) else { continue };
+            if let Some(key) = &field.meta {
+                call.meta.insert(key.clone(), Value::from(value));
+            }
+            if let Some(name) = &field.header {
+                call.headers.insert(name.clone(), value.to_owned());
             }
         }
-        if let (Some(state), Some(_)) = (self.trace.state(), &context.trace) {
-            call.meta.insert("tracestate".to_owned(), Value::from(state));
+        if let (Some(state), Some(trace)) = (self.trace.state(), &context.trace) {
+            match &trace.header {
+                Some(_) => {
+                    call.headers.insert("tracestate".to_owned(), state.to_owned());
+                }
+                None => {
+                    call.meta.insert("tracestate".to_owned(), Value::from(state));
+                }
+            }
         }
         Ok((call, request_id))
     }

@@ -37,6 +37,8 @@ pub struct Attempt {
     pub approval_id: String,
     /// The call.
     pub call: Call,
+    /// The server's name for the task that it goes on as, where it took it on as one.
+    pub task: Option<String>,
     /// What it came to, with the time when that was recorded; none where nobody has said so yet.
     pub came: Option<Answered>,
     /// Whether people said later that it did not take place.
@@ -200,19 +202,30 @@ impl OperationState {
         Ok(())
     }
 
+    pub(super) fn accept(&mut self, run: &str, number: u32, task: &str) -> Result<(), &'static str> {
+        match self.waiting(run, number).filter(|attempt| attempt.task.is_none()) {
+            Some(attempt) => {
+                attempt.task = Some(task.to_owned());
+                Ok(())
+            }
+            None => Err("no attempt waits for this task"),
+        }
+    }
+
     pub(super) fn answer(&mut self, run: &str, number: u32, answered: Answered) -> Result<(), &'static str> {
-        let last = self.attempts.len();
-        match self.attempts.last_mut() {
-            Some(attempt)
-                if usize::try_from(number).ok() == Some(last)
-                    && attempt.came.is_none()
-                    && attempt.run == run =>
-            {
+        match self.waiting(run, number) {
+            Some(attempt) => {
                 attempt.came = Some(answered);
                 Ok(())
             }
-            _ => Err("no attempt waits for this outcome"),
+            None => Err("no attempt waits for this outcome"),
         }
+    }
+
+    /// The last attempt, where it has that number, is of that run and waits for its outcome.
+    fn waiting(&mut self, run: &str, number: u32) -> Option<&mut Attempt> {
+        let is_last = usize::try_from(number).ok() == Some(self.attempts.len());
+        self.attempts.last_mut().filter(|attempt| is_last && attempt.came.is_none() && attempt.run == run)
     }
 }
 

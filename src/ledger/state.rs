@@ -205,10 +205,15 @@ impl State {
                     at: event.at,
                     approval_id: approval_id.clone(),
                     call: call.clone(),
+                    task: None,
                     came: None,
                     ruled_out: false,
                 };
                 self.change(key, |operation| operation.intend(*attempt, intended))
+            }
+            Fact::Accepted { key, attempt, task } => {
+                self.current(event)?;
+                self.change(key, |operation| operation.accept(&event.run, *attempt, task))
             }
             Fact::Outcome { key, attempt, took_ms, result } => {
                 self.current(event)?;

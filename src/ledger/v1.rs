@@ -101,6 +101,15 @@ pub enum Fact {
         /// The call.
         call: Call,
     },
+    /// The server took an attempt on as a task, which goes on.
+    Accepted {
+        /// The operation.
+        key: Key,
+        /// Which attempt of it.
+        attempt: u32,
+        /// The server's name for the task, made visible, at most 500 characters of it.
+        task: String,
+    },
     /// What an attempt came to.
     Outcome {
         /// The operation.

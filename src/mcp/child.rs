@@ -55,7 +55,7 @@ enum Fate {
 impl Child {
     /// Starts the program in a process group of its own, with exactly the environment that is given.
     pub(super) fn start(command: &ChildCommand) -> io::Result<(Self, ChildStdout, ChildStdin)> {
-        let ChildCommand { program, arguments, folder, environment } = command;
+        let ChildCommand { program, arguments, folder, environment, era: _ } = command;
         let mut wrap = CommandWrap::with_new(program, |command| {
             command.args(arguments).env_clear().envs(environment);
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

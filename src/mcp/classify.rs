@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::catalog::{ErrorCodes, Operation};
 use crate::core::Outcome;
-use crate::core::call::{Doubt, DoubtKind, Refusal, RefusalKind, Seen, Silence, ToolAnswer};
+use crate::core::call::{Doubt, DoubtKind, Refusal, RefusalKind, Seen, Silence, TaskHandle, ToolAnswer};
 use crate::core::text::cut;
 
 /// How much of a server's words an outcome keeps, in characters.
@@ -33,7 +33,7 @@ pub fn classify(seen: Seen, operation: Option<&Operation>, errors: Option<&Error
                 _ => unknown(DoubtKind::ServerError, &message),
             }
         }
-        Seen::HttpStatus { status, message } => {
+        Seen::HttpStatus { status, message, retry_after: _ } => {
             let message = format!("HTTP status {status}: {message}");
             match status {
                 401 | 403 => not_applied(RefusalKind::SignIn, &message),
@@ -50,6 +50,9 @@ pub fn classify(seen: Seen, operation: Option<&Operation>, errors: Option<&Error
             }
         }
         Seen::NeverSent(why) => not_applied(RefusalKind::NotConnected, &why),
+        Seen::Task(TaskHandle { id, .. }) => {
+            unknown(DoubtKind::UnknownResult, &format!("it goes on as the task `{id}`"))
+        }
         Seen::NeedsInput(what) => unknown(DoubtKind::NeedsInput, &what),
         Seen::Silence(silence) => {
             let kind = match silence {
@@ -147,7 +150,7 @@ mod tests {
                 400 | 404 | 405 | 413 | 415 => refused(RefusalKind::Refused, &message),
                 _ => doubt(DoubtKind::ServerError, &message),
             };
-            table.push((Seen::HttpStatus { status, message: "x".into() }, outcome));
+            table.push((Seen::HttpStatus { status, message: "x".into(), retry_after: None }, outcome));
         }
         for code in (-32_800..-32_500).chain([0, 1, -1, 500, i64::MIN, i64::MAX]) {
             let message = format!("JSON-RPC error {code}: x");
@@ -169,7 +172,7 @@ mod tests {
     #[test]
     fn a_status_about_a_key_means_what_the_profile_says() {
         let profile = Profile::loopiq().unwrap();
-        let seen = |status| Seen::HttpStatus { status, message: "x".into() };
+        let seen = |status| Seen::HttpStatus { status, message: "x".into(), retry_after: None };
         for (status, kind) in [(409, RefusalKind::InProgress), (422, RefusalKind::Conflict)] {
             let said = format!("HTTP status {status}: x");
             assert_eq!(classify(seen(status), None, profile.errors.as_ref()), refused(kind, &said));
@@ -236,7 +239,7 @@ mod tests {
         let structured = ToolAnswer { structured: Some(json!(long)), text: Vec::new() };
         for seen in [
             Seen::RpcError { code: 1, message: long.clone() },
-            Seen::HttpStatus { status: 500, message: long.clone() },
+            Seen::HttpStatus { status: 500, message: long.clone(), retry_after: None },
             Seen::NeedsInput(long.clone()),
             Seen::Silence(Silence::Closed(long)),
             Seen::ToolError(structured),

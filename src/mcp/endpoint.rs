@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use rmcp::transport::streamable_http_client::StreamableHttpClientTransport;
 use tokio::io::DuplexStream;
 
 use super::child::Child;
 use super::client::Asked;
 use super::ending::Ending;
+use super::era::Era;
 use super::error::ConnectError;
+use super::http::{Faults, HttpClient, HttpServer};
 use super::limits::Limits;
 use super::link::Link;
 use super::wire::Wire;
@@ -20,6 +23,14 @@ pub enum Endpoint {
     Stream(DuplexStream),
     /// A program that is started and spoken to over its standard input and output.
     Child(ChildCommand),
+    /// A server on the network.
+    Http(HttpServer),
+}
+
+/// What carries the messages.
+pub(super) enum Way {
+    Lines(Wire),
+    Http(StreamableHttpClientTransport<HttpClient>),
 }
 
 /// A program to start.
@@ -33,37 +44,56 @@ pub struct ChildCommand {
     pub folder: Option<PathBuf>,
     /// Its environment, complete: it inherits nothing.
     pub environment: BTreeMap<String, String>,
+    /// Which era of the protocol it speaks. To be asked ends some old servers.
+    pub era: Era,
 }
 
 /// Shows the names of the variables only, because their values may be secrets.
 impl std::fmt::Debug for ChildCommand {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { program, arguments, folder, environment } = self;
+        let Self { program, arguments, folder, environment, era } = self;
         f.debug_struct("ChildCommand")
             .field("program", program)
             .field("arguments", arguments)
             .field("folder", folder)
             .field("environment", &environment.keys())
+            .field("era", era)
             .finish()
     }
 }
 
 impl Endpoint {
     /// Opens the way to the server, and says nothing on it yet.
-    pub(super) fn open(self, limits: &Limits) -> Result<(Wire, Link), ConnectError> {
-        let ending = Ending::default();
-        let (wire, child) = match self {
+    pub(super) fn open(self, limits: &Limits) -> Result<(Way, Link), ConnectError> {
+        let (ending, mut faults) = (Ending::default(), None);
+        let most = limits.reply_bytes;
+        let (way, child) = match self {
             Self::Stream(stream) => {
                 let (read, write) = tokio::io::split(stream);
-                (Wire::new(Box::new(read), Box::new(write), limits.reply_bytes, ending.clone()), None)
+                (Way::Lines(Wire::new(Box::new(read), Box::new(write), most, ending.clone())), None)
             }
             Self::Child(command) => {
                 let (child, read, write) = Child::start(&command)
                     .map_err(|source| ConnectError::Start { program: command.program, source })?;
-                (Wire::new(Box::new(read), Box::new(write), limits.reply_bytes, ending.clone()), Some(child))
+                let wire = Wire::new(Box::new(read), Box::new(write), most, ending.clone());
+                (Way::Lines(wire), Some(child))
+            }
+            Self::Http(server) => {
+                let transport =
+                    HttpClient::transport(&server, limits, faults.insert(Faults::default()).clone())?;
+                (Way::Http(transport), None)
             }
         };
-        Ok((wire, Link { ending, child, asked: Asked::default() }))
+        Ok((way, Link { ending, child, faults, asked: Asked::default() }))
+    }
+
+    /// Which era of the protocol the server speaks.
+    pub(super) fn era(&self) -> Era {
+        match self {
+            Self::Stream(_) => Era::Sessions,
+            Self::Child(command) => command.era,
+            Self::Http(server) => server.era,
+        }
     }
 }
 
@@ -78,6 +108,7 @@ mod tests {
             arguments: Vec::new(),
             folder: None,
             environment: BTreeMap::from([("TOKEN".to_owned(), "hunter2".to_owned())]),
+            era: Era::Sessions,
         };
         let shown = format!("{:?}", Endpoint::Child(command));
         assert!(shown.contains("TOKEN") && !shown.contains("hunter2"), "{shown}");

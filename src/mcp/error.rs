@@ -7,6 +7,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::child::epitaph;
+use super::http::{Fault, SetupError};
 use crate::core::call::Silence;
 use crate::core::text::{excerpt, visible};
 
@@ -23,6 +24,39 @@ pub enum ConnectError {
         program: PathBuf,
         /// What the operating system says.
         source: std::io::Error,
+    },
+    /// What the settings say of the server cannot be used.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// There is no connection.
+    #[error("the server cannot be reached: {}", excerpt(why, SHOWN))]
+    Unreachable {
+        /// What the network says.
+        why: String,
+    },
+    /// The connection ended during the handshake.
+    #[error("the connection ended during the handshake: {}", excerpt(why, SHOWN))]
+    CutOff {
+        /// What the network says.
+        why: String,
+    },
+    /// The credential was not accepted.
+    #[error("the server refused the credential: HTTP status {status}: {}", excerpt(message, SHOWN))]
+    SignIn {
+        /// 401 or 403.
+        status: u16,
+        /// The server's words; hostile text.
+        message: String,
+    },
+    /// The server answered the handshake with another status than success.
+    #[error("the server answered the handshake with HTTP status {status}: {}", excerpt(message, SHOWN))]
+    Status {
+        /// The status.
+        status: u16,
+        /// The server's words; hostile text.
+        message: String,
+        /// How long the server asks to wait.
+        retry_after: Option<Duration>,
     },
     /// The server went away during the handshake.
     #[error("{} during the handshake", epitaph(*status, stderr))]
@@ -56,6 +90,35 @@ pub enum ConnectError {
     },
 }
 
+impl From<Fault> for ConnectError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::NeverSent(why) => Self::Unreachable { why },
+            Fault::Closed(why) => Self::CutOff { why },
+            Fault::Malformed(what) => Self::NotMcp { what },
+            Fault::TooLarge(what) => Self::NotMcp { what: format!("its answer is too large: {what}") },
+            Fault::Status { status: status @ (401 | 403), message, .. } => Self::SignIn { status, message },
+            Fault::Status { status, message, retry_after } => Self::Status { status, message, retry_after },
+        }
+    }
+}
+
+impl ConnectError {
+    /// Whether it may have passed in a moment, and how long the server asks to wait.
+    pub(super) fn passing(&self) -> Option<Option<Duration>> {
+        match self {
+            Self::Unreachable { .. } | Self::CutOff { .. } => Some(None),
+            Self::Status { status, retry_after, .. } => is_passing(*status).then_some(*retry_after),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a status speaks of this moment rather than of the request.
+pub(super) fn is_passing(status: u16) -> bool {
+    matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
+}
+
 /// Why there is no list of tools.
 #[derive(Debug, Error)]
 pub enum ListError {
@@ -67,6 +130,22 @@ pub enum ListError {
     Refused {
         /// The JSON-RPC code.
         code: i64,
+        /// The server's words; hostile text.
+        message: String,
+    },
+    /// The credential was not accepted.
+    #[error("the server refused the credential: HTTP status {status}: {}", excerpt(message, SHOWN))]
+    SignIn {
+        /// 401 or 403.
+        status: u16,
+        /// The server's words; hostile text.
+        message: String,
+    },
+    /// The server answered with another status than success.
+    #[error("the tools cannot be listed: HTTP status {status}: {}", excerpt(message, SHOWN))]
+    Status {
+        /// The status.
+        status: u16,
         /// The server's words; hostile text.
         message: String,
     },

@@ -19,6 +19,10 @@ pub struct Limits {
     pub tools: usize,
     /// The most pages that it may list them on.
     pub pages: usize,
+    /// The most requests at once over HTTP.
+    pub at_once: usize,
+    /// The most event streams that are opened over HTTP besides those of replies, in a session.
+    pub streams: usize,
 }
 
 impl Default for Limits {
@@ -31,6 +35,8 @@ impl Default for Limits {
             reply_bytes: 16 * 1024 * 1024,
             tools: 5_000,
             pages: 200,
+            at_once: 64,
+            streams: 100,
         }
     }
 }

@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use super::child::{Child, epitaph};
 use super::client::Asked;
 use super::ending::{End, Ending};
+use super::http::Faults;
 use crate::core::call::Silence;
 
 /// How long what is already on its way may take to arrive once the connection is over.
@@ -18,6 +19,8 @@ pub(super) const GRACE: Duration = Duration::from_secs(2);
 pub(super) struct Link {
     pub(super) ending: Ending,
     pub(super) child: Option<Child>,
+    /// Over HTTP, what befell its requests.
+    pub(super) faults: Option<Faults>,
     pub(super) asked: Asked,
 }
 

@@ -1,8 +1,8 @@
 //! The MCP client: connects to a server, lists its tools, calls one, says exactly what was seen, and
 //! says by rule what that means.
 //!
-//! [`Session`] is one connection, in process or to a child process; everything it waits for has a
-//! limit. [`classify`] is pure and turns what was seen of a call into one of the three outcomes.
+//! [`Session`] is one connection: in process, to a child process, or over HTTP; everything it waits for has
+//! a limit. [`classify`] is pure and turns what was seen of a call into one of the three outcomes.
 //! `rmcp` is named in this module only; its traces carry arguments, so they are never to be logged.
 
 mod child;
@@ -10,17 +10,25 @@ mod classify;
 mod client;
 mod ending;
 mod endpoint;
+mod era;
 mod error;
+mod http;
 mod limits;
 mod link;
+mod message;
+mod patience;
+mod reconnects;
 mod reply;
 mod session;
+mod task;
 mod tools;
 mod wire;
 
 pub use child::Closing;
 pub use classify::classify;
 pub use endpoint::{ChildCommand, Endpoint};
+pub use era::Era;
 pub use error::{ConnectError, ListError};
+pub use http::{AddressError, HttpAddress, HttpProxy, HttpServer, SetupError, Token, TokenError};
 pub use limits::Limits;
 pub use session::{ServerFacts, Session};

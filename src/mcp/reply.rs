@@ -3,6 +3,7 @@
 use rmcp::model::{CallToolResult, ContentBlock, ServerResult};
 use serde_json::Value;
 
+use super::task;
 use crate::core::call::{Seen, Silence, ToolAnswer};
 use crate::core::text::{cut, visible};
 
@@ -18,7 +19,7 @@ pub(super) fn seen(result: ServerResult) -> Seen {
             let asked = result.input_requests.map_or(0, |requests| requests.len());
             Seen::NeedsInput(format!("the server wants {asked} answers from a user first"))
         }
-        ServerResult::CreateTaskResult(_) => unknown("a task handle"),
+        ServerResult::CreateTaskResult(created) => Seen::Task(task::handle(created)),
         ServerResult::CustomResult(result) => match lenient(&result.0) {
             Some(seen) => seen,
             None => unknown(&cut(&visible(&result.0.to_string()), SHOWN)),
@@ -70,7 +71,9 @@ pub(super) fn shape(result: &ServerResult) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::call::TaskHandle;
     use serde_json::json;
+    use std::time::Duration;
 
     fn seen_of(result: Value) -> Seen {
         seen(serde_json::from_value(result).unwrap())
@@ -114,9 +117,20 @@ mod tests {
     }
 
     #[test]
+    fn a_task_is_asked_after_no_more_often_than_the_server_wants_and_not_for_ever_less() {
+        for (interval, every) in
+            [(json!(null), 1_000), (json!(200), 200), (json!(0), 50), (json!(1_000_000_000), 10_000)]
+        {
+            let seen = seen_of(json!({"resultType": "task", "taskId": "t", "status": "working",
+                "createdAt": "2026-01-01T00:00:00Z", "lastUpdatedAt": "2026-01-01T00:00:00Z",
+                "ttlMs": 1000, "pollIntervalMs": interval}));
+            let every = Duration::from_millis(every);
+            assert_eq!(seen, Seen::Task(TaskHandle { id: "t".into(), every }));
+        }
+    }
+
+    #[test]
     fn any_other_result_says_nothing_of_the_effect() {
-        let task = json!({"resultType": "task", "taskId": "t", "status": "working",
-            "createdAt": "2026-01-01T00:00:00Z", "lastUpdatedAt": "2026-01-01T00:00:00Z", "ttlMs": 1000});
         for result in [
             json!({}),
             json!(null),
@@ -124,7 +138,6 @@ mod tests {
             json!([]),
             json!({"resultType": "complete"}),
             json!({"_meta": {}}),
-            task,
             json!({"ok": true}),
             json!({"tools": []}),
             json!({"content": "done"}),

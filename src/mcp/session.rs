@@ -3,13 +3,14 @@
 use std::error::Error as _;
 use std::time::Duration;
 
+use rmcp::ErrorData;
 use rmcp::model::{
-    CallToolRequest, CallToolRequestParams, ClientRequest, MetaObject, ProtocolVersion, RequestMetaObject,
-    ServerResult,
+    CallToolRequest, CallToolRequestParams, ClientRequest, GetExtensions as _, MetaObject, ProtocolVersion,
+    RequestMetaObject, ServerResult,
 };
 use rmcp::service::{
-    ClientInitializeError, ClientLifecycleMode, ClientServiceExt as _, PeerRequestOptions, RoleClient,
-    RunningService, ServiceError,
+    ClientInitializeError, ClientServiceExt as _, PeerRequestOptions, RoleClient, RunningService,
+    ServiceError,
 };
 use serde_json::{Map, Value};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -17,10 +18,12 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::child::Closing;
 use super::client::Client;
 use super::ending::End;
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, Way};
 use super::error::ConnectError;
+use super::http::{Fault, RequestHeaders};
 use super::limits::Limits;
 use super::link::{GRACE, Link};
+use super::patience::pause;
 use super::reply;
 use super::wire::SendFailed;
 use crate::core::call::{Seen, Silence, ToolCall};
@@ -52,20 +55,52 @@ pub(super) enum NoResult {
     NeverSent(String),
     /// The answer is a JSON-RPC error.
     Refused { code: i64, message: String },
+    /// The answer is an HTTP status other than success.
+    Status { status: u16, message: String, retry_after: Option<Duration> },
     /// No usable answer came.
     Silence(Silence),
 }
 
 impl Session {
-    /// Connects and shakes hands, within [`Limits::connect`].
+    /// Connects and shakes hands, within [`Limits::connect`]. Over HTTP what may pass is waited for.
     ///
     /// # Errors
-    /// The server cannot be started, goes away, is silent, refuses, or does not speak MCP. A child is
-    /// killed then, with everything it started.
+    /// The server cannot be started or reached, goes away, is silent, refuses, or does not speak MCP. A
+    /// child is killed then, with everything it started.
     pub async fn connect(endpoint: Endpoint, limits: Limits) -> Result<Self, ConnectError> {
-        let (wire, link) = endpoint.open(&limits)?;
+        let Endpoint::Http(server) = endpoint else { return Self::attempt(endpoint, limits).await };
+        let until = Instant::now() + limits.connect;
+        let mut attempt = 1;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let within = Limits { connect: left, ..limits.clone() };
+            let error = match Self::attempt(Endpoint::Http(server.clone()), within).await {
+                Ok(session) => return Ok(Self { limits, ..session }),
+                Err(ConnectError::TimedOut { limit: _, stderr }) => {
+                    return Err(ConnectError::TimedOut { limit: limits.connect, stderr });
+                }
+                Err(error) => error,
+            };
+            let left = until.saturating_duration_since(Instant::now());
+            let Some(wait) = error.passing().and_then(|asked| pause(attempt, asked, left)) else {
+                return Err(error);
+            };
+            tracing::debug!(%error, ?wait, "tried again");
+            tokio::time::sleep(wait).await;
+            attempt += 1;
+        }
+    }
+
+    async fn attempt(endpoint: Endpoint, limits: Limits) -> Result<Self, ConnectError> {
+        let lifecycle = endpoint.era().lifecycle();
+        let (way, link) = endpoint.open(&limits)?;
         let client = Client { asked: link.asked.clone() };
-        let handshake = client.serve_with_lifecycle(wire, ClientLifecycleMode::Initialize);
+        let handshake = async {
+            match way {
+                Way::Lines(wire) => client.serve_with_lifecycle(wire, lifecycle).await,
+                Way::Http(transport) => client.serve_with_lifecycle(transport, lifecycle).await,
+            }
+        };
         let service = match timeout(limits.connect, link.unless_over(handshake)).await {
             Ok(Some(Ok(service))) => service,
             Ok(Some(Err(error))) => return Err(refusal(&link, Some(error)).await),
@@ -99,14 +134,24 @@ impl Session {
 
     /// Calls a tool once, and says what was seen of it by `deadline`.
     pub async fn call(&self, call: &ToolCall, deadline: Duration) -> Seen {
-        let ToolCall { tool, arguments, meta } = call;
+        let ToolCall { tool, arguments, meta, headers } = call;
         let parameters = CallToolRequestParams::new(tool.clone()).with_arguments(arguments.clone());
-        let request = ClientRequest::CallToolRequest(CallToolRequest::new(parameters));
+        let mut request = CallToolRequest::new(parameters);
+        if !headers.is_empty() {
+            match RequestHeaders::new(headers.iter()) {
+                Ok(headers) => request.extensions_mut().insert(headers),
+                Err(error) => return Seen::NeverSent(error.to_string()),
+            };
+        }
+        let request = ClientRequest::CallToolRequest(request);
         let before = self.link.asked.count();
         let seen = match self.request(request, meta, deadline).await {
             Ok(result) => reply::seen(result),
             Err(NoResult::NeverSent(why)) => Seen::NeverSent(why),
             Err(NoResult::Refused { code, message }) => Seen::RpcError { code, message },
+            Err(NoResult::Status { status, message, retry_after }) => {
+                Seen::HttpStatus { status, message, retry_after }
+            }
             Err(NoResult::Silence(silence)) => Seen::Silence(silence),
         };
         match self.link.asked.since(before) {
@@ -150,12 +195,20 @@ impl Session {
             Ok(Err(error)) => return Err(NoResult::NeverSent(error.to_string())),
             Err(_) => return Err(NoResult::NeverSent(Silence::TimedOut.to_string())),
         };
-        match timeout_at(until, self.link.unless_over(&mut sent.rx)).await {
-            Ok(Some(Ok(Ok(result)))) => Ok(result),
-            Ok(Some(Ok(Err(error)))) => Err(self.failed(error).await),
-            Ok(Some(Err(_)) | None) => Err(NoResult::Silence(self.link.silence().await)),
-            Err(_) if self.link.ending.get().is_some() => Err(NoResult::Silence(self.link.silence().await)),
-            Err(_) => {
+        let id = sent.id.clone();
+        let answer = timeout_at(until, self.link.unless_over(&mut sent.rx)).await;
+        // Taken in any case: what befell a stream that was taken up again is of no interest.
+        let fault = self.link.faults.as_ref().and_then(|faults| faults.take(&id));
+        match (answer, fault) {
+            (Ok(Some(Ok(Ok(result)))), _) => Ok(result),
+            (Ok(Some(Ok(Err(ServiceError::McpError(error))))), _) => Err(refused(error)),
+            (Ok(_), Some(fault)) => Err(fault.into()),
+            (Ok(Some(Ok(Err(error)))), None) => Err(self.failed(error).await),
+            (Ok(Some(Err(_)) | None), None) => Err(NoResult::Silence(self.link.silence().await)),
+            (Err(_), _) if self.link.ending.get().is_some() => {
+                Err(NoResult::Silence(self.link.silence().await))
+            }
+            (Err(_), _) => {
                 let _ = timeout(GRACE, sent.cancel(Some("time limit".to_owned()))).await;
                 Err(NoResult::Silence(Silence::TimedOut))
             }
@@ -164,9 +217,7 @@ impl Session {
 
     async fn failed(&self, error: ServiceError) -> NoResult {
         match error {
-            ServiceError::McpError(error) => {
-                NoResult::Refused { code: error.code.0.into(), message: error.message.into_owned() }
-            }
+            ServiceError::McpError(error) => refused(error),
             ServiceError::TransportSend(error) => match error.source().and_then(|e| e.downcast_ref()) {
                 Some(SendFailed { begun: false, .. }) => {
                     NoResult::NeverSent(self.link.silence().await.to_string())
@@ -179,14 +230,30 @@ impl Session {
     }
 }
 
-/// What was seen, with what the server had asked for meanwhile and was refused.
+fn refused(error: ErrorData) -> NoResult {
+    NoResult::Refused { code: error.code.0.into(), message: error.message.into_owned() }
+}
+
+impl From<Fault> for NoResult {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::NeverSent(why) => Self::NeverSent(why),
+            Fault::Status { status, message, retry_after } => Self::Status { status, message, retry_after },
+            Fault::Closed(how) => Self::Silence(Silence::Closed(how)),
+            Fault::Malformed(what) => Self::Silence(Silence::Malformed(what)),
+            Fault::TooLarge(what) => Self::Silence(Silence::TooLarge(what)),
+        }
+    }
+}
+
+/// What was seen, where the server had asked for something meanwhile and was refused. Whatever error it gives
+/// then is of a tool that had begun, even one that otherwise says that nothing did.
 fn explained(seen: Seen, asked: String) -> Seen {
     match seen {
-        Seen::ToolError(mut answer) => {
-            answer.text.push(asked);
-            Seen::ToolError(answer)
+        Seen::ToolError(answer) => Seen::NeedsInput(format!("{asked}: {}", answer.text.join(" "))),
+        Seen::RpcError { code, message } => {
+            Seen::NeedsInput(format!("{asked}: {message} (JSON-RPC error {code})"))
         }
-        Seen::RpcError { code, message } => Seen::RpcError { code, message: format!("{message}; {asked}") },
         Seen::Silence(Silence::TimedOut) => Seen::NeedsInput(asked),
         other => other,
     }
@@ -209,17 +276,38 @@ fn facts(service: &RunningService<RoleClient, Client>) -> Result<ServerFacts, Co
 
 /// Why the handshake failed: what the connection knows comes before what rmcp made of it.
 async fn refusal(link: &Link, error: Option<ClientInitializeError>) -> ConnectError {
+    let error = error.map(last);
     match (link.ending.get(), error) {
         (Some(End::Rubbish(what) | End::TooLong(what)), _) => ConnectError::NotMcp { what },
+        (_, Some(ClientInitializeError::NoCompatibleProtocolVersion { server_supported, .. })) => {
+            let offered: Vec<&str> = server_supported.iter().map(ProtocolVersion::as_str).collect();
+            ConnectError::NotMcp {
+                what: format!("it offers only the revisions `{}`", excerpt(&offered.join("`, `"), 200)),
+            }
+        }
         (_, Some(ClientInitializeError::JsonRpcError(error))) => {
             ConnectError::Refused { code: error.code.0.into(), message: error.message.into_owned() }
         }
         (_, Some(ClientInitializeError::ExpectedInitResult(_))) => {
             ConnectError::NotMcp { what: "its answer to `initialize` has another shape".to_owned() }
         }
-        _ => {
-            let (status, stderr) = link.last_of_child().await;
-            ConnectError::Ended { status, stderr }
-        }
+        (_, error) => match &link.faults {
+            Some(faults) => faults.last().map_or_else(
+                || ConnectError::CutOff { why: error.as_ref().map(ToString::to_string).unwrap_or_default() },
+                ConnectError::from,
+            ),
+            None => {
+                let (status, stderr) = link.last_of_child().await;
+                ConnectError::Ended { status, stderr }
+            }
+        },
+    }
+}
+
+/// Of a probe and a handshake that both failed, the handshake.
+fn last(error: ClientInitializeError) -> ClientInitializeError {
+    match error {
+        ClientInitializeError::LegacyFallbackFailed { fallback, .. } => last(*fallback),
+        other => other,
     }
 }

@@ -6,7 +6,8 @@ use rmcp::model::{ClientRequest, ListToolsRequest, PaginatedRequestParams, Serve
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
-use super::error::ListError;
+use super::error::{ListError, is_passing};
+use super::patience::pause;
 use super::reply::shape;
 use super::session::{NoResult, Session};
 use crate::core::call::{Silence, ToolDefinition};
@@ -26,8 +27,7 @@ impl Session {
         for _ in 0..limits.pages {
             let page = PaginatedRequestParams::default().with_cursor(cursor);
             let request = ClientRequest::ListToolsRequest(ListToolsRequest::with_param(page));
-            let left = until.saturating_duration_since(Instant::now());
-            let result = match self.request(request, &Map::new(), left).await {
+            let result = match self.asked_again(request, until).await {
                 Ok(ServerResult::ListToolsResult(result)) => result,
                 Ok(other) => {
                     let what = format!("no list of tools: {}", cut(&visible(&shape(&other)), 200));
@@ -54,6 +54,28 @@ impl Session {
     }
 }
 
+impl Session {
+    /// A request that changes nothing: what may pass is waited for.
+    async fn asked_again(&self, request: ClientRequest, until: Instant) -> Result<ServerResult, NoResult> {
+        let mut attempt = 1;
+        loop {
+            let left = || until.saturating_duration_since(Instant::now());
+            let failure = match self.request(request.clone(), &Map::new(), left()).await {
+                Ok(result) => return Ok(result),
+                Err(failure) => failure,
+            };
+            let asked = match &failure {
+                NoResult::Status { status, retry_after, .. } if is_passing(*status) => *retry_after,
+                NoResult::Silence(Silence::Closed(_)) | NoResult::NeverSent(_) if !self.is_over() => None,
+                _ => return Err(failure),
+            };
+            let Some(wait) = pause(attempt, asked, left()) else { return Err(failure) };
+            tokio::time::sleep(wait).await;
+            attempt += 1;
+        }
+    }
+}
+
 fn definition(tool: Tool) -> ToolDefinition {
     ToolDefinition {
         name: tool.name.into_owned(),
@@ -69,6 +91,10 @@ impl From<NoResult> for ListError {
         match failure {
             NoResult::NeverSent(why) => Self::NotConnected(why),
             NoResult::Refused { code, message } => Self::Refused { code, message },
+            NoResult::Status { status: status @ (401 | 403), message, .. } => {
+                Self::SignIn { status, message }
+            }
+            NoResult::Status { status, message, .. } => Self::Status { status, message },
             NoResult::Silence(silence) => Self::NoAnswer(silence),
         }
     }

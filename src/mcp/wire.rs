@@ -14,20 +14,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rmcp::RoleClient;
 use rmcp::model::{ClientJsonRpcMessage, JsonRpcMessage, RequestId, ServerJsonRpcMessage};
 use rmcp::transport::Transport;
-use serde_json::Value;
 use thiserror::Error;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::sync::Mutex;
 
 use super::ending::{End, Ending};
-use crate::core::json::parse_unambiguous;
-use crate::core::text::{cut, excerpt, visible};
+use super::message::{as_number, for_nobody, message, not_open};
 
 type Reader = Box<dyn AsyncRead + Send + Unpin>;
 type Writer = Box<dyn AsyncWrite + Send + Unpin>;
 
-/// How much of a line is shown that should not have come.
-const SHOWN: usize = 200;
 /// How many requests of a server wait for our answer at most. Each is held in memory, and a server that
 /// does not read keeps all of them waiting.
 const MOST_UNANSWERED: usize = 1_000;
@@ -91,30 +87,6 @@ impl Wire {
         }
     }
 
-    /// The message that `line` is; `None` where it is nothing that anybody waits for.
-    fn message(&mut self, line: &[u8]) -> Result<Option<ServerJsonRpcMessage>, End> {
-        let Ok(text) = str::from_utf8(line) else {
-            return Err(End::Rubbish(format!("a line that is not UTF-8: {}", shown(line))));
-        };
-        let text = text.trim_start_matches('\u{feff}').trim_ascii();
-        if text.is_empty() {
-            return Ok(None);
-        }
-        // rmcp alone keeps the last of two members of one name and says nothing.
-        let value = parse_unambiguous(text.as_bytes()).map_err(|error| {
-            End::Rubbish(format!("a line that is no unambiguous JSON ({}): {}", error.what, shown(line)))
-        })?;
-        let notification = is_notification(&value);
-        match serde_json::from_value::<ServerJsonRpcMessage>(value) {
-            Ok(message) => self.awaited(message),
-            Err(_) if notification => {
-                tracing::debug!(line = %excerpt(text, SHOWN), "left out a notification of unknown shape");
-                Ok(None)
-            }
-            Err(_) => Err(End::Rubbish(format!("a line that is no JSON-RPC message: {}", shown(line)))),
-        }
-    }
-
     /// The message, where it answers an open request or is no answer at all.
     fn awaited(&mut self, message: ServerJsonRpcMessage) -> Result<Option<ServerJsonRpcMessage>, End> {
         let id = match &message {
@@ -122,13 +94,7 @@ impl Wire {
             JsonRpcMessage::Error(error) => match &error.id {
                 Some(id) => id,
                 None if self.open.is_empty() => return Ok(None),
-                None => {
-                    return Err(End::Rubbish(format!(
-                        "an error that names no request: {} {}",
-                        error.error.code.0,
-                        cut(&visible(&error.error.message), SHOWN)
-                    )));
-                }
+                None => return Err(End::Rubbish(for_nobody(error.error.code.0, &error.error.message))),
             },
             JsonRpcMessage::Notification(_) => return Ok(Some(message)),
             JsonRpcMessage::Request(_) if self.unanswered.load(Ordering::Relaxed) >= MOST_UNANSWERED => {
@@ -141,19 +107,10 @@ impl Wire {
                 return Ok(Some(message));
             }
         };
-        // Some servers give a numeric ID back as a string, which rmcp takes as well.
-        let as_number = match id {
-            RequestId::String(text) => text.parse().ok().map(RequestId::Number),
-            RequestId::Number(_) => None,
-        };
-        if self.open.remove(id) || as_number.is_some_and(|id| self.open.remove(&id)) {
+        if self.open.remove(id) || as_number(id).is_some_and(|id| self.open.remove(&id)) {
             Ok(Some(message))
         } else {
-            let id = id.to_string();
-            Err(End::Rubbish(format!(
-                "an answer to a request that is not open: ID `{}`",
-                cut(&visible(&id), SHOWN)
-            )))
+            Err(End::Rubbish(not_open(id)))
         }
     }
 }
@@ -188,14 +145,18 @@ impl Transport<RoleClient> for Wire {
 
     async fn receive(&mut self) -> Option<ServerJsonRpcMessage> {
         loop {
-            let message = match self.read_line().await {
+            let received = match self.read_line().await {
                 Ok(()) => {
                     let line = std::mem::take(&mut self.line);
-                    self.message(&line)
+                    match message(&line, "a line") {
+                        Ok(Some(message)) => self.awaited(message),
+                        Ok(None) => Ok(None),
+                        Err(what) => Err(End::Rubbish(what)),
+                    }
                 }
                 Err(end) => Err(end),
             };
-            match message {
+            match received {
                 Ok(Some(message)) => return Some(message),
                 Ok(None) => {}
                 Err(end) => {
@@ -237,17 +198,6 @@ async fn write_line(
         rest = rest.get(count..).unwrap_or_default();
     }
     writer.flush().await
-}
-
-fn is_notification(value: &Value) -> bool {
-    value.get("method").is_some_and(Value::is_string)
-        && ["id", "result", "error"].iter().all(|member| value.get(member).is_none())
-}
-
-fn shown(line: &[u8]) -> String {
-    // Cut first: the line may be megabytes long.
-    let start = line.get(..SHOWN * 4).unwrap_or(line);
-    format!("`{}`", cut(&visible(&String::from_utf8_lossy(start)), SHOWN))
 }
 
 #[cfg(test)]

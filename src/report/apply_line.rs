@@ -39,6 +39,10 @@ pub fn apply_line(event: &Event, artifact: &Document, terminal: &Terminal) -> Op
             let end = if terminal.unicode { "…" } else { "..." };
             (Mark::Idle, format!("sending `{}` (attempt {attempt}){end}", name(key)))
         }
+        Fact::Accepted { key, attempt: _, task } => (
+            Mark::Idle,
+            format!("{}: the server goes on with it as the task `{}`", name(key), bounded(task, LONGEST)),
+        ),
         Fact::Outcome { key, attempt: _, took_ms, result } => {
             let (mark, words) = came(result);
             (mark, format!("{}: {words} (after {took_ms} ms)", name(key)))
@@ -207,6 +211,7 @@ mod tests {
         ✓ nothing moved since it was planned: 1 read
         ✗ stale: evidence.certification at /state was "blocked", is "certified" (it is another one)
         · sending `package` (attempt 1)…
+        · package: the server goes on with it as the task `task-1`
         ✓ package: applied, done before under the same key, created children TSK-1; parent ST-1, IDs missing: the answer names no URL (after 4 ms)
         ✗ package: not applied, the key was used for something else: 409 (after 4 ms)
         ? package: outcome unknown, no answer: the connection ended (after 4 ms)

@@ -41,6 +41,7 @@ pub fn step(id: &str, kind: &'static str, subject: &str, status: StepStatus) -> 
         started: seconds(0, 5),
         took: Duration::from_millis(4),
         outcome: "answered".into(),
+        retry_after: None,
     };
     let calls = if kind == "read" && status != StepStatus::NotRun { vec![call] } else { Vec::new() };
     StepResult {

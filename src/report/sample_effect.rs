@@ -151,6 +151,7 @@ pub fn facts(document: &Document, hostile: bool) -> Vec<Fact> {
         Fact::Compared { calls: vec![call()], differences: Vec::new() },
         Fact::Compared { calls: vec![call()], differences: vec![moved] },
         Fact::Intent { key: key(), attempt: 1, approval_id: text("APR-1"), call: call() },
+        Fact::Accepted { key: key(), attempt: 1, task: text("task-1") },
         outcome(v1::Result::Applied {
             created: ids(),
             unnamed: Some(text("the answer names no URL")),
@@ -186,6 +187,7 @@ fn attempt(came: Option<v1::Result>) -> Attempt {
         at: time(1),
         approval_id: record_id(1).as_str().to_owned(),
         call: call(),
+        task: None,
         came: came.map(|result| Answered { result, at: time(2), took_ms: 4 }),
         ruled_out: false,
     }

@@ -3,7 +3,7 @@
 //! What is compared is made side by side in one process, in turns. Ratios are of neighbours and their median is
 //! shown; the absolute times beside them are of this machine at this moment and are no promise.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::future::pending;
 use std::io::Write as _;
@@ -256,7 +256,7 @@ impl Bare {
             ("traceparent", self.trace.span()),
         ];
         let meta = meta.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
-        let call = ToolCall { tool: tool.to_owned(), arguments, meta };
+        let call = ToolCall { tool: tool.to_owned(), arguments, meta, headers: BTreeMap::new() };
         match self.session.call(&call, self.limits.call).await {
             Seen::Answer(answer) => Ok(answer.content().ok_or("an answer without content")?),
             other => Err(format!("{tool}: {other:?}").into()),

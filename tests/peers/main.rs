@@ -4,6 +4,9 @@
 //! A family of modes is one file with a `play` function, listed in [`FAMILIES`].
 
 mod between;
+mod http;
+mod http_fault;
+mod http_tls;
 mod line;
 mod loopiq;
 mod timing;
@@ -15,7 +18,8 @@ use std::process::ExitCode;
 /// Plays `mode` with its arguments until the client is gone; `None` where the family has no such mode.
 type Family = fn(mode: &str, arguments: &[String]) -> Option<ExitCode>;
 
-const FAMILIES: &[Family] = &[transport::play, loopiq::play, timing::play, between::play];
+const FAMILIES: &[Family] =
+    &[transport::play, loopiq::play, timing::play, between::play, http::play, http::play_proxy];
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);

@@ -8,13 +8,19 @@ mod approvals;
 #[cfg(test)]
 mod attacks;
 #[cfg(test)]
+mod bad_days;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod defaults;
+#[cfg(test)]
 mod foreign;
 #[cfg(test)]
 mod governed;
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod house;
 #[cfg(test)]

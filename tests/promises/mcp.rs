@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use loopgate::core::call::{Seen, Silence, ToolAnswer, ToolCall};
-use loopgate::mcp::{ChildCommand, ConnectError, Endpoint, Limits, ListError, Session};
+use loopgate::mcp::{ChildCommand, ConnectError, Endpoint, Era, Limits, ListError, Session};
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
@@ -27,6 +27,7 @@ fn peer(arguments: &[&str]) -> ChildCommand {
         arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
         folder: None,
         environment: BTreeMap::from([("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())]),
+        era: Era::Sessions,
     }
 }
 
@@ -37,7 +38,7 @@ async fn connect(arguments: &[&str]) -> Result<Session, ConnectError> {
 fn echo() -> ToolCall {
     let arguments = Map::from_iter([("n".to_owned(), json!(1)), ("text".to_owned(), json!("a\nb\u{2028}"))]);
     let meta = Map::from_iter([("traceparent".to_owned(), json!("00-1-2-03"))]);
-    ToolCall { tool: "echo".to_owned(), arguments, meta }
+    ToolCall { tool: "echo".to_owned(), arguments, meta, headers: BTreeMap::new() }
 }
 
 /// What is seen of one call to the peer in that mode, with no time limit to speak of.
@@ -209,10 +210,12 @@ async fn what_is_no_answer_ends_the_call_at_once_and_says_why() {
 
 #[tokio::test]
 async fn a_result_of_another_kind_is_no_answer() {
-    for mode in ["null-result", "empty-result", "task-result"] {
+    for mode in ["null-result", "empty-result"] {
         let seen = seen(&[mode]).await;
         assert!(matches!(seen, Seen::Silence(Silence::UnknownResult(_))), "{mode}: {seen:?}");
     }
+    let seen_of_task = seen(&["task-result"]).await;
+    assert!(matches!(seen_of_task, Seen::Task(_)), "{seen_of_task:?}");
     let seen = seen(&["input-required"]).await;
     assert!(matches!(seen, Seen::NeedsInput(_)), "{seen:?}");
 }
@@ -229,10 +232,11 @@ async fn errors_are_told_apart() {
 
 #[tokio::test]
 async fn a_server_that_asks_for_what_a_pipeline_has_not_is_refused_and_told_of() {
-    let Seen::RpcError { code: -32000, message } = seen(&["asks-for-sampling"]).await else { panic!() };
+    let Seen::NeedsInput(message) = seen(&["asks-for-sampling"]).await else { panic!() };
     assert_eq!(
         message,
-        "no model at hand; the server asked for `sampling/createMessage`, which a pipeline cannot give"
+        "the server asked for `sampling/createMessage`, which a pipeline cannot give: no model at hand \
+         (JSON-RPC error -32000)"
     );
     let session = connect(&["asks-and-hangs"]).await.unwrap();
     let seen = session.call(&echo(), Duration::from_secs(2)).await;

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use loopgate::catalog::Profile;
 use loopgate::cli::Exit;
 
 use crate::support::{Folder, settings};
@@ -98,8 +99,13 @@ fn its_recipe_validates_and_its_settings_are_read() {
     let policy = yaml.iter().find(|block| block.starts_with("policy:")).unwrap();
     folder.write("loopgate.yaml", format!("{written}\n{policy}\n"));
     folder.write("allowed_signers", "");
-    // The program that it names is not there, which is found out only after the settings were understood.
-    folder.run(&["certify-release", "--release", "R"]).exits(50);
+    folder.write("files.yaml", Profile::shipped("loopiq").unwrap());
+    // What it names is not there, which is found out only after the settings were understood.
+    let ran = folder.run(&["certify-release", "--release", "R"]).exits(3);
+    assert!(ran.stderr.contains("the variable `LOOPIQ_TOKEN` is not set"), "{}", ran.stderr);
+    let ran =
+        folder.run(&["certify-release", "--release", "R", "--server", "files", "--tenant", "t"]).exits(50);
+    assert!(ran.stdout.contains("`mcp-server-files` cannot be started"), "{}", ran.stdout);
 }
 
 #[test]

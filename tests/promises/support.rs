@@ -107,6 +107,12 @@ impl Ran {
         self
     }
 
+    /// All that it says, with every line break and indentation one blank.
+    pub fn told(&self) -> String {
+        let said = format!("{} {}", self.stdout, self.stderr);
+        said.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
     /// Standard output as the one JSON value that it must be.
     #[track_caller]
     pub fn json(&self) -> Value {

@@ -75,6 +75,7 @@ impl Filed {
             | Fact::Connected(_)
             | Fact::Tried { .. }
             | Fact::Compared { .. }
+            | Fact::Accepted { .. }
             | Fact::Outcome { .. }
             | Fact::Looked { .. }
             | Fact::ReadBack { .. }

@@ -325,7 +325,9 @@ fn frozen_step<'a>(step: &'a StepResult, result: &'a RunResult) -> StepV1<'a> {
     }
 }
 
-fn call(CallFact { tool, request_id, payload: _, started, took, outcome }: &CallFact) -> CallV1<'_> {
+fn call(
+    CallFact { tool, request_id, payload: _, started, took, outcome, retry_after: _ }: &CallFact,
+) -> CallV1<'_> {
     CallV1 { tool, request_id, started: time(*started), took_ms: millis(*took), outcome }
 }
 

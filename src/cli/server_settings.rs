@@ -1,0 +1,305 @@
+//! One server in the trust settings: a program to start, or a URL.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::environment::Environment;
+use super::exit::Exit;
+use super::fault::Fault;
+use crate::core::file::read_bounded;
+use crate::mcp::{ChildCommand, Endpoint, Era, HttpAddress, HttpProxy, HttpServer, Limits, Token};
+
+/// Variables that every child gets, where they are set.
+const ALWAYS: [&str; 4] = ["PATH", "HOME", "LANG", "TMPDIR"];
+/// The largest file of a token or of certificates, in bytes.
+const LARGEST: usize = 1 << 20;
+
+/// A server: `command` is started as a child process and spoken to over its standard input and output; `url`
+/// is spoken to over streamable HTTP. Exactly one of them.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Server {
+    /// The program; looked up in the PATH that the child gets, or relative to the trust folder.
+    #[serde(default)]
+    pub command: Option<String>,
+    /// The program's arguments.
+    #[serde(default)]
+    pub arguments: Vec<String>,
+    /// The program's working folder, relative to the trust folder [default: where loopgate was started].
+    #[serde(default)]
+    pub folder: Option<PathBuf>,
+    /// Variables of loopgate's own environment that the program gets, besides PATH, HOME, LANG and TMPDIR.
+    #[serde(default)]
+    pub environment: Vec<String>,
+    /// The MCP endpoint: `https`, or `http` on this machine.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// The bearer token for that URL, and for nobody else.
+    #[serde(default)]
+    pub token: Option<TokenSource>,
+    /// Headers that every request to that URL carries; no secrets.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// PEM file of certificates that are trusted for that URL besides the system's, relative to the trust folder.
+    #[serde(default)]
+    pub ca: Option<PathBuf>,
+    /// Which revision of MCP is spoken first [default: `auto` for a URL, `2025-11-25` for a program].
+    #[serde(default)]
+    pub protocol: Option<Protocol>,
+    /// `loopiq`, `plain`, or a profile's file, relative to the trust folder.
+    #[serde(default = "plain")]
+    pub profile: String,
+    /// The tenant on this server.
+    #[serde(default)]
+    pub tenant: Option<String>,
+    /// Whether the credential, or what the program is started with, is meant for dry runs of writes.
+    #[serde(default)]
+    pub dry_runs: bool,
+    /// Time limits.
+    #[serde(default)]
+    pub time_limits: TimeLimits,
+    /// The longest reply, in bytes.
+    #[serde(default)]
+    pub reply_limit: Option<usize>,
+}
+
+/// Where a bearer token is read from: exactly one.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TokenSource {
+    /// A variable of loopgate's environment.
+    #[serde(default)]
+    pub environment: Option<String>,
+    /// A file, relative to the trust folder.
+    #[serde(default)]
+    pub file: Option<PathBuf>,
+}
+
+/// Which revision of MCP is spoken first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(super) enum Protocol {
+    /// The server is asked which it speaks. Some old programs end when they are asked.
+    #[serde(rename = "auto")]
+    Auto,
+    /// With `initialize` and sessions.
+    #[serde(rename = "2025-11-25")]
+    Sessions,
+    /// Stateless.
+    #[serde(rename = "2026-07-28")]
+    Stateless,
+}
+
+/// Time limits, such as `30s`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TimeLimits {
+    /// For the handshake.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub connect: Option<jiff::SignedDuration>,
+    /// For listing all tools.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub list: Option<jiff::SignedDuration>,
+    /// For one call.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub call: Option<jiff::SignedDuration>,
+    /// For the server to end.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub close: Option<jiff::SignedDuration>,
+}
+
+fn plain() -> String {
+    "plain".to_owned()
+}
+
+/// How a server of the settings is reached.
+#[derive(Debug, Clone)]
+pub(super) enum Reached<'a> {
+    /// By starting this program.
+    Program(&'a str),
+    /// At this address.
+    Address(HttpAddress),
+}
+
+impl Server {
+    /// How it is reached; `name` is for the message.
+    pub fn reached(&self, name: &str) -> Result<Reached<'_>, Fault> {
+        let Self { command, arguments, folder, environment, url, token, headers, ca, .. } = self;
+        let wrong = |what: &str| Err(Fault::new(Exit::Invalid, format!("the settings of `{name}` {what}")));
+        match (command, url) {
+            (Some(_), _) if token.is_some() || !headers.is_empty() || ca.is_some() => {
+                wrong("have `token`, `headers` or `ca` for a program, which only a `url` has")
+            }
+            (Some(command), None) => Ok(Reached::Program(command)),
+            (None, Some(_)) if !arguments.is_empty() || folder.is_some() || !environment.is_empty() => {
+                wrong("have `arguments`, `folder` or `environment` for a URL, which only a `command` has")
+            }
+            (None, Some(url)) => match url.parse() {
+                Ok(address) => Ok(Reached::Address(address)),
+                Err(error) => wrong(&format!("have a `url` that cannot be used: {error}")),
+            },
+            (None, None) | (Some(_), Some(_)) => wrong("must have one of `command` and `url`"),
+        }
+    }
+
+    /// What an approval calls it: a program's configured name, or the URL.
+    pub fn identity(&self, name: &str) -> Result<String, Fault> {
+        Ok(match self.reached(name)? {
+            Reached::Program(_) => name.to_owned(),
+            Reached::Address(address) => address.identity(),
+        })
+    }
+
+    /// What is connected to. Reads the credential.
+    pub fn endpoint(&self, name: &str, folder: &Path, environment: &Environment) -> Result<Endpoint, Fault> {
+        Ok(match self.reached(name)? {
+            Reached::Program(program) => Endpoint::Child(self.child(program, folder, environment)),
+            Reached::Address(address) => Endpoint::Http(HttpServer {
+                address,
+                token: self
+                    .token
+                    .as_ref()
+                    .map(|source| source.token(name, folder, environment))
+                    .transpose()?,
+                headers: self.headers.clone(),
+                authorities: self
+                    .ca
+                    .as_ref()
+                    .map(|file| read_bounded(&folder.join(file), LARGEST).map_err(Fault::invalid))
+                    .transpose()?,
+                proxy: proxy(environment),
+                era: self.era(Era::Either),
+            }),
+        })
+    }
+
+    fn era(&self, usual: Era) -> Era {
+        self.protocol.map_or(usual, |protocol| match protocol {
+            Protocol::Auto => Era::Either,
+            Protocol::Sessions => Era::Sessions,
+            Protocol::Stateless => Era::Stateless,
+        })
+    }
+
+    fn child(&self, program: &str, folder: &Path, environment: &Environment) -> ChildCommand {
+        let variables: BTreeMap<String, String> = ALWAYS
+            .iter()
+            .copied()
+            .chain(self.environment.iter().map(String::as_str))
+            .filter_map(|name| Some((name.to_owned(), environment.variables.get(name)?.clone())))
+            .collect();
+        let program = Path::new(program);
+        let is_path = program.components().count() > 1;
+        ChildCommand {
+            program: if is_path { folder.join(program) } else { program.to_owned() },
+            arguments: self.arguments.clone(),
+            folder: self.folder.as_ref().map(|inner| folder.join(inner)),
+            environment: variables,
+            era: self.era(Era::Sessions),
+        }
+    }
+
+    /// Its limits, where they are not the usual ones.
+    pub fn limits(&self) -> Result<Limits, Fault> {
+        let mut limits = Limits::default();
+        let given = &self.time_limits;
+        for (limit, given, name) in [
+            (&mut limits.connect, given.connect, "connect"),
+            (&mut limits.list, given.list, "list"),
+            (&mut limits.call, given.call, "call"),
+            (&mut limits.close, given.close, "close"),
+        ] {
+            if let Some(given) = given {
+                *limit =
+                    Duration::try_from(given).ok().filter(|limit| !limit.is_zero()).ok_or_else(|| {
+                        Fault::new(Exit::Invalid, format!("`time_limits.{name}` must be longer than nothing"))
+                    })?;
+            }
+        }
+        if let Some(bytes) = self.reply_limit {
+            limits.reply_bytes = bytes;
+        }
+        Ok(limits)
+    }
+}
+
+impl TokenSource {
+    fn token(&self, name: &str, folder: &Path, environment: &Environment) -> Result<Token, Fault> {
+        let invalid = |what: String| Fault::new(Exit::Invalid, format!("the token of `{name}`: {what}"));
+        let (text, place) = match (&self.environment, &self.file) {
+            (Some(variable), None) => {
+                let text = environment.get(variable).map(str::to_owned);
+                let text = text.ok_or_else(|| invalid(format!("the variable `{variable}` is not set")))?;
+                (text, format!("the variable `{variable}`"))
+            }
+            (None, Some(file)) => {
+                let path = folder.join(file);
+                let bytes = read_bounded(&path, LARGEST).map_err(Fault::invalid)?;
+                let place = format!("the file `{}`", path.display());
+                let text = String::from_utf8(bytes).map_err(|_| invalid(format!("{place} is not UTF-8")))?;
+                (text, place)
+            }
+            _ => return Err(invalid("it has exactly one of `environment` and `file`".to_owned())),
+        };
+        Token::new(&text).map_err(|error| invalid(format!("{place}: {error}")))
+    }
+}
+
+/// The proxy that the environment names for `https`, as most tools read it.
+fn proxy(environment: &Environment) -> Option<HttpProxy> {
+    let either = |names: [&str; 2]| names.iter().find_map(|name| environment.get(name)).map(str::to_owned);
+    Some(HttpProxy { url: either(["HTTPS_PROXY", "https_proxy"])?, bypass: either(["NO_PROXY", "no_proxy"]) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn server(value: Value) -> Server {
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn a_server_is_a_program_or_a_url_and_never_half_of_each() {
+        for (value, says) in [
+            (json!({}), "one of `command` and `url`"),
+            (json!({"command": "a", "url": "https://a/"}), "one of `command` and `url`"),
+            (json!({"command": "a", "headers": {"x": "y"}}), "only a `url` has"),
+            (json!({"command": "a", "token": {"file": "t"}}), "only a `url` has"),
+            (json!({"url": "https://a/", "environment": ["X"]}), "only a `command` has"),
+            (json!({"url": "http://ai.example.com/mcp"}), "to another machine"),
+            (json!({"url": "https://me:pw@ai.example.com/mcp"}), "user name or a password"),
+        ] {
+            let fault = server(value.clone()).reached("x").unwrap_err();
+            assert!(format!("{fault:?}").contains(says), "{value}: {fault:?}");
+            assert_eq!(fault.exit, Exit::Invalid);
+        }
+        assert_eq!(server(json!({"command": "a"})).identity("x").unwrap(), "x");
+        assert_eq!(server(json!({"url": "https://a:443/mcp?k=1"})).identity("x").unwrap(), "https://a/mcp");
+    }
+
+    #[test]
+    fn a_token_comes_from_one_place_and_is_not_quoted() {
+        let mut environment = Environment::default();
+        let from = |value: Value, environment: &Environment| {
+            server(json!({"url": "https://a/", "token": value})).endpoint("x", Path::new("."), environment)
+        };
+        assert!(from(json!({"environment": "T"}), &environment).is_err(), "it is not set");
+        environment.variables.insert("T".into(), "canary 1".into());
+        let fault = from(json!({"environment": "T"}), &environment).unwrap_err();
+        assert!(!format!("{fault:?}").contains("canary"), "{fault:?}");
+        environment.variables.insert("T".into(), "canary".into());
+        let endpoint = from(json!({"environment": "T"}), &environment).unwrap();
+        assert!(!format!("{endpoint:?}").contains("canary"));
+        assert!(from(json!({}), &environment).is_err());
+        assert!(from(json!({"environment": "T", "file": "t"}), &environment).is_err());
+    }
+}

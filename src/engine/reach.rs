@@ -1,0 +1,24 @@
+//! Reaching a server: what it means to a run that there is no session, or no list of tools.
+
+use super::result::Conclusion;
+use super::run::with_causes;
+use crate::mcp::{ConnectError, ListError};
+
+/// What a run comes to without a session.
+pub(super) fn no_session(error: &ConnectError) -> Conclusion {
+    let said = with_causes(error);
+    match error {
+        ConnectError::Setup(_) => Conclusion::Invalid(said),
+        ConnectError::SignIn { .. } => Conclusion::SignIn(said),
+        _ => Conclusion::Unreachable(said),
+    }
+}
+
+/// What a run comes to without the list of tools.
+pub(super) fn no_tools(error: &ListError) -> Conclusion {
+    let said = with_causes(error);
+    match error {
+        ListError::SignIn { .. } => Conclusion::SignIn(said),
+        _ => Conclusion::Unreachable(said),
+    }
+}

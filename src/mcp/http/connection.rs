@@ -1,0 +1,123 @@
+//! One pooled HTTP client for one server: it follows no redirect, repeats no request and asks no cookie.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use reqwest::redirect::Policy;
+use reqwest::{Client, NoProxy, Proxy};
+use rustls::ClientConfig;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls_platform_verifier::Verifier;
+
+use super::server::{HttpServer, SetupError};
+
+/// Headers that HTTP or MCP set; settings and profiles may not.
+const RESERVED: [&str; 16] = [
+    "accept",
+    "authorization",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "cookie",
+    "host",
+    "last-event-id",
+    "mcp-method",
+    "mcp-name",
+    "mcp-protocol-version",
+    "mcp-session-id",
+    "proxy-authorization",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Makes the client; nothing is sent yet.
+pub(super) fn connection(
+    server: &HttpServer,
+    connect: Duration,
+    at_once: usize,
+) -> Result<Client, SetupError> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in &server.headers {
+        let (name, value) = header(name, value)?;
+        headers.insert(name, value);
+    }
+    if let Some(authorization) = server.token.as_ref().and_then(|token| token.authorization()) {
+        headers.insert(AUTHORIZATION, authorization);
+    }
+    let mut builder = Client::builder()
+        .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+        .default_headers(headers)
+        .redirect(Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        // What the settings do not name is not used: HTTP_PROXY and the like are read by the command line.
+        .no_proxy()
+        .https_only(server.address.is_encrypted())
+        // Else each pooled request waits 40 ms for an acknowledgement.
+        .tcp_nodelay(true)
+        .pool_max_idle_per_host(at_once)
+        .connect_timeout(connect)
+        .tls_backend_preconfigured(tls(server)?);
+    if let Some(proxy) = server.proxy.as_ref().filter(|_| server.address.is_encrypted()) {
+        let bypass = proxy.bypass.as_deref().and_then(NoProxy::from_string);
+        let proxy = Proxy::https(&proxy.url).map_err(|_| SetupError::Proxy)?;
+        builder = builder.proxy(proxy.no_proxy(bypass));
+    }
+    builder.build().map_err(|error| SetupError::Client(error.to_string()))
+}
+
+/// A header that the settings or a profile set.
+pub(super) fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), SetupError> {
+    let refused = |why| SetupError::Header { name: name.to_owned(), why };
+    let header: HeaderName = name.parse().map_err(|_| refused("it is no header's name"))?;
+    if RESERVED.contains(&header.as_str()) || header.as_str().starts_with("mcp-param-") {
+        return Err(refused("it is HTTP's or MCP's own; a credential is a `token`"));
+    }
+    let value = value.parse().map_err(|_| refused("its value has a character that no header carries"))?;
+    Ok((header, value))
+}
+
+/// TLS with the system's roots, and the configured ones besides. Without encryption nothing is loaded.
+fn tls(server: &HttpServer) -> Result<ClientConfig, SetupError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| SetupError::Client(error.to_string()))?;
+    if !server.address.is_encrypted() {
+        let nobody = rustls::RootCertStore::empty();
+        return Ok(builder.with_root_certificates(nobody).with_no_client_auth());
+    }
+    let verifier = verifier(server, provider)?;
+    Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth())
+}
+
+fn verifier(server: &HttpServer, provider: Arc<CryptoProvider>) -> Result<Verifier, SetupError> {
+    let Some(pem) = &server.authorities else {
+        return Verifier::new(provider).map_err(SetupError::Roots);
+    };
+    let bad = |error: &dyn std::fmt::Display| SetupError::Authorities(error.to_string());
+    let certificates: Vec<CertificateDer<'static>> =
+        CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().map_err(|error| bad(&error))?;
+    if certificates.is_empty() {
+        return Err(bad(&"there is none in the file"));
+    }
+    Verifier::new_with_extra_roots(certificates, provider).map_err(|error| bad(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_of_http_or_mcp_is_nobodys_to_set() {
+        for name in ["Authorization", "HOST", "mcp-session-id", "Mcp-Param-Tenant", "", "a b"] {
+            assert!(matches!(header(name, "x"), Err(SetupError::Header { .. })), "{name}");
+        }
+        assert!(header("X-Team", "a\r\nX-Other: b").is_err());
+        assert_eq!(header("X-Team", "payments").unwrap().0, "x-team");
+    }
+}

@@ -1,0 +1,79 @@
+//! A bearer token, which cannot be shown.
+
+use std::fmt;
+
+use reqwest::header::HeaderValue;
+use secrecy::{ExposeSecret as _, SecretString};
+use thiserror::Error;
+
+/// A bearer token (RFC 6750). It is wiped from memory when it goes, and nothing prints it.
+#[derive(Clone)]
+pub struct Token(SecretString);
+
+/// Why a text is no bearer token. Says nothing of the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum TokenError {
+    /// There is nothing in it.
+    #[error("the token is empty")]
+    Empty,
+    /// It has a character that no `Authorization` header carries.
+    #[error("the token has a blank, a control character or a letter beyond ASCII in it")]
+    Character,
+}
+
+impl Token {
+    /// Takes a token, without the line feed that files end with.
+    ///
+    /// # Errors
+    /// It is empty or cannot travel in a header.
+    pub fn new(text: &str) -> Result<Self, TokenError> {
+        let text = text.trim_end_matches(['\r', '\n']);
+        if text.is_empty() {
+            return Err(TokenError::Empty);
+        }
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(TokenError::Character);
+        }
+        Ok(Self(SecretString::from(text)))
+    }
+
+    /// The value of the `Authorization` header, marked so that no HTTP library logs it.
+    pub(super) fn authorization(&self) -> Option<HeaderValue> {
+        let mut value = HeaderValue::from_str(&format!("Bearer {}", self.0.expose_secret())).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_never_shown() {
+        let token = Token::new("canary-1\r\n").unwrap();
+        assert_eq!(format!("{token:?}"), "Token(…)");
+        let value = token.authorization().unwrap();
+        assert_eq!(value.to_str().unwrap(), "Bearer canary-1");
+        assert!(!format!("{value:?}").contains("canary"));
+    }
+
+    #[test]
+    fn what_no_header_carries_is_no_token() {
+        for (text, why) in [
+            ("", TokenError::Empty),
+            ("\n", TokenError::Empty),
+            ("a b", TokenError::Character),
+            ("a\nX-Other: b", TokenError::Character),
+            ("ä", TokenError::Character),
+        ] {
+            assert_eq!(Token::new(text).err(), Some(why), "{text:?}");
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! The command line's words.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -260,7 +261,7 @@ pub(super) struct Sandbox {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum SandboxCommand {
-    /// Serve the sandbox over stdio, as any MCP server.
+    /// Serve the sandbox as any MCP server, over stdio or HTTP.
     Serve(SandboxServe),
     /// Turn SARIF and JUnit files into evidence for a release.
     Import(SandboxImport),
@@ -271,6 +272,20 @@ pub(super) struct SandboxServe {
     /// Its database, or `memory`.
     #[arg(long, value_name = "PATH", default_value = SANDBOX_DATABASE)]
     pub database: String,
+    /// Listen at this address of this machine, such as 127.0.0.1:8080, and print the URL on stdout; port 0 is any
+    /// that is free. Clients need the bearer token that LOOPGATE_SANDBOX_TOKEN holds.
+    #[arg(long, value_name = "ADDRESS", value_parser = loopback)]
+    pub http: Option<SocketAddr>,
+}
+
+/// An address and port of this machine: the sandbox has no TLS.
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr = text.parse().map_err(|_| "it is no IP address with a port".to_owned())?;
+    if address.ip().is_loopback() {
+        Ok(address)
+    } else {
+        Err("the sandbox is for this machine alone: 127.0.0.1:PORT or [::1]:PORT".to_owned())
+    }
 }
 
 #[derive(Debug, Args)]

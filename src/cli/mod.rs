@@ -127,7 +127,7 @@ fn dispatch(
         Command::Schema(arguments) => schema::schema(&arguments, output),
         Command::List(arguments) => list::list(&arguments, recipes, output),
         Command::Init(arguments) => init::init(&arguments, output),
-        Command::Sandbox(arguments) => sandbox::sandbox(arguments.command, output),
+        Command::Sandbox(arguments) => sandbox::sandbox(arguments.command, environment, output),
         Command::Completions(arguments) => complete::completions(&arguments, recipes, output),
         Command::Man(arguments) => complete::man(&arguments, recipes, output),
     }

@@ -1,35 +1,87 @@
 //! `loopgate sandbox`: the embedded stand-in as a server of its own, and evidence from real files.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
 use super::arguments::{Format, SandboxCommand, SandboxImport};
+use super::environment::Environment;
 use super::exit::Exit;
 use super::fault::Fault;
 use super::output::Output;
 use super::server::SANDBOX_DATABASE;
+use super::signals::Stop;
 use crate::core::file::read_bounded;
 use crate::core::text::visible;
+use crate::mcp::Token;
 use crate::sandbox::{Import, Location, Sandbox};
 
+/// The variable that holds the bearer token of the sandbox over HTTP.
+const TOKEN: &str = "LOOPGATE_SANDBOX_TOKEN";
 /// The largest evidence file that is read, in bytes; the importer's own limit is lower.
 const LARGEST_EVIDENCE: usize = 1 << 27;
 
 /// Serves the sandbox, or imports into it.
-pub(super) fn sandbox(command: SandboxCommand, output: &Output) -> Result<Exit, Fault> {
+pub(super) fn sandbox(
+    command: SandboxCommand,
+    environment: &Environment,
+    output: &Output,
+) -> Result<Exit, Fault> {
     match command {
-        SandboxCommand::Serve(arguments) => serve(&arguments.database),
+        SandboxCommand::Serve(arguments) => {
+            let sandbox = opened(&arguments.database)?;
+            match arguments.http {
+                None => serve(&sandbox),
+                Some(address) => serve_http(&sandbox, address, environment, output),
+            }
+        }
         SandboxCommand::Import(arguments) => import(&arguments, output),
     }
 }
 
-fn serve(database: &str) -> Result<Exit, Fault> {
+fn opened(database: &str) -> Result<Sandbox, Fault> {
     let location = match database {
         "memory" => Location::Memory,
         path => Location::File(PathBuf::from(path)),
     };
-    let sandbox = Sandbox::open(&location).map_err(Fault::invalid)?;
+    Sandbox::open(&location).map_err(Fault::invalid)
+}
+
+/// Listens, says where, and serves until it is told to stop.
+fn serve_http(
+    sandbox: &Sandbox,
+    address: SocketAddr,
+    environment: &Environment,
+    output: &Output,
+) -> Result<Exit, Fault> {
+    let token = environment.get(TOKEN).ok_or_else(|| {
+        Fault::new(Exit::Invalid, format!("the variable `{TOKEN}` is not set"))
+            .hint("it holds the bearer token that every client must show")
+    })?;
+    // Only to say at once that no client could send it.
+    Token::new(token)
+        .map_err(|error| Fault::new(Exit::Invalid, format!("the variable `{TOKEN}`: {error}")))?;
+    let stop = Stop::listen()?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Fault::internal)?;
+    let signal: Result<_, Fault> = runtime.block_on(async {
+        let listening = sandbox.listen(address, token).await.map_err(Fault::invalid)?;
+        output.data(&format!("{}\n", listening.url()))?;
+        output.say("this is the sandbox; it serves until it is interrupted");
+        let told = stop.clone();
+        listening
+            .serve(async move {
+                let _ = told.wait().await;
+            })
+            .await;
+        Ok(stop.told())
+    });
+    runtime.shutdown_background();
+    Ok(signal?.map_or(Exit::Done, Exit::of_signal))
+}
+
+fn serve(sandbox: &Sandbox) -> Result<Exit, Fault> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Fault::internal)?;
     let served = runtime.block_on(sandbox.serve_stdio());

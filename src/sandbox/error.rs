@@ -1,6 +1,7 @@
 //! What can go wrong with the sandbox itself; refused tool calls are answers, not errors.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use thiserror::Error;
@@ -41,6 +42,14 @@ pub enum SandboxError {
     /// The shipped seed is broken, which a test excludes.
     #[error("the sandbox's seed is broken")]
     Seed(#[from] serde_yaml::Error),
+    /// It cannot listen there.
+    #[error("the sandbox cannot listen at {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The operating system's answer.
+        source: io::Error,
+    },
     /// The MCP connection could not be set up or broke down.
     #[error("the sandbox's connection failed: {0}")]
     Connection(String),

@@ -7,6 +7,7 @@
 mod caller;
 mod error;
 mod graph;
+mod http;
 mod import;
 mod lines;
 mod refusal;
@@ -23,6 +24,7 @@ use rusqlite::Connection;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 
 pub use error::SandboxError;
+pub use http::Listening;
 pub use import::{Controls, EvidenceError, Format, Import, Imported, Place};
 use lines::{LineFault, Lines};
 pub use store::Location;

@@ -3,19 +3,21 @@
 
 #![cfg(target_os = "linux")]
 
+use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use loopgate::ledger::Ledger;
 
-use crate::governed::{ARTIFACT, Governed, Held, Keys, LEDGER};
+use crate::governed::{ARTIFACT, DATABASE, Governed, Held, Keys, LEDGER};
+use crate::served::{Relay, Served};
 use crate::support::{Folder, has};
 
 /// Every sync and everything that is sent or said, one after the other; and every fourth of the writes to the
 /// ledger between two syncs, which nobody is promised anything of.
-const CALLS: [(&str, usize); 5] =
-    [("fsync", 1), ("fdatasync", 1), ("write", 1), ("sendto", 1), ("pwrite64", 4)];
+const CALLS: [(&str, usize); 6] =
+    [("fsync", 1), ("fdatasync", 1), ("write", 1), ("writev", 1), ("sendto", 1), ("pwrite64", 4)];
 
 fn has_strace() -> bool {
     let works = Command::new("strace")
@@ -59,23 +61,54 @@ struct Count {
     unknown: usize,
 }
 
-/// Every point of an apply, or every other one.
+/// Every point of an apply over standard input and output, or every other one.
 fn every_point(keys: Keys, half: usize) -> Count {
     let (governed, id) = Governed::ready("", keys);
+    points_of(&governed, &id, keys, half, |_| ())
+}
+
+/// Every point of an apply over HTTP, or every other one. The server is nobody's child and goes on.
+fn every_point_over_http(half: usize) -> Count {
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let relay = Relay::to(nobody);
+    let governed = Governed::served(relay.address);
+    let serving = |governed: &Governed| {
+        let served = Served::start(&governed.folder, DATABASE);
+        relay.lead_to(served.address);
+        served
+    };
+    let first = serving(&governed);
+    governed.plan();
+    let id = governed.approve("alice");
+    drop(first);
+    points_of(&governed, &id, Keys::Honoured, half, serving)
+}
+
+/// `serving` gives what serves a copy of the folder, for as long as it is kept.
+fn points_of<S>(
+    governed: &Governed,
+    id: &str,
+    keys: Keys,
+    half: usize,
+    serving: impl Fn(&Governed) -> S,
+) -> Count {
     governed.folder.run(&["ledger", "init"]).exits(0);
     let done = copied(governed.folder.path());
+    let served = serving(&done);
     let before = governed.held();
-    done.apply(&id, &[]).exits(0);
+    done.apply(id, &[]).exits(0);
     let expected = done.held();
+    drop(served);
     let mut count = Count { points: 0, unknown: 0 };
     for (call, step) in CALLS {
         for number in (1 + half * step..).step_by(2 * step) {
             let crashed = copied(governed.folder.path());
-            if !killed(&crashed, &id, call, number) {
+            let _served = serving(&crashed);
+            if !killed(&crashed, id, call, number) {
                 break;
             }
             count.points += 1;
-            count.unknown += after_a_crash(&crashed, &id, keys, (call, number), &before, &expected);
+            count.unknown += after_a_crash(&crashed, id, keys, (call, number), &before, &expected);
         }
     }
     count
@@ -113,10 +146,14 @@ fn after_a_crash(
 
 /// Two halves, so that they run beside each other.
 fn killed_everywhere(keys: Keys, half: usize) -> Count {
+    told(|| every_point(keys, half))
+}
+
+fn told(points: impl FnOnce() -> Count) -> Count {
     if !has_strace() {
         return Count { points: 1, unknown: 1 };
     }
-    let count = every_point(keys, half);
+    let count = points();
     println!("killed at {} points, {} of them left the outcome unknown", count.points, count.unknown);
     count
 }
@@ -142,5 +179,17 @@ fn a_killed_apply_without_keys_never_writes_twice() {
 #[test]
 fn a_killed_apply_without_keys_never_writes_twice_the_other_half() {
     let count = killed_everywhere(Keys::Forgotten, 1);
+    assert!(count.points > 0);
+}
+
+#[test]
+fn a_killed_apply_over_http_repeats_no_write_and_loses_none() {
+    let count = told(|| every_point_over_http(0));
+    assert!(count.points > 0);
+}
+
+#[test]
+fn a_killed_apply_over_http_repeats_no_write_and_loses_none_the_other_half() {
+    let count = told(|| every_point_over_http(1));
     assert!(count.points > 0);
 }

@@ -1,14 +1,17 @@
 //! A governed server for the tests of `apply`: the real sandbox as a process of its own, with the faults of
 //! `tests/peers/between.rs` before it, and trust settings that accept asserted approvals in writing.
 
+use std::net::SocketAddr;
+
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
+use crate::served::{Served, TOKEN};
 use crate::support::{Folder, Ran, peer};
 
 pub const ARTIFACT: &str = "loopgate-out/artifact.json";
 pub const LEDGER: &str = "ledger.db";
-const DATABASE: &str = "governed.db";
+pub const DATABASE: &str = "governed.db";
 
 /// A folder with settings for the server `governed`.
 pub struct Governed {
@@ -68,6 +71,14 @@ impl Governed {
             .to_string(),
         );
         governed
+    }
+
+    /// The sandbox over HTTP at that address, without anything before it.
+    pub fn served(address: SocketAddr) -> Self {
+        let folder = Folder::new();
+        folder.write("token", TOKEN);
+        folder.write("loopgate.yaml", Served::settings(address, "auto").to_string());
+        Self { folder }
     }
 
     /// Changes the settings.

@@ -24,6 +24,8 @@ mod hostile;
 #[cfg(test)]
 mod house;
 #[cfg(test)]
+mod http;
+#[cfg(test)]
 mod lies;
 #[cfg(test)]
 mod main_job;
@@ -37,6 +39,8 @@ mod readme;
 mod reads;
 #[cfg(test)]
 mod recipes;
+#[cfg(test)]
+mod served;
 #[cfg(test)]
 mod stdio;
 #[cfg(test)]

@@ -5,13 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
+use super::nearest::nearest;
 use super::operation::Operation;
 use crate::core::Pointer;
 use crate::core::pointer::escape;
 use crate::core::text::excerpt;
-
-/// Names further apart than this (Jaro-Winkler, 0 to 1) are not taken for each other.
-const ALIKE: f64 = 0.8;
 
 /// What is wrong with an argument.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -101,9 +99,7 @@ impl Operation {
         if self.control.places().any(is_last) {
             return ArgumentProblem::Control { name: name.to_owned() };
         }
-        let likeness = |known: &String| strsim::jaro_winkler(known, name);
-        let nearest = self.arguments.keys().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-        let did_you_mean = nearest.filter(|known| likeness(known) >= ALIKE).cloned();
+        let did_you_mean = nearest(name, self.arguments.keys().map(String::as_str)).map(str::to_owned);
         ArgumentProblem::Unknown { name: name.to_owned(), did_you_mean }
     }
 }

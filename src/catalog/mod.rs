@@ -5,7 +5,11 @@ mod answer;
 mod arguments;
 mod class;
 mod contradiction;
+mod draft;
+mod fit;
+mod nearest;
 mod operation;
+mod places;
 mod profile;
 mod schema;
 mod schema_cost;
@@ -14,6 +18,8 @@ mod yaml;
 pub use answer::{Reading, confirms_dry_run, created_ids};
 pub use arguments::ArgumentProblem;
 pub use class::{ClassReason, ToolClass, class_of};
+pub use draft::draft;
+pub use fit::{Fit, Misfit};
 pub use operation::{
     Argument, Control, Created, Expectation, Idempotency, Lookup, Operation, OperationBasis, Place, Switch,
 };

@@ -8,6 +8,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use super::effect_arguments::{Apply, Approve, Reconcile, Revoke, Status};
 pub(super) use super::ledger_arguments::{AuditArguments, LedgerArguments};
+pub(super) use super::profile_arguments::ProfileArguments;
 use super::server::SANDBOX_DATABASE;
 
 /// Plan, approve and apply for MCP tool calls.
@@ -61,6 +62,8 @@ pub(super) enum Command {
     List(List),
     /// Copy a shipped recipe into a project, to change it there.
     Init(Init),
+    /// Draft, show and check what is known of a server.
+    Profile(ProfileArguments),
     /// The embedded stand-in for LoopIQ.
     Sandbox(Sandbox),
     /// Print a shell's completion script.
@@ -228,6 +231,8 @@ pub(super) enum SchemaName {
     Difference,
     /// The problems of a recipe.
     Problems,
+    /// `profile show --format json`.
+    ProfileSummary,
 }
 
 #[derive(Debug, Args)]

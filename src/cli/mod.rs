@@ -29,6 +29,9 @@ mod next_command;
 mod output;
 mod period;
 mod policy;
+mod profile;
+mod profile_arguments;
+mod profile_check;
 mod reconcile;
 mod records;
 mod revoke;
@@ -127,6 +130,7 @@ fn dispatch(
         Command::Schema(arguments) => schema::schema(&arguments, output),
         Command::List(arguments) => list::list(&arguments, recipes, output),
         Command::Init(arguments) => init::init(&arguments, output),
+        Command::Profile(arguments) => profile::profile(&arguments.command, environment, output),
         Command::Sandbox(arguments) => sandbox::sandbox(arguments.command, environment, output),
         Command::Completions(arguments) => complete::completions(&arguments, recipes, output),
         Command::Man(arguments) => complete::man(&arguments, recipes, output),

@@ -62,6 +62,7 @@ fn execute(
         server: options.server.as_deref(),
         recipe: named.as_deref(),
         tenant: options.tenant.as_deref(),
+        profile: None,
         trust: options.trust.as_deref(),
     };
     let server = find(&wanted, environment)?;

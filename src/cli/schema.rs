@@ -42,6 +42,7 @@ pub(super) fn of(name: SchemaName) -> Result<Value, Fault> {
         SchemaName::RecipeSummary => return Ok(report::recipe_schema()),
         SchemaName::Difference => return Ok(report::difference_schema()),
         SchemaName::Problems => return Ok(report::problems_schema()),
+        SchemaName::ProfileSummary => return Ok(report::profile_schema()),
         SchemaName::Profile => schemars::schema_for!(Profile),
         SchemaName::Settings => schemars::schema_for!(Settings),
     };

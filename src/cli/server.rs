@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use super::environment::Environment;
 use super::exit::Exit;
 use super::fault::Fault;
-use super::settings::{FILE_NAME, Settings, profile};
+use super::settings::{FILE_NAME, Settings, profile_with_source};
 use crate::artifact::Artifact;
 use crate::core::text::visible;
 use crate::engine::{DryRuns, Target};
 use crate::mcp::{ChildCommand, Endpoint, HttpServer, Limits};
+use crate::recipe::Source;
 use crate::sandbox::{Location, Sandbox};
 
 /// Where the sandbox keeps its database where nobody says otherwise.
@@ -18,7 +19,11 @@ pub(super) const SANDBOX_DATABASE: &str = ".loopgate/sandbox.db";
 /// A server that is known, and how it is reached.
 #[derive(Debug)]
 pub(super) struct KnownServer {
+    /// What the settings call it.
+    pub name: String,
     pub target: Target,
+    /// The text of the target's profile.
+    pub profile_source: Source,
     pub dry_runs: DryRuns,
     pub limits: Limits,
     reach: Reach,
@@ -39,6 +44,8 @@ pub(super) struct Wanted<'a> {
     pub recipe: Option<&'a str>,
     /// From the command line or its environment variable.
     pub tenant: Option<&'a str>,
+    /// A profile to read it with instead of the settings' own, from the command line.
+    pub profile: Option<&'a str>,
     /// The trust folder, where one is named.
     pub trust: Option<&'a Path>,
 }
@@ -51,14 +58,13 @@ pub(super) fn find(wanted: &Wanted<'_>, environment: &Environment) -> Result<Kno
             .hint("only the command line does: `--server sandbox`"));
     }
     if let Some(location) = wanted.server.and_then(sandbox_location) {
+        let (profile, profile_source) =
+            profile_with_source(wanted.profile.unwrap_or("loopiq"), Path::new("."))?;
+        let (name, tenant) = ("sandbox".to_owned(), wanted.tenant.map(str::to_owned));
         return Ok(KnownServer {
-            target: Target::new(
-                "sandbox".to_owned(),
-                true,
-                wanted.tenant.map(str::to_owned),
-                profile("loopiq", Path::new("."))?,
-            )
-            .map_err(Fault::internal)?,
+            name: name.clone(),
+            target: Target::new(name, true, tenant, profile).map_err(Fault::internal)?,
+            profile_source,
             dry_runs: DryRuns::Allowed,
             limits: Limits::default(),
             reach: Reach::Sandbox(location),
@@ -90,7 +96,10 @@ pub(super) fn find(wanted: &Wanted<'_>, environment: &Environment) -> Result<Kno
         .or(server.tenant.as_deref())
         .or_else(|| settings.as_ref()?.tenant.as_deref())
         .map(str::to_owned);
-    let profile = profile(&server.profile, &folder)?;
+    let (profile, profile_source) = match wanted.profile {
+        Some(profile) => profile_with_source(profile, Path::new("."))?,
+        None => profile_with_source(&server.profile, &folder)?,
+    };
     let reach = match server.endpoint(name, &folder, environment)? {
         Endpoint::Http(server) => Reach::Http(server),
         Endpoint::Child(child) if profile.context.headers().next().is_none() => Reach::Child(child),
@@ -103,6 +112,8 @@ pub(super) fn find(wanted: &Wanted<'_>, environment: &Environment) -> Result<Kno
         }
     };
     Ok(KnownServer {
+        name: name.to_owned(),
+        profile_source,
         target: Target::new(server.identity(name)?, false, tenant, profile).map_err(Fault::invalid)?,
         dry_runs: if server.dry_runs {
             DryRuns::Allowed
@@ -135,14 +146,14 @@ pub(super) fn find_for(
         (true, Some(named)) if sandbox_location(named).is_none() => Err(moved(named)),
         (true, named) => {
             let (server, tenant) = (Some(named.unwrap_or("sandbox")), target.tenant.as_deref());
-            find(&Wanted { server, recipe: None, tenant, trust }, environment)
+            find(&Wanted { server, recipe: None, tenant, profile: None, trust }, environment)
         }
         (false, named) => {
             let named = match named {
                 Some(named) => named.to_owned(),
                 None => named_for(artifact, trust, environment)?,
             };
-            let wanted = Wanted { server: Some(&named), recipe: None, tenant: None, trust };
+            let wanted = Wanted { server: Some(&named), recipe: None, tenant: None, profile: None, trust };
             let found = find(&wanted, environment)?;
             if found.target.identity == target.server.identity { Ok(found) } else { Err(moved(&named)) }
         }
@@ -154,7 +165,7 @@ pub(super) fn find_for(
 fn named_for(artifact: &Artifact, trust: Option<&Path>, environment: &Environment) -> Result<String, Fault> {
     let target = artifact.target();
     let identity = &target.server.identity;
-    let wanted = Wanted { server: Some(identity), recipe: None, tenant: None, trust };
+    let wanted = Wanted { server: Some(identity), recipe: None, tenant: None, profile: None, trust };
     let folder = trust_folder(&wanted, environment)?;
     let settings = Settings::read(&folder)?.unwrap_or_default();
     let mut same = Vec::new();
@@ -238,7 +249,13 @@ mod tests {
         for name in ["", "Sandbox", "sandbox:", "sandboxes", "loopiq"] {
             assert_eq!(sandbox_location(name), None, "{name}");
         }
-        let nobody = Wanted { server: None, recipe: None, tenant: None, trust: Some(Path::new("/nowhere")) };
+        let nobody = Wanted {
+            server: None,
+            recipe: None,
+            tenant: None,
+            profile: None,
+            trust: Some(Path::new("/nowhere")),
+        };
         assert_eq!(find(&nobody, &Environment::default()).unwrap_err().exit, Exit::Invalid);
     }
 
@@ -246,7 +263,7 @@ mod tests {
     fn a_checkouts_settings_are_not_trusted_in_ci() {
         let mut environment = Environment::default();
         environment.variables.insert("CI".into(), "true".into());
-        let wanted = Wanted { server: Some("mine"), recipe: None, tenant: None, trust: None };
+        let wanted = Wanted { server: Some("mine"), recipe: None, tenant: None, profile: None, trust: None };
         let fault = find(&wanted, &environment).unwrap_err();
         assert_eq!(fault.exit, Exit::Invalid);
         assert!(fault.hint.unwrap().contains("--trust"));

@@ -17,6 +17,7 @@ use crate::catalog::{Profile, read_yaml};
 use crate::core::Digest;
 use crate::core::file::read_bounded;
 use crate::core::text::excerpt;
+use crate::recipe::Source;
 
 /// The name of the settings file in the trust folder.
 pub(super) const FILE_NAME: &str = "loopgate.yaml";
@@ -95,16 +96,23 @@ fn names_nothing(entry: &str) -> bool {
 
 /// A profile by its name or file; a file is relative to `folder`.
 pub(super) fn profile(name: &str, folder: &Path) -> Result<Profile, Fault> {
-    match name {
-        "loopiq" => Profile::loopiq().map_err(Fault::internal),
-        "plain" => Profile::plain().map_err(Fault::internal),
-        file if is_file_name(file) => {
-            let path = folder.join(file);
-            Profile::parse(&path.display().to_string(), &text(&path)?).map_err(Fault::invalid)
+    Ok(profile_with_source(name, folder)?.0)
+}
+
+/// Like [`profile`], with its text.
+pub(super) fn profile_with_source(name: &str, folder: &Path) -> Result<(Profile, Source), Fault> {
+    let source = match Profile::shipped(name) {
+        Some(text) => Source { name: name.to_owned(), text: text.to_owned() },
+        None if is_file_name(name) => {
+            let path = folder.join(name);
+            Source { name: path.display().to_string(), text: text(&path)? }
         }
-        other => Err(Fault::new(Exit::Invalid, format!("no profile is called `{other}`"))
-            .hint("profiles are `loopiq`, `plain`, or a file whose name ends in .yaml")),
-    }
+        None => {
+            return Err(Fault::new(Exit::Invalid, format!("no profile is called `{name}`"))
+                .hint("profiles are `loopiq`, `plain`, or a file whose name ends in .yaml"));
+        }
+    };
+    Ok((Profile::parse(&source.name, &source.text).map_err(Fault::invalid)?, source))
 }
 
 /// The text of a file that the settings name, or of their own.

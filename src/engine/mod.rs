@@ -30,6 +30,7 @@ mod run;
 mod sending;
 mod steps;
 mod stopping;
+mod survey;
 mod target;
 mod terms;
 mod way;
@@ -44,5 +45,6 @@ pub use result::{
     Signal, StepResult, StepStatus, TargetFact, TenantKnownBy,
 };
 pub use run::{DryRuns, Run, RunOptions, run};
+pub use survey::{Sample, Sampled, Survey, Surveyed, survey};
 pub use target::Target;
 pub use way::{Way, way};

@@ -36,6 +36,7 @@ mod token;
 mod tree;
 mod walk;
 mod yaml;
+mod yaml_places;
 
 pub use diagnostic::{Diagnostic, Problems, Span};
 pub use document::{Analysis, json_schema};
@@ -53,3 +54,4 @@ pub use step::{
 };
 pub use template::{Expression, TemplateError, TemplateErrorKind};
 pub use tree::Tree;
+pub use yaml_places::YamlPlaces;

@@ -23,6 +23,8 @@ pub mod markdown;
 mod next;
 mod page;
 mod problems_text;
+mod profile_text;
+mod profile_told;
 mod progress;
 mod recipe_markdown;
 mod recipe_steps;
@@ -49,12 +51,13 @@ pub use event_file::{EventFile, EventFileError};
 pub use fan::Fan;
 pub use json::{
     difference_json, difference_schema, event_json, event_schema, ledger_log_json, ledger_log_schema,
-    problems_json, problems_schema, recipe_json, recipe_schema, run_json, run_schema, status_json,
-    status_schema,
+    problems_json, problems_schema, profile_json, profile_schema, recipe_json, recipe_schema, run_json,
+    run_schema, status_json, status_schema,
 };
 pub use ledger_log_text::{LogRow, ledger_log_text};
 pub use next::quoted;
 pub use problems_text::problems_text;
+pub use profile_text::profile_text;
 pub use progress::{Progress, Verbosity};
 pub use recipe_markdown::recipe_markdown;
 pub use recipe_text::recipe_text;

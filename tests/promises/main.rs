@@ -34,6 +34,8 @@ mod mcp;
 #[cfg(test)]
 mod output;
 #[cfg(test)]
+mod profiles;
+#[cfg(test)]
 mod readme;
 #[cfg(test)]
 mod reads;

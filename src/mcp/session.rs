@@ -6,7 +6,7 @@ use std::time::Duration;
 use rmcp::ErrorData;
 use rmcp::model::{
     CallToolRequest, CallToolRequestParams, ClientRequest, GetExtensions as _, MetaObject, ProtocolVersion,
-    RequestMetaObject, ServerResult,
+    RequestMetaObject, ServerPeerInfo, ServerResult,
 };
 use rmcp::service::{
     ClientInitializeError, ClientServiceExt as _, PeerRequestOptions, RoleClient, RunningService,
@@ -41,9 +41,9 @@ pub struct Session {
 /// What a server said of itself; hostile text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerFacts {
-    /// Its name.
+    /// Its name; `unnamed` where it gives none, which revision 2026-07-28 leaves open.
     pub name: String,
-    /// Its version.
+    /// Its version; `unversioned` where it gives none.
     pub version: String,
     /// The revision of the protocol that is spoken, such as `2025-11-25`.
     pub revision: String,
@@ -110,7 +110,7 @@ impl Session {
                 return Err(ConnectError::TimedOut { limit: limits.connect, stderr });
             }
         };
-        let facts = facts(&service)?;
+        let facts = facts(service.peer_info().as_deref())?;
         Ok(Self { service, facts, link, limits })
     }
 
@@ -259,19 +259,18 @@ fn explained(seen: Seen, asked: String) -> Seen {
     }
 }
 
-fn facts(service: &RunningService<RoleClient, Client>) -> Result<ServerFacts, ConnectError> {
+fn facts(info: Option<&ServerPeerInfo>) -> Result<ServerFacts, ConnectError> {
     let not_mcp = |what: String| ConnectError::NotMcp { what };
-    let info = service.peer_info().ok_or_else(|| not_mcp("it said nothing of itself".to_owned()))?;
-    let server = info.server_info.as_ref().ok_or_else(|| not_mcp("it gave no name".to_owned()))?;
+    let info = info.ok_or_else(|| not_mcp("it said nothing of itself".to_owned()))?;
     if !ProtocolVersion::KNOWN_VERSIONS.contains(&info.protocol_version) {
         let revision = excerpt(info.protocol_version.as_str(), 100);
         return Err(not_mcp(format!("its revision `{revision}` is unknown")));
     }
-    Ok(ServerFacts {
-        name: server.name.clone(),
-        version: server.version.clone(),
-        revision: info.protocol_version.as_str().to_owned(),
-    })
+    let (name, version) = match &info.server_info {
+        Some(server) => (server.name.clone(), server.version.clone()),
+        None => ("unnamed".to_owned(), "unversioned".to_owned()),
+    };
+    Ok(ServerFacts { name, version, revision: info.protocol_version.as_str().to_owned() })
 }
 
 /// Why the handshake failed: what the connection knows comes before what rmcp made of it.
@@ -289,7 +288,7 @@ async fn refusal(link: &Link, error: Option<ClientInitializeError>) -> ConnectEr
             ConnectError::Refused { code: error.code.0.into(), message: error.message.into_owned() }
         }
         (_, Some(ClientInitializeError::ExpectedInitResult(_))) => {
-            ConnectError::NotMcp { what: "its answer to `initialize` has another shape".to_owned() }
+            ConnectError::NotMcp { what: "its answer to the handshake has another shape".to_owned() }
         }
         (_, error) => match &link.faults {
             Some(faults) => faults.last().map_or_else(
@@ -309,5 +308,27 @@ fn last(error: ClientInitializeError) -> ClientInitializeError {
     match error {
         ClientInitializeError::LegacyFallbackFailed { fallback, .. } => last(*fallback),
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rmcp::model::{Implementation, ServerCapabilities};
+
+    #[test]
+    fn a_server_may_keep_its_name_to_itself_and_no_revision_is_guessed() {
+        let said = |revision| ServerPeerInfo::new(revision, ServerCapabilities::default());
+        let called = |info: &ServerPeerInfo| {
+            let ServerFacts { name, version, revision } = facts(Some(info)).unwrap();
+            format!("{name} {version} {revision}")
+        };
+        let stateless = said(ProtocolVersion::V_2026_07_28);
+        assert_eq!(called(&stateless), "unnamed unversioned 2026-07-28");
+        let named = stateless.with_server_info(Implementation::new("stories", "2.1"));
+        assert_eq!(called(&named), "stories 2.1 2026-07-28");
+        let unknown = said(serde_json::from_value("2031-01-01".into()).unwrap());
+        assert!(matches!(facts(Some(&unknown)), Err(ConnectError::NotMcp { .. })));
+        assert!(matches!(facts(None), Err(ConnectError::NotMcp { .. })));
     }
 }

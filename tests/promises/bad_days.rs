@@ -309,6 +309,8 @@ fn a_handshake_that_goes_wrong_says_how() {
         ("auto", "any:never-accepts", 50, "within 1500 ms"),
         ("auto", "discover:status=400", 0, "done"),
         ("auto", "discover:rpc=-32601", 0, "done"),
+        ("auto", "discover:null", 0, "done"),
+        ("2026-07-28", "discover:null", 50, "another shape"),
         ("2026-07-28", "discover:rpc=-32601", 50, "refused the handshake"),
         ("2025-11-25", "initialize:rpc=-32602", 50, "refused the handshake"),
         ("2025-11-25", "initialize:null", 50, "another shape"),

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use reqwest::Response;
 use rmcp::model::{
     ClientJsonRpcMessage, ClientRequest, ErrorData, GetExtensions as _, JsonRpcMessage, RequestId,
-    ServerJsonRpcMessage,
+    ServerJsonRpcMessage, ServerResult,
 };
 use rmcp::transport::streamable_http_client::{
     SseError, StreamableHttpClient, StreamableHttpClientTransport, StreamableHttpClientTransportConfig,
@@ -27,6 +27,7 @@ use super::fault::{Fault, Faults};
 use super::retry_after::retry_after;
 use super::server::{HttpServer, SetupError};
 use crate::core::text::excerpt;
+use crate::mcp::era::Era;
 use crate::mcp::limits::Limits;
 use crate::mcp::message::message;
 use crate::mcp::reconnects::Reconnects;
@@ -49,6 +50,7 @@ pub(in crate::mcp) struct HttpClient(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     http: reqwest::Client,
+    era: Era,
     faults: Faults,
     /// The longest body or event, in bytes.
     most: usize,
@@ -77,6 +79,7 @@ impl HttpClient {
     ) -> Result<StreamableHttpClientTransport<Self>, SetupError> {
         let inner = Inner {
             http: connection(server, limits.connect, limits.at_once)?,
+            era: server.era,
             faults,
             most: limits.reply_bytes,
             streams: AtomicUsize::new(limits.streams),
@@ -131,8 +134,12 @@ impl HttpClient {
         }
         match kind(&response) {
             Kind::Json => {
-                let body = whole(response, self.0.most).await?;
-                Ok(StreamableHttpPostResponse::Json(answer(&body, &request)?, new_session))
+                let answer = answer(&whole(response, self.0.most).await?, &request)?;
+                let answer = match self.0.era {
+                    Era::Either => discovered(message, answer),
+                    Era::Sessions | Era::Stateless => answer,
+                };
+                Ok(StreamableHttpPostResponse::Json(answer, new_session))
             }
             Kind::Events => {
                 let events = events(response, self.0.most, Some(request), self.0.faults.clone());
@@ -296,4 +303,20 @@ fn handshake_refusal(
         _ => return None,
     };
     Some(JsonRpcMessage::error(error, Some(request.id.clone())))
+}
+
+/// The answer to a message; one to `server/discover` that discovers nothing as a refusal: some servers of the
+/// older era have an empty result for whatever they do not know.
+fn discovered(message: &ClientJsonRpcMessage, answer: ServerJsonRpcMessage) -> ServerJsonRpcMessage {
+    let JsonRpcMessage::Request(request) = message else { return answer };
+    let discovering = matches!(request.request, ClientRequest::DiscoverRequest(_));
+    match &answer {
+        JsonRpcMessage::Response(response)
+            if discovering && !matches!(response.result, ServerResult::DiscoverResult(_)) =>
+        {
+            let nothing = ErrorData::invalid_request("a result that discovers nothing", None);
+            JsonRpcMessage::error(nothing, Some(request.id.clone()))
+        }
+        _ => answer,
+    }
 }

@@ -125,13 +125,18 @@ pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// The misbehaving peer, which plain `cargo test` builds as an example.
+/// The misbehaving peer.
 pub fn peer() -> PathBuf {
+    example("peer")
+}
+
+/// A program for the tests, which plain `cargo test` builds as an example.
+pub fn example(name: &str) -> PathBuf {
     let deps = std::env::current_exe().unwrap();
     let built = deps.parent().unwrap().parent().unwrap();
-    let peer = built.join("examples").join(format!("peer{}", std::env::consts::EXE_SUFFIX));
-    assert!(peer.exists(), "`{}` is not built; plain `cargo test` builds it", peer.display());
-    peer
+    let program = built.join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    assert!(program.exists(), "`{}` is not built; plain `cargo test` builds it", program.display());
+    program
 }
 
 /// A settings file that starts `program` as the server `peer`.

@@ -1,0 +1,152 @@
+//! The client that the official conformance suite starts, as `conformance PROTOCOL URL`: the product's own client
+//! module connects, lists the tools and calls each of them once, as a run does. It speaks no MCP by itself.
+//!
+//! PROTOCOL is what the settings call so: `auto`, `2025-11-25` or `2026-07-28`. What was seen of each call goes
+//! to standard output. What should not have been seen goes to standard error, and the exit code is 1 then: the
+//! suite looks at what a client sends, and not at what it makes of the answers.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use loopgate::catalog::Schema;
+use loopgate::core::call::Seen;
+use loopgate::core::{ToolCall, ToolDefinition};
+use loopgate::mcp::{Endpoint, Era, HttpServer, Limits, Session};
+use serde_json::{Map, Value, json};
+
+/// For the handshake, the list and each call; the suite ends this program after 30 seconds.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// What must be seen of a call.
+#[derive(Clone, Copy)]
+enum Wanted {
+    /// An answer with this in its text.
+    Text(&'static str),
+    /// That the server asks for something that a pipeline cannot give.
+    Input,
+    /// Nothing: the tool is not called, because its schema leads out of itself.
+    NoCall,
+}
+
+/// The tools of all scenarios: the arguments of the call, and what must be seen of it.
+fn wanted(tool: &str, tools: &[ToolDefinition]) -> Option<(Value, Wanted)> {
+    let schema = |of: &str| tools.iter().find(|tool| tool.name == of).map(|tool| tool.input_schema.clone());
+    Some(match tool {
+        "add_numbers" => (json!({"a": 5, "b": 3}), Wanted::Text("The sum of 5 and 3 is 8")),
+        "test_reconnection" => (json!({}), Wanted::Text("Reconnection test completed successfully")),
+        "test_headers" | "my-hyphenated-tool" => (json!({}), Wanted::Text("Headers test completed")),
+        "test_custom_headers" | "test_custom_headers_null" => {
+            (json!({}), Wanted::Text("Custom headers test completed"))
+        }
+        "valid_tool" => (json!({"region": "us-west1"}), Wanted::Text("Tool call received")),
+        "lookup_user" => (json!({"id": "alice"}), Wanted::NoCall),
+        "json_schema_2020_12_tool" => (json!({}), Wanted::Text("ok")),
+        "json_schema_echo" => {
+            (json!({"schema": schema("json_schema_2020_12_tool")?}), Wanted::Text("echoed"))
+        }
+        "test_mrtr_echo_state" | "test_mrtr_no_state" => (json!({}), Wanted::Input),
+        "test_mrtr_unrelated" => (json!({}), Wanted::Text("unrelated-ok")),
+        "test_mrtr_no_result_type" => (json!({}), Wanted::Text("no-result-type-test-ok")),
+        "test_client_elicitation_defaults" => (json!({}), Wanted::Text("Elicitation error")),
+        _ => return None,
+    })
+}
+
+/// What this program is told.
+struct Given {
+    era: Era,
+    url: String,
+    /// The revision that the suite speaks.
+    revision: String,
+    /// The arguments of some tools, where the scenario has its own.
+    arguments: BTreeMap<String, Map<String, Value>>,
+}
+
+impl Given {
+    #[expect(clippy::disallowed_methods, reason = "the suite speaks to its client by the environment")]
+    fn read() -> Result<Self, String> {
+        let mut told = std::env::args().skip(1);
+        let (protocol, url) = (told.next().unwrap_or_default(), told.next().unwrap_or_default());
+        let era = match protocol.as_str() {
+            "auto" => Era::Either,
+            "2025-11-25" => Era::Sessions,
+            "2026-07-28" => Era::Stateless,
+            other => return Err(format!("`{other}` is no protocol")),
+        };
+        let revision =
+            std::env::var("MCP_CONFORMANCE_PROTOCOL_VERSION").map_err(|error| error.to_string())?;
+        let context = std::env::var("MCP_CONFORMANCE_CONTEXT").unwrap_or_else(|_| "{}".to_owned());
+        let context: Value = serde_json::from_str(&context).map_err(|error| error.to_string())?;
+        let calls = context.get("toolCalls").and_then(Value::as_array);
+        let arguments = calls.into_iter().flatten().filter_map(|call| {
+            let name = call.get("name")?.as_str()?;
+            Some((name.to_owned(), call.get("arguments")?.as_object()?.clone()))
+        });
+        let arguments = arguments.collect();
+        Ok(Self { era, url, revision, arguments })
+    }
+
+    fn endpoint(&self) -> Result<Endpoint, String> {
+        let address = self.url.parse().map_err(|error| format!("{error}"))?;
+        let headers = BTreeMap::new();
+        let (token, authorities, proxy) = (None, None, None);
+        Ok(Endpoint::Http(HttpServer { address, token, headers, authorities, proxy, era: self.era }))
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let problems = match tried().await {
+        Ok(problems) => problems,
+        Err(problem) => vec![problem],
+    };
+    for problem in &problems {
+        let _ = writeln!(std::io::stderr(), "{problem}");
+    }
+    if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Calls every tool, and gives what should not have been seen.
+async fn tried() -> Result<Vec<String>, String> {
+    let given = Given::read()?;
+    let limits = Limits { connect: PATIENCE, list: PATIENCE, ..Limits::default() };
+    let session = Session::connect(given.endpoint()?, limits).await.map_err(|error| error.to_string())?;
+    let mut problems = Vec::new();
+    if session.facts().revision != given.revision {
+        problems.push(format!("the revision is `{}`, not `{}`", session.facts().revision, given.revision));
+    }
+    let tools = session.tools().await.map_err(|error| error.to_string())?;
+    for tool in &tools {
+        let (arguments, wanted) = match wanted(&tool.name, &tools) {
+            Some((arguments, wanted)) => (arguments, Some(wanted)),
+            None => (json!({}), None),
+        };
+        let own = given.arguments.get(&tool.name).cloned();
+        let arguments = own.or_else(|| arguments.as_object().cloned()).unwrap_or_default();
+        // A run checks the arguments as well; the suite sends some on purpose that do not fit.
+        let seen = match Schema::compile(&tool.input_schema) {
+            Ok(_) => Some(session.call(&call(&tool.name, arguments), PATIENCE).await),
+            Err(_) => None,
+        };
+        let _ = writeln!(std::io::stdout(), "{}: {seen:?}", tool.name);
+        if !fits(wanted, seen.as_ref()) {
+            problems.push(format!("`{}` should have been seen otherwise: {seen:?}", tool.name));
+        }
+    }
+    session.close().await;
+    Ok(problems)
+}
+
+fn call(tool: &str, arguments: Map<String, Value>) -> ToolCall {
+    ToolCall { tool: tool.to_owned(), arguments, meta: Map::new(), headers: BTreeMap::new() }
+}
+
+fn fits(wanted: Option<Wanted>, seen: Option<&Seen>) -> bool {
+    match (wanted, seen) {
+        (Some(Wanted::Text(text)), Some(Seen::Answer(answer))) => answer.text.concat().contains(text),
+        (Some(Wanted::Input), Some(Seen::NeedsInput(_))) | (Some(Wanted::NoCall), None) => true,
+        _ => false,
+    }
+}

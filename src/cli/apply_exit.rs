@@ -41,6 +41,7 @@ impl Exit {
             }
             Stopped::Differs { .. } | Stopped::NotRead { .. } => Self::ReadBackDiffers,
             Stopped::Refused { refusal: RefusalKind::NotConnected, .. } => Self::Unreachable,
+            Stopped::Refused { refusal: RefusalKind::NeedsInput, .. } => Self::NeedsInput,
             Stopped::Refused { refusal: RefusalKind::SignIn | RefusalKind::Tenant, .. } => Self::SignIn,
             Stopped::Refused { .. } | Stopped::NoWord { .. } | Stopped::TryRefused { .. } => Self::Refused,
             // An ID that no record bears: what became of other approvals is not what was asked.

@@ -139,6 +139,8 @@ pub enum Seen {
         status: u16,
         /// What came with it; hostile text.
         message: String,
+        /// The code of the JSON-RPC error that came with it, if one did.
+        code: Option<i64>,
         /// How long the server asks to wait before the next try.
         retry_after: Option<Duration>,
     },
@@ -229,6 +231,8 @@ pub enum RefusalKind {
     Conflict,
     /// The same key is being worked on.
     InProgress,
+    /// The server asks first for input that a pipeline cannot give.
+    NeedsInput,
     /// Any other refusal.
     Refused,
 }

@@ -18,6 +18,7 @@ pub(super) fn no_session(error: &ConnectError) -> Conclusion {
 pub(super) fn no_tools(error: &ListError) -> Conclusion {
     let said = with_causes(error);
     match error {
+        ListError::NeedsInput(_) => Conclusion::NeedsInput(said),
         ListError::SignIn { .. } => Conclusion::SignIn(said),
         _ => Conclusion::Unreachable(said),
     }

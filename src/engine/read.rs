@@ -100,6 +100,7 @@ pub(super) fn conclusion(outcome: Outcome, tool: &str) -> Conclusion {
             RefusalKind::NotConnected => Conclusion::Unreachable(said(message)),
             RefusalKind::SignIn | RefusalKind::Tenant => Conclusion::SignIn(said(message)),
             RefusalKind::NothingVisible => Conclusion::Undecided(vec![said(message)]),
+            RefusalKind::NeedsInput => Conclusion::NeedsInput(said(message)),
             RefusalKind::RateLimited
             | RefusalKind::Conflict
             | RefusalKind::InProgress

@@ -15,6 +15,10 @@ const KEPT: usize = 2_000;
 /// JSON-RPC's code for a request that failed inside of the server: it may have run.
 const INTERNAL_ERROR: i64 = -32603;
 
+/// MCP's codes for a server that wants something of the user or the client first: that a URL is opened (2025-11-25),
+/// or a capability that this client does not declare (2026-07-28).
+const WANTS_INPUT: [i64; 2] = [-32042, -32021];
+
 /// What a call came to.
 ///
 /// Not applied is only what certainly changed nothing: a request that never left, a refusal that HTTP or
@@ -28,16 +32,20 @@ pub fn classify(seen: Seen, operation: Option<&Operation>, errors: Option<&Error
         Seen::RpcError { code, message } => {
             let message = format!("JSON-RPC error {code}: {message}");
             match code {
+                code if WANTS_INPUT.contains(&code) => unknown(DoubtKind::NeedsInput, &message),
                 INTERNAL_ERROR => unknown(DoubtKind::ServerError, &message),
                 -32700..=-32600 => not_applied(RefusalKind::Refused, &message),
                 _ => unknown(DoubtKind::ServerError, &message),
             }
         }
-        Seen::HttpStatus { status, message, retry_after: _ } => {
+        Seen::HttpStatus { status, message, code, retry_after: _ } => {
             let message = format!("HTTP status {status}: {message}");
             match status {
                 401 | 403 => not_applied(RefusalKind::SignIn, &message),
                 429 => not_applied(RefusalKind::RateLimited, &message),
+                400 if code.is_some_and(|code| WANTS_INPUT.contains(&code)) => {
+                    not_applied(RefusalKind::NeedsInput, &message)
+                }
                 400 | 404 | 405 | 413 | 415 => not_applied(RefusalKind::Refused, &message),
                 // What these say of a key is the profile's to tell; without its word they say nothing.
                 409 | 422 => match errors.and_then(|errors| errors.kind(&status.to_string())) {
@@ -150,11 +158,16 @@ mod tests {
                 400 | 404 | 405 | 413 | 415 => refused(RefusalKind::Refused, &message),
                 _ => doubt(DoubtKind::ServerError, &message),
             };
-            table.push((Seen::HttpStatus { status, message: "x".into(), retry_after: None }, outcome));
+            table.push((
+                Seen::HttpStatus { status, message: "x".into(), code: None, retry_after: None },
+                outcome,
+            ));
         }
-        for code in (-32_800..-32_500).chain([0, 1, -1, 500, i64::MIN, i64::MAX]) {
+        for code in (-32_800..-32_000).chain([0, 1, -1, 500, i64::MIN, i64::MAX]) {
             let message = format!("JSON-RPC error {code}: x");
-            let outcome = if (-32_700..=-32_600).contains(&code) && code != -32_603 {
+            let outcome = if WANTS_INPUT.contains(&code) {
+                doubt(DoubtKind::NeedsInput, &message)
+            } else if (-32_700..=-32_600).contains(&code) && code != -32_603 {
                 refused(RefusalKind::Refused, &message)
             } else {
                 doubt(DoubtKind::ServerError, &message)
@@ -170,9 +183,18 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_that_wants_input_first_says_so() {
+        for code in WANTS_INPUT {
+            let seen =
+                Seen::HttpStatus { status: 400, message: "x".into(), code: Some(code), retry_after: None };
+            assert_eq!(classify(seen, None, None), refused(RefusalKind::NeedsInput, "HTTP status 400: x"));
+        }
+    }
+
+    #[test]
     fn a_status_about_a_key_means_what_the_profile_says() {
         let profile = Profile::loopiq().unwrap();
-        let seen = |status| Seen::HttpStatus { status, message: "x".into(), retry_after: None };
+        let seen = |status| Seen::HttpStatus { status, message: "x".into(), code: None, retry_after: None };
         for (status, kind) in [(409, RefusalKind::InProgress), (422, RefusalKind::Conflict)] {
             let said = format!("HTTP status {status}: x");
             assert_eq!(classify(seen(status), None, profile.errors.as_ref()), refused(kind, &said));
@@ -239,7 +261,7 @@ mod tests {
         let structured = ToolAnswer { structured: Some(json!(long)), text: Vec::new() };
         for seen in [
             Seen::RpcError { code: 1, message: long.clone() },
-            Seen::HttpStatus { status: 500, message: long.clone(), retry_after: None },
+            Seen::HttpStatus { status: 500, message: long.clone(), code: None, retry_after: None },
             Seen::NeedsInput(long.clone()),
             Seen::Silence(Silence::Closed(long)),
             Seen::ToolError(structured),

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransport;
 use tokio::io::DuplexStream;
 
+use super::asked::Asked;
 use super::child::Child;
-use super::client::Asked;
 use super::ending::Ending;
 use super::era::Era;
 use super::error::ConnectError;
@@ -65,26 +65,39 @@ impl std::fmt::Debug for ChildCommand {
 impl Endpoint {
     /// Opens the way to the server, and says nothing on it yet.
     pub(super) fn open(self, limits: &Limits) -> Result<(Way, Link), ConnectError> {
-        let (ending, mut faults) = (Ending::default(), None);
+        let (ending, asked, mut faults) = (Ending::default(), Asked::default(), None);
         let most = limits.reply_bytes;
         let (way, child) = match self {
             Self::Stream(stream) => {
                 let (read, write) = tokio::io::split(stream);
-                (Way::Lines(Wire::new(Box::new(read), Box::new(write), most, ending.clone())), None)
+                (
+                    Way::Lines(Wire::new(
+                        Box::new(read),
+                        Box::new(write),
+                        most,
+                        ending.clone(),
+                        asked.clone(),
+                    )),
+                    None,
+                )
             }
             Self::Child(command) => {
                 let (child, read, write) = Child::start(&command)
                     .map_err(|source| ConnectError::Start { program: command.program, source })?;
-                let wire = Wire::new(Box::new(read), Box::new(write), most, ending.clone());
+                let wire = Wire::new(Box::new(read), Box::new(write), most, ending.clone(), asked.clone());
                 (Way::Lines(wire), Some(child))
             }
             Self::Http(server) => {
-                let transport =
-                    HttpClient::transport(&server, limits, faults.insert(Faults::default()).clone())?;
+                let transport = HttpClient::transport(
+                    &server,
+                    limits,
+                    faults.insert(Faults::default()).clone(),
+                    asked.clone(),
+                )?;
                 (Way::Http(transport), None)
             }
         };
-        Ok((way, Link { ending, child, faults, asked: Asked::default() }))
+        Ok((way, Link { ending, child, faults, asked }))
     }
 
     /// Which era of the protocol the server speaks.

@@ -98,7 +98,9 @@ impl From<Fault> for ConnectError {
             Fault::Malformed(what) => Self::NotMcp { what },
             Fault::TooLarge(what) => Self::NotMcp { what: format!("its answer is too large: {what}") },
             Fault::Status { status: status @ (401 | 403), message, .. } => Self::SignIn { status, message },
-            Fault::Status { status, message, retry_after } => Self::Status { status, message, retry_after },
+            Fault::Status { status, message, retry_after, .. } => {
+                Self::Status { status, message, retry_after }
+            }
         }
     }
 }
@@ -149,6 +151,9 @@ pub enum ListError {
         /// The server's words; hostile text.
         message: String,
     },
+    /// The server asked for what this client has not, and gave no list.
+    #[error("the tools cannot be listed: {}", visible(.0))]
+    NeedsInput(String),
     /// No usable answer came.
     #[error("the tools cannot be listed: {}", visible(&.0.to_string()))]
     NoAnswer(Silence),

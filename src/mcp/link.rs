@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use super::asked::Asked;
 use super::child::{Child, epitaph};
-use super::client::Asked;
 use super::ending::{End, Ending};
 use super::http::Faults;
 use crate::core::call::Silence;

@@ -5,6 +5,7 @@
 //! a limit. [`classify`] is pure and turns what was seen of a call into one of the three outcomes.
 //! `rmcp` is named in this module only; its traces carry arguments, so they are never to be logged.
 
+mod asked;
 mod child;
 mod classify;
 mod client;

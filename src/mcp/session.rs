@@ -56,7 +56,7 @@ pub(super) enum NoResult {
     /// The answer is a JSON-RPC error.
     Refused { code: i64, message: String },
     /// The answer is an HTTP status other than success.
-    Status { status: u16, message: String, retry_after: Option<Duration> },
+    Status { status: u16, message: String, code: Option<i64>, retry_after: Option<Duration> },
     /// No usable answer came.
     Silence(Silence),
 }
@@ -68,17 +68,13 @@ impl Session {
     /// The server cannot be started or reached, goes away, is silent, refuses, or does not speak MCP. A
     /// child is killed then, with everything it started.
     pub async fn connect(endpoint: Endpoint, limits: Limits) -> Result<Self, ConnectError> {
-        let Endpoint::Http(server) = endpoint else { return Self::attempt(endpoint, limits).await };
         let until = Instant::now() + limits.connect;
+        let Endpoint::Http(server) = endpoint else { return Self::attempt(endpoint, limits, until).await };
         let mut attempt = 1;
         loop {
-            let left = until.saturating_duration_since(Instant::now());
-            let within = Limits { connect: left, ..limits.clone() };
-            let error = match Self::attempt(Endpoint::Http(server.clone()), within).await {
-                Ok(session) => return Ok(Self { limits, ..session }),
-                Err(ConnectError::TimedOut { limit: _, stderr }) => {
-                    return Err(ConnectError::TimedOut { limit: limits.connect, stderr });
-                }
+            let endpoint = Endpoint::Http(server.clone());
+            let error = match Self::attempt(endpoint, limits.clone(), until).await {
+                Ok(session) => return Ok(session),
                 Err(error) => error,
             };
             let left = until.saturating_duration_since(Instant::now());
@@ -91,17 +87,16 @@ impl Session {
         }
     }
 
-    async fn attempt(endpoint: Endpoint, limits: Limits) -> Result<Self, ConnectError> {
+    async fn attempt(endpoint: Endpoint, limits: Limits, until: Instant) -> Result<Self, ConnectError> {
         let lifecycle = endpoint.era().lifecycle();
         let (way, link) = endpoint.open(&limits)?;
-        let client = Client { asked: link.asked.clone() };
         let handshake = async {
             match way {
-                Way::Lines(wire) => client.serve_with_lifecycle(wire, lifecycle).await,
-                Way::Http(transport) => client.serve_with_lifecycle(transport, lifecycle).await,
+                Way::Lines(wire) => Client.serve_with_lifecycle(wire, lifecycle).await,
+                Way::Http(transport) => Client.serve_with_lifecycle(transport, lifecycle).await,
             }
         };
-        let service = match timeout(limits.connect, link.unless_over(handshake)).await {
+        let service = match timeout_at(until, link.unless_over(handshake)).await {
             Ok(Some(Ok(service))) => service,
             Ok(Some(Err(error))) => return Err(refusal(&link, Some(error)).await),
             Ok(None) => return Err(refusal(&link, None).await),
@@ -144,20 +139,30 @@ impl Session {
             };
         }
         let request = ClientRequest::CallToolRequest(request);
-        let before = self.link.asked.count();
+        let before = self.asked_so_far();
         let seen = match self.request(request, meta, deadline).await {
             Ok(result) => reply::seen(result),
             Err(NoResult::NeverSent(why)) => Seen::NeverSent(why),
             Err(NoResult::Refused { code, message }) => Seen::RpcError { code, message },
-            Err(NoResult::Status { status, message, retry_after }) => {
-                Seen::HttpStatus { status, message, retry_after }
+            Err(NoResult::Status { status, message, code, retry_after }) => {
+                Seen::HttpStatus { status, message, code, retry_after }
             }
             Err(NoResult::Silence(silence)) => Seen::Silence(silence),
         };
-        match self.link.asked.since(before) {
+        match self.asked_since(before) {
             Some(asked) => explained(seen, asked),
             None => seen,
         }
+    }
+
+    /// How often the server has asked this client for something so far.
+    pub(super) fn asked_so_far(&self) -> u64 {
+        self.link.asked.count()
+    }
+
+    /// What the server asked for since then, in words, if anything.
+    pub(super) fn asked_since(&self, before: u64) -> Option<String> {
+        self.link.asked.since(before)
     }
 
     /// Ends the connection: the child's input is closed, it has [`Limits::close`] to end by itself, then
@@ -238,7 +243,9 @@ impl From<Fault> for NoResult {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::NeverSent(why) => Self::NeverSent(why),
-            Fault::Status { status, message, retry_after } => Self::Status { status, message, retry_after },
+            Fault::Status { status, message, code, retry_after } => {
+                Self::Status { status, message, code: code.map(i64::from), retry_after }
+            }
             Fault::Closed(how) => Self::Silence(Silence::Closed(how)),
             Fault::Malformed(what) => Self::Silence(Silence::Malformed(what)),
             Fault::TooLarge(what) => Self::Silence(Silence::TooLarge(what)),
@@ -254,7 +261,9 @@ fn explained(seen: Seen, asked: String) -> Seen {
         Seen::RpcError { code, message } => {
             Seen::NeedsInput(format!("{asked}: {message} (JSON-RPC error {code})"))
         }
-        Seen::Silence(Silence::TimedOut) => Seen::NeedsInput(asked),
+        Seen::Silence(silence @ (Silence::TimedOut | Silence::Closed(_))) => {
+            Seen::NeedsInput(format!("{asked}: {silence}"))
+        }
         other => other,
     }
 }

@@ -34,20 +34,29 @@ impl Session {
         let id = excerpt(&task.id, 100);
         let unknown = |what: String| Seen::Silence(Silence::UnknownResult(format!("the task `{id}` {what}")));
         let mut last = "has not ended".to_owned();
+        let mut pause = task.every;
         loop {
-            sleep_until(until.min(Instant::now() + task.every)).await;
+            sleep_until(until.min(Instant::now() + pause)).await;
+            pause = task.every;
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return unknown(format!("{last} within the time limit"));
             }
             let ask = GetTaskRequest::new(GetTaskParams::new(task.id.clone()));
             let payload = match self.request(ClientRequest::GetTaskRequest(ask), &Map::new(), left).await {
-                Ok(ServerResult::GetTaskResult(result)) => result.task.payload,
+                Ok(ServerResult::GetTaskResult(result)) if result.task.task.task_id == task.id => {
+                    result.task.payload
+                }
+                Ok(ServerResult::GetTaskResult(result)) => {
+                    let other = excerpt(&result.task.task.task_id, 100);
+                    return unknown(format!("is answered for by another one, `{other}`"));
+                }
                 Ok(other) => {
                     return unknown(format!("is answered by `{}`", excerpt(&reply::shape(&other), SHOWN)));
                 }
                 Err(failure) => match passing(failure) {
-                    Ok(why) => {
+                    Ok((why, asked)) => {
+                        pause = pause.max(asked.unwrap_or_default());
                         last = format!("could not be asked after ({why}) and has not ended");
                         continue;
                     }
@@ -80,13 +89,13 @@ fn completed(result: Map<String, Value>) -> Seen {
     }
 }
 
-/// Why a task could not be asked after: in passing, or for good.
-fn passing(failure: NoResult) -> Result<String, String> {
+/// Why a task could not be asked after: in passing, with how long the server asks to wait, or for good.
+fn passing(failure: NoResult) -> Result<(String, Option<Duration>), String> {
     match failure {
-        NoResult::NeverSent(why) => Ok(visible(&why).into_owned()),
-        NoResult::Silence(silence) => Ok(silence.to_string()),
-        NoResult::Status { status, message, .. } if is_passing(status) => {
-            Ok(format!("HTTP status {status}: {}", excerpt(&message, SHOWN)))
+        NoResult::NeverSent(why) => Ok((visible(&why).into_owned(), None)),
+        NoResult::Silence(silence) => Ok((silence.to_string(), None)),
+        NoResult::Status { status, message, retry_after, .. } if is_passing(status) => {
+            Ok((format!("HTTP status {status}: {}", excerpt(&message, SHOWN)), retry_after))
         }
         NoResult::Status { status, message, .. } => {
             Err(format!("HTTP status {status}: {}", excerpt(&message, SHOWN)))

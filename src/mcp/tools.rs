@@ -19,6 +19,14 @@ impl Session {
     /// # Errors
     /// The list does not end, is beyond a limit, names a tool twice, or does not come.
     pub async fn tools(&self) -> Result<Vec<ToolDefinition>, ListError> {
+        let before = self.asked_so_far();
+        self.listed().await.map_err(|error| match self.asked_since(before) {
+            Some(asked) => ListError::NeedsInput(format!("{asked}; {error}")),
+            None => error,
+        })
+    }
+
+    async fn listed(&self) -> Result<Vec<ToolDefinition>, ListError> {
         let limits = self.limits();
         let until = Instant::now() + limits.list;
         let mut tools = BTreeMap::new();

@@ -9,7 +9,6 @@
 use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rmcp::RoleClient;
 use rmcp::model::{ClientJsonRpcMessage, JsonRpcMessage, RequestId, ServerJsonRpcMessage};
@@ -18,15 +17,12 @@ use thiserror::Error;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::sync::Mutex;
 
+use super::asked::Asked;
 use super::ending::{End, Ending};
 use super::message::{as_number, for_nobody, message, not_open};
 
 type Reader = Box<dyn AsyncRead + Send + Unpin>;
 type Writer = Box<dyn AsyncWrite + Send + Unpin>;
-
-/// How many requests of a server wait for our answer at most. Each is held in memory, and a server that
-/// does not read keeps all of them waiting.
-const MOST_UNANSWERED: usize = 1_000;
 
 /// One connection's lines, in both directions.
 pub(super) struct Wire {
@@ -38,8 +34,7 @@ pub(super) struct Wire {
     write: Arc<Mutex<Option<Writer>>>,
     /// Requests without an answer.
     open: HashSet<RequestId>,
-    /// Requests of the server whose answers have not gone out.
-    unanswered: Arc<AtomicUsize>,
+    asked: Asked,
     ending: Ending,
 }
 
@@ -53,14 +48,14 @@ pub(super) struct SendFailed {
 }
 
 impl Wire {
-    pub(super) fn new(read: Reader, write: Writer, longest: usize, ending: Ending) -> Self {
+    pub(super) fn new(read: Reader, write: Writer, longest: usize, ending: Ending, asked: Asked) -> Self {
         Self {
             read: BufReader::new(read),
             line: Vec::new(),
             longest,
             write: Arc::new(Mutex::new(Some(write))),
             open: HashSet::new(),
-            unanswered: Arc::default(),
+            asked,
             ending,
         }
     }
@@ -97,13 +92,8 @@ impl Wire {
                 None => return Err(End::Rubbish(for_nobody(error.error.code.0, &error.error.message))),
             },
             JsonRpcMessage::Notification(_) => return Ok(Some(message)),
-            JsonRpcMessage::Request(_) if self.unanswered.load(Ordering::Relaxed) >= MOST_UNANSWERED => {
-                return Err(End::Rubbish(format!(
-                    "more than {MOST_UNANSWERED} requests whose answers the server has not read"
-                )));
-            }
-            JsonRpcMessage::Request(_) => {
-                self.unanswered.fetch_add(1, Ordering::Relaxed);
+            JsonRpcMessage::Request(request) => {
+                self.asked.came(&request.request).map_err(End::Rubbish)?;
                 return Ok(Some(message));
             }
         };
@@ -127,7 +117,7 @@ impl Transport<RoleClient> for Wire {
         }
         let (write, ending) = (Arc::clone(&self.write), self.ending.clone());
         let answers = matches!(message, JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_));
-        let answered = answers.then(|| Arc::clone(&self.unanswered));
+        let answered = answers.then(|| self.asked.clone());
         async move {
             let mut sent = 0;
             let result = tokio::select! {
@@ -136,8 +126,8 @@ impl Transport<RoleClient> for Wire {
                 () = ending.wait() => Err(io::Error::new(io::ErrorKind::NotConnected, "the connection is over")),
                 result = write_line(&write, &message, &mut sent) => result,
             };
-            if let Some(unanswered) = answered.filter(|_| result.is_ok()) {
-                unanswered.fetch_sub(1, Ordering::Relaxed);
+            if let Some(asked) = answered.filter(|_| result.is_ok()) {
+                asked.answered();
             }
             result.map_err(|error| SendFailed { begun: sent > 0, reason: error.to_string() })
         }
@@ -209,7 +199,8 @@ mod tests {
     async fn received(bytes: &[u8]) -> (Vec<ServerJsonRpcMessage>, Option<End>) {
         let ending = Ending::default();
         let sink = Box::new(tokio::io::sink());
-        let mut wire = Wire::new(Box::new(io::Cursor::new(bytes.to_vec())), sink, 80, ending.clone());
+        let mut wire =
+            Wire::new(Box::new(io::Cursor::new(bytes.to_vec())), sink, 80, ending.clone(), Asked::default());
         for id in 0..2 {
             let ping = ClientRequest::PingRequest(PingRequest::default());
             wire.send(JsonRpcMessage::request(ping, RequestId::Number(id))).await.unwrap();
@@ -266,19 +257,20 @@ mod tests {
     #[tokio::test]
     async fn a_server_that_asks_on_and_reads_no_answer_is_hung_up_on() {
         let pings = |count| "{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"ping\"}\n".repeat(count);
-        let (messages, end) = received(pings(MOST_UNANSWERED).as_bytes()).await;
-        assert_eq!((messages.len(), end), (MOST_UNANSWERED, Some(End::Closed)));
-        let (messages, end) = received(pings(MOST_UNANSWERED + 1).as_bytes()).await;
-        assert_eq!(messages.len(), MOST_UNANSWERED);
+        let (messages, end) = received(pings(1_000).as_bytes()).await;
+        assert_eq!((messages.len(), end), (1_000, Some(End::Closed)));
+        let (messages, end) = received(pings(1_001).as_bytes()).await;
+        assert_eq!(messages.len(), 1_000);
         assert!(matches!(end, Some(End::Rubbish(what)) if what.contains("more than 1000 requests")));
     }
 
     #[tokio::test]
     async fn a_server_that_reads_its_answers_may_ask_for_ever() {
         let ping = b"{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"ping\"}\n";
-        let (bytes, ending) = (ping.repeat(MOST_UNANSWERED * 2), Ending::default());
+        let (bytes, ending) = (ping.repeat(2_000), Ending::default());
         let sink = Box::new(tokio::io::sink());
-        let mut wire = Wire::new(Box::new(io::Cursor::new(bytes)), sink, 80, ending.clone());
+        let mut wire =
+            Wire::new(Box::new(io::Cursor::new(bytes)), sink, 80, ending.clone(), Asked::default());
         while wire.receive().await.is_some() {
             let pong = JsonRpcMessage::response(ClientResult::empty(()), RequestId::Number(5));
             wire.send(pong).await.unwrap();
@@ -299,7 +291,7 @@ mod tests {
         let ending = Ending::default();
         let (ours, _theirs) = tokio::io::duplex(4);
         let (read, write) = tokio::io::split(ours);
-        let mut wire = Wire::new(Box::new(read), Box::new(write), 80, ending.clone());
+        let mut wire = Wire::new(Box::new(read), Box::new(write), 80, ending.clone(), Asked::default());
         let ping = || ClientRequest::PingRequest(PingRequest::default());
         let stuck = tokio::spawn(wire.send(JsonRpcMessage::request(ping(), RequestId::Number(0))));
         tokio::task::yield_now().await;

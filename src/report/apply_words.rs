@@ -30,6 +30,7 @@ pub(super) fn refusal(kind: RefusalKind) -> &'static str {
         RefusalKind::RateLimited => "too many requests",
         RefusalKind::Conflict => "the key was used for something else",
         RefusalKind::InProgress => "work under the same key goes on",
+        RefusalKind::NeedsInput => "it asks for input that a pipeline cannot give",
         RefusalKind::Refused => "refused",
     }
 }
@@ -195,6 +196,11 @@ impl Told<'_> {
 fn seen(attempt: &Attempt) -> String {
     match attempt.came.as_ref().map(|came| &came.result) {
         Some(Came::Unknown { doubt: kind, message }) => format!("{}: {message}", doubt(*kind)),
-        _ => "nobody recorded what came of it".to_owned(),
+        _ => match &attempt.task {
+            Some(task) => {
+                format!("the server went on with it as the task `{task}`; nobody recorded what came of it")
+            }
+            None => "nobody recorded what came of it".to_owned(),
+        },
     }
 }

@@ -144,6 +144,10 @@ impl Server {
                 None => reply.send(stream.get_mut()),
             };
             if !goes_on {
+                if fault.is_some_and(|(fault, _)| fault.what == "stall") {
+                    let _ = std::io::copy(&mut stream, &mut std::io::sink());
+                    self.write(&json!({"connection": number, "ended_by_client": true}));
+                }
                 return;
             }
         }
@@ -156,6 +160,10 @@ impl Server {
             "connection": connection, "method": request.method, "rpc": request.body["method"],
             "tool": request.body.pointer("/params/name"), "headers": headers, "body": request.body,
         });
+        self.write(&line);
+    }
+
+    fn write(&self, line: &Value) {
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         let file = std::fs::OpenOptions::new().create(true).append(true).open(&*log);
         let _ = file.and_then(|mut file| file.write_all(format!("{line}\n").as_bytes()));
@@ -205,7 +213,7 @@ pub fn tool(name: &str, read_only: bool) -> Value {
     })
 }
 
-/// A proxy that tunnels by CONNECT: `proxy FOLDER [refuse]`. FOLDER receives `proxy.log`, one line a request.
+/// A proxy that tunnels by CONNECT: `proxy FOLDER [refuse]`. FOLDER receives `proxy.log`, the head of each request.
 pub fn play_proxy(mode: &str, arguments: &[String]) -> Option<ExitCode> {
     if mode != "proxy" {
         return None;
@@ -229,12 +237,13 @@ fn tunnel(here: TcpStream, log: &PathBuf, refuses: bool) -> Option<()> {
     let mut head = BufReader::new(here.try_clone().ok()?);
     let mut asked = String::new();
     head.read_line(&mut asked).ok()?;
-    let file = std::fs::OpenOptions::new().create(true).append(true).open(log);
-    let _ = file.and_then(|mut file| file.write_all(format!("{}\n", asked.trim()).as_bytes()));
-    let mut line = String::new();
+    let (mut line, mut whole) = (String::new(), format!("{}\n", asked.trim()));
     while head.read_line(&mut line).ok()? > 2 {
+        whole.push_str(&format!("  {}\n", line.trim()));
         line.clear();
     }
+    let file = std::fs::OpenOptions::new().create(true).append(true).open(log);
+    let _ = file.and_then(|mut file| file.write_all(whole.as_bytes()));
     let mut here = here;
     let target = asked.strip_prefix("CONNECT ").and_then(|rest| rest.split(' ').next());
     let Some(target) = target.filter(|target| !refuses && target.starts_with("127.0.0.1:")) else {

@@ -10,8 +10,6 @@ use serde_json::{Value, json};
 
 use crate::http::{Request, tool};
 
-/// Longer than any test waits.
-const FOR_EVER: Duration = Duration::from_secs(3600);
 /// More than any limit.
 const HUGE: usize = 200 << 20;
 
@@ -115,8 +113,22 @@ impl Fault {
             "twice" => Reply::of("application/json", body.replacen('{', "{\"id\":77,", 1)).send(stream),
             "batch" => Reply::of("application/json", format!("[{body}]")).send(stream),
             "rpc" => {
-                let error = json!({"code": self.value.parse::<i64>().unwrap_or(-1), "message": "as wanted"});
-                Reply::json(&json!({"jsonrpc": "2.0", "id": id, "error": error})).send(stream)
+                let (code, status) = self.value.split_once('@').unwrap_or((&self.value, "200"));
+                let error = json!({"code": code.parse::<i64>().unwrap_or(-1), "message": "as wanted"});
+                let reply = Reply::json(&json!({"jsonrpc": "2.0", "id": id, "error": error}));
+                Reply { status: status.parse().unwrap_or(599), ..reply }.send(stream)
+            }
+            "echo" => {
+                let said = request.header("authorization").unwrap_or_default();
+                match self.value.as_str() {
+                    "error" => {
+                        let error = json!({"code": -32000, "message": format!("who is {said}?")});
+                        Reply::json(&json!({"jsonrpc": "2.0", "id": id, "error": error})).send(stream)
+                    }
+                    "answer" => Reply::of("application/json", body.replace("\"good\"", &format!("\"{said}\""))).send(stream),
+                    "header" => Reply::status(401).with("www-authenticate", said).send(stream),
+                    _ => Reply { status: 500, ..Reply::of("text/plain", said) }.send(stream),
+                }
             }
             "odd" => result(json!({"resultType": "later", "content": [{"type": "hologram"}]})).send(stream),
             "hologram" => result(json!({
@@ -156,7 +168,7 @@ impl Fault {
         reply.send(stream)
     }
 
-    /// `cut=WHERE` ends the connection there, `stall=WHERE` sends nothing more: `request` (it was read), `head`,
+    /// `cut=WHERE` ends the connection there, `stall=WHERE` sends nothing more and waits for the client to end it: `request` (it was read), `head`,
     /// `half` of the body.
     fn half_way(&self, usual: &Reply, stream: &mut impl Write) -> bool {
         let head = usual.head(Some(usual.body.len()));
@@ -167,9 +179,6 @@ impl Fault {
             _ => [head.as_slice(), usual.body.get(..usual.body.len() / 2).unwrap_or_default()].concat(),
         };
         let _ = stream.write_all(&sent).and_then(|()| stream.flush());
-        if self.what == "stall" {
-            sleep(FOR_EVER);
-        }
         false
     }
 
@@ -179,6 +188,9 @@ impl Fault {
             "resultType": "complete", "taskId": "task-1", "status": "working", "createdAt": "2026-01-01T00:00:00Z",
             "lastUpdatedAt": "2026-01-01T00:00:00Z", "ttlMs": 60_000, "pollIntervalMs": 50,
         });
+        if self.value == "other" {
+            task["taskId"] = json!("task-2");
+        }
         if struck > 2 && self.value != "never" {
             task["status"] = json!(self.value);
             task["result"] = json!({"content": [], "structuredContent": {"id": "R-1", "state": "good"}});
@@ -213,28 +225,28 @@ impl Fault {
     /// Answers as a stream of events.
     fn events(&self, request: &Request, body: &str, stream: &mut impl Write) -> bool {
         let event = |data: &str| format!("data: {data}\n\n");
-        let resumable = "id: 7\nretry: 20\ndata:\n\n".to_owned();
+        let note = r#"{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":1}}"#;
+        // Where a stream is taken up again says whose answer is missing.
+        let resumable = format!("id: {}\nretry: 1\ndata:\n\n", request.body["id"]);
         let asks =
             |method: &str| json!({"jsonrpc": "2.0", "id": "s1", "method": method, "params": {}}).to_string();
-        let resumed = request.header("last-event-id") == Some("7");
+        let refused = json!({"jsonrpc": "2.0", "id": request.body["id"], "error": {"code": -32602, "message": "then not"}});
+        let resumed = request.header("last-event-id").and_then(|id| id.parse::<i64>().ok());
         let text = match self.what.as_str() {
-            "sse" => {
-                event(
-                    r#"{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":1}}"#,
-                ) + &event(body)
-            }
-            "sse-cut" => event(
-                r#"{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":1}}"#,
-            ),
+            "sse" => event(note) + &event(body),
+            "sse-field" => format!("x-region: eu\n{}", event(body)),
+            "sse-cut" => event(note),
             // The answer comes once the stream is taken up again.
-            "sse-resume" if resumed => {
-                let id = &self.value;
-                event(
-                    &json!({"jsonrpc": "2.0", "id": id.parse::<i64>().unwrap_or(2), "result": {
-                    "content": [], "structuredContent": {"id": "R-1", "state": "good"}}})
-                    .to_string(),
-                )
+            "sse-resume" if resumed.is_some() => {
+                let result = json!({"content": [], "structuredContent": {"id": "R-1", "state": "good"}});
+                event(&json!({"jsonrpc": "2.0", "id": resumed, "result": result}).to_string())
             }
+            // All of it at once, so that the answer is there before anybody has looked at what was asked.
+            "sse-burst" => {
+                let asked = event(&asks(&self.value.replace('+', "/")));
+                event(note).repeat(200) + &asked + &event(&refused.to_string())
+            }
+            "sse-flood" => event(r#"{"jsonrpc":"2.0","id":"p","method":"ping"}"#).repeat(20_000),
             "sse-resume" | "sse-endless" => resumable,
             "sse-garbage" => event("{\"jsonrpc\":\"2.0\",\"id\":"),
             "sse-wrong-id" => event(&json!({"jsonrpc": "2.0", "id": 4242, "result": {}}).to_string()),
@@ -249,7 +261,6 @@ impl Fault {
         if self.what == "sse-asks" {
             // It gets its answer over another connection.
             sleep(Duration::from_millis(300));
-            let refused = json!({"jsonrpc": "2.0", "id": request.body["id"], "error": {"code": -32602, "message": "then not"}});
             let _ = stream.write_all(event(&refused.to_string()).as_bytes()).and_then(|()| stream.flush());
         }
         false

@@ -19,6 +19,20 @@ pub fn play(mode: &str, arguments: &[String]) -> Option<ExitCode> {
     let first = arguments.first().map(String::as_str);
     match mode {
         "ok" => client.serve(|_, _| false),
+        "dies-when-asked-what-it-speaks" => {
+            let first = client.request()?;
+            if first.method != "initialize" {
+                return Some(ExitCode::from(7));
+            }
+            client.answer(
+                &first,
+                &json!({
+                    "protocolVersion": "2025-11-25", "capabilities": {"tools": {}},
+                    "serverInfo": {"name": "peer", "version": "1"},
+                }),
+            );
+            client.serve(|_, _| false);
+        }
         "dies-at-start" => {
             complain("no licence found\n");
             return Some(ExitCode::from(3));
@@ -116,6 +130,21 @@ type Answer = Box<dyn FnMut(&mut Client, &Request)>;
 fn call_mode(mode: &str, argument: Option<&str>) -> Option<Answer> {
     let code: i64 = argument.and_then(|code| code.parse().ok()).unwrap_or(-32603);
     Some(match mode {
+        "drips-in-call" => Box::new(|client, _| {
+            loop {
+                client.raw(b" ");
+                sleep(Duration::from_millis(50));
+            }
+        }),
+        "asks-in-a-burst" => Box::new(|client, request| {
+            let note = json!({"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": 1}});
+            let asked = json!({"jsonrpc": "2.0", "id": "s1", "method": "sampling/createMessage",
+                "params": {"messages": [], "maxTokens": 1}});
+            let refused =
+                json!({"jsonrpc": "2.0", "id": request.id, "error": {"code": -32602, "message": "then not"}});
+            let notes = format!("{note}\n").repeat(200);
+            client.raw(format!("{notes}{asked}\n{refused}\n").as_bytes());
+        }),
         "hangs-in-call" => Box::new(|_, _| sleep(FOREVER)),
         "noise-then-ok" => Box::new(|client, request| {
             client.raw(b"debug: \x1b[31mcalling\n");

@@ -1,6 +1,8 @@
 //! Bad days over HTTP, each with its exit code and its words: a read is sent again as often as it may, a write
 //! never.
 
+use std::process::Stdio;
+
 use crate::governed::ARTIFACT;
 use crate::hostile::Hostile;
 
@@ -116,6 +118,7 @@ fn an_answer_to_a_read_that_is_none_is_told_from_no_answer() {
             ("hologram", 0, "done", 1),
             ("closes", 0, "done", 1),
             ("sse", 0, "done", 1),
+            ("sse-field", 0, "done", 1),
         ],
     );
 }
@@ -147,6 +150,16 @@ fn a_stream_of_events_is_held_to_the_rules_of_a_body() {
                 ("sse-garbage", 50, "no unambiguous JSON", 2),
                 ("sse-wrong-id", 50, "ID `4242`", 2),
                 ("sse-huge", 50, "an event of more than 1048576 bytes", 2),
+                ("sse-flood", 50, "more than 1000 requests", 2),
+            ],
+        );
+        write_on(
+            protocol,
+            &[
+                ("sse-wrong-id", 31, "ID `4242`"),
+                ("sse-huge", 31, "an event of more than 1048576 bytes"),
+                ("sse-flood", 31, "more than 1000 requests"),
+                ("sse-field", 0, "applied"),
             ],
         );
     }
@@ -154,7 +167,7 @@ fn a_stream_of_events_is_held_to_the_rules_of_a_body() {
 
 #[test]
 fn a_stream_that_breaks_off_is_taken_up_where_the_server_says_and_not_for_ever() {
-    let hostile = Hostile::new("look:sse-resume,get:sse-resume=2", "2025-11-25");
+    let hostile = Hostile::new("look:sse-resume,get:sse-resume", "2025-11-25");
     let ran = hostile.read();
     let log = hostile.log();
     let resumed: Vec<_> =
@@ -163,6 +176,8 @@ fn a_stream_that_breaks_off_is_taken_up_where_the_server_says_and_not_for_ever()
     assert!(!resumed.is_empty());
     assert_eq!(hostile.calls("look"), 1);
     assert_eq!(resumed[0]["headers"]["mcp-session-id"], "session-1");
+
+    write_on("2025-11-25", &[("sse-resume,get:sse-resume", 0, "applied")]);
 
     let hostile = Hostile::new("look:sse-endless,get:sse-endless", "2025-11-25");
     hostile.settings(|server| server["time_limits"]["call"] = serde_json::json!("20s"));
@@ -173,13 +188,36 @@ fn a_stream_that_breaks_off_is_taken_up_where_the_server_says_and_not_for_ever()
 
 #[test]
 fn a_server_that_asks_for_what_a_pipeline_has_not_gets_none_of_it() {
-    read_on("2026-07-28", &[("input", 32, "wants 1 answers from a user", 1)]);
+    read_on(
+        "2026-07-28",
+        &[
+            ("input", 32, "wants 1 answers from a user", 1),
+            ("rpc=-32042", 32, "JSON-RPC error -32042", 1),
+            ("rpc=-32021", 32, "JSON-RPC error -32021", 1),
+            ("rpc=-32021@400", 32, "HTTP status 400", 1),
+        ],
+    );
     for method in ["sampling/createMessage", "elicitation/create", "roots/list", "something/new"] {
         let fault = format!("sse-asks={}", method.replace('/', "+"));
-        read_on("2025-11-25", &[(&fault, 32, &format!("the server asked for `{method}`"), 1)]);
+        let words = format!("the server asked for `{method}`");
+        for kind in ["sse-asks", "sse-asks-closes", "sse-burst"] {
+            read_on("2025-11-25", &[(&fault.replace("sse-asks", kind), 32, &words, 1)]);
+        }
     }
-    write_on("2026-07-28", &[("input", 31, "asks for input")]);
-    write_on("2025-11-25", &[("sse-asks=sampling+createMessage", 31, "sampling/createMessage")]);
+    let hostile = Hostile::new("list:sse-asks=roots+list", "2025-11-25");
+    assert!(hostile.read().exits(32).told().contains("the server asked for `roots/list`"));
+    write_on(
+        "2026-07-28",
+        &[
+            ("input", 31, "asks for input"),
+            ("rpc=-32042", 31, "asks for input"),
+            // The status says for certain that nothing was done.
+            ("rpc=-32021@400", 32, "asks for input"),
+        ],
+    );
+    for kind in ["sse-asks", "sse-asks-closes", "sse-burst"] {
+        write_on("2025-11-25", &[(&format!("{kind}=sampling+createMessage"), 31, "sampling/createMessage")]);
+    }
 }
 
 #[test]
@@ -213,6 +251,14 @@ fn a_write_that_met_anything_else_is_unknown_and_is_never_sent_twice() {
             ("status=503/1", 31, "HTTP status 503"),
             ("status=504", 31, "HTTP status 504"),
             ("status=202", 31, "HTTP status 202"),
+            ("status=204", 31, "HTTP status 204"),
+            ("type=application+xml", 31, "application/xml"),
+            ("not-utf8", 31, "not UTF-8"),
+            ("no-id", 31, "names no request"),
+            ("twice", 31, "stands here twice"),
+            ("batch", 31, "no JSON-RPC message"),
+            ("odd", 31, "says nothing"),
+            ("huge=length", 31, "more than 1048576 bytes"),
             ("empty", 31, "without a message"),
             ("html", 31, "text/html"),
             ("untyped", 31, "without a type"),
@@ -235,6 +281,8 @@ fn a_write_whose_connection_is_cut_or_stalls_is_unknown_within_the_deadline() {
         &[
             ("cut=request", 31, "the connection ended"),
             ("cut=status-line", 31, "the connection ended"),
+            ("cut=head", 31, "before the whole answer came"),
+            ("stall=head", 31, "within the time limit"),
             ("cut=half", 31, "before the whole answer came"),
             ("stall=request", 31, "within the time limit"),
             ("stall=half", 31, "within the time limit"),
@@ -255,6 +303,7 @@ fn a_write_that_the_server_takes_on_as_a_task_is_asked_after_until_it_has_ended(
         ("cancelled", 31, "was cancelled"),
         ("input_required", 31, "from a user"),
         ("never", 31, "has not ended within the time limit"),
+        ("other", 31, "is answered for by another one, `task-2`"),
     ] {
         let hostile = Hostile::new(&format!("make:task,task:polled={ended}"), "2026-07-28");
         let id = hostile.approved();
@@ -268,6 +317,61 @@ fn a_write_that_the_server_takes_on_as_a_task_is_asked_after_until_it_has_ended(
         hostile.apply(&id).exits(code);
         assert_eq!(hostile.calls("make"), 1, "{ended}");
         hostile.folder.run(&["audit", "verify", "loopgate-out/audit.json"]).exits(0);
+    }
+}
+
+#[test]
+fn a_task_is_not_asked_after_sooner_than_the_server_wants() {
+    let hostile = Hostile::new("make:task,task:status=429/30", "2026-07-28");
+    hostile.write().exits(31);
+    assert_eq!(hostile.log().iter().filter(|request| request["rpc"] == "tasks/get").count(), 1);
+    // A read's task is waited for as well.
+    read_on("2026-07-28", &[("task,task:polled=completed", 0, "done", 1)]);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_apply_that_is_killed_while_a_task_goes_on_leaves_the_tasks_name() {
+    let hostile = Hostile::new("make:task,task:polled=never", "2026-07-28");
+    hostile.settings(|server| server["time_limits"]["call"] = serde_json::json!("60s"));
+    let id = hostile.approved();
+    let mut apply = hostile.folder.process(env!("CARGO_BIN_EXE_loopgate"));
+    let apply = apply.args(["apply", ARTIFACT, "--approval-id", &id]);
+    let mut apply = apply.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while !hostile.log().iter().any(|request| request["rpc"] == "tasks/get") {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    apply.kill().unwrap();
+    apply.wait().unwrap();
+    let ran = hostile.apply(&id).exits(31);
+    assert!(ran.told().contains("went on with it as the task `task-1`"), "{}", ran.told());
+    assert_eq!(hostile.calls("make"), 1);
+}
+
+#[test]
+fn a_token_that_the_server_echoes_is_shown_and_stored_nowhere() {
+    for (fault, read, write) in
+        [("echo", 30, 31), ("echo=error", 30, 31), ("echo=answer", 0, 0), ("echo=header", 51, 51)]
+    {
+        let hostile = Hostile::new(&format!("look:{fault},make:{fault}"), "auto");
+        let told = format!("{}{}", hostile.read().exits(read).told(), hostile.write().exits(write).told());
+        assert!(!told.contains("canary-token-3"), "{fault}: {told}");
+        let run = hostile.folder.read("loopgate-out/run.json");
+        let kept = run + &hostile.folder.read("loopgate-out/audit.json");
+        assert!(fault == "echo=answer" || (told + &kept).contains("(the token)"), "{fault}");
+        for entry in fs_err::read_dir(hostile.folder.path())
+            .unwrap()
+            .chain(fs_err::read_dir(hostile.folder.path().join("loopgate-out")).unwrap())
+        {
+            let path = entry.unwrap().path();
+            // The server's own notes, and where the token comes from.
+            if path.is_dir() || path.ends_with("log.jsonl") || path.ends_with("token") {
+                continue;
+            }
+            let bytes = fs_err::read(&path).unwrap();
+            let found = bytes.windows(14).any(|window| window == b"canary-token-3");
+            assert!(!found, "{fault}: `{}` holds the token", path.display());
+        }
     }
 }
 
@@ -302,6 +406,11 @@ fn a_handshake_that_goes_wrong_says_how() {
         ("auto", "any:status=404", 50, "HTTP status 404"),
         ("auto", "any:status=503", 50, "HTTP status 503"),
         ("auto", "any:status=503*1", 0, "done"),
+        ("auto", "any:rpc=-32000@503*1", 0, "done"),
+        ("2026-07-28", "any:rpc=-32000@502*1", 0, "done"),
+        ("2025-11-25", "any:rpc=-32000@504*1", 0, "done"),
+        ("auto", "any:status=429/1*1", 0, "done"),
+        ("auto", "any:status=429/30", 50, "HTTP status 429"),
         ("auto", "any:cut=request*1", 0, "done"),
         ("auto", "any:html", 50, "does not speak MCP"),
         ("auto", "any:wrong-id", 50, "does not speak MCP"),

@@ -19,7 +19,7 @@ use crate::support::{Folder, has};
 const CALLS: [(&str, usize); 6] =
     [("fsync", 1), ("fdatasync", 1), ("write", 1), ("writev", 1), ("sendto", 1), ("pwrite64", 4)];
 
-fn has_strace() -> bool {
+pub fn has_strace() -> bool {
     let works = Command::new("strace")
         .args(["-o", "/dev/null", "true"])
         .stdout(Stdio::null())

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use loopgate::core::ToolCall;
-use loopgate::core::call::Seen;
+use loopgate::core::call::{Seen, Silence};
 use loopgate::mcp::{Endpoint, Era, HttpServer, Limits, Session};
 use serde_json::{Map, Value, json};
 
+use crate::crash::has_strace;
 use crate::hostile::{Hostile, Playing};
 use crate::support::Folder;
 
@@ -29,7 +30,11 @@ fn look() -> ToolCall {
 }
 
 async fn session(url: &str, limits: Limits) -> Session {
-    Session::connect(Endpoint::Http(server(url)), limits).await.unwrap()
+    session_of(url, Era::Stateless, limits).await
+}
+
+async fn session_of(url: &str, era: Era, limits: Limits) -> Session {
+    Session::connect(Endpoint::Http(HttpServer { era, ..server(url) }), limits).await.unwrap()
 }
 
 /// Every request that a peer got.
@@ -52,6 +57,74 @@ fn initialize_offers_the_revision_that_has_it() {
     let log = hostile.log();
     assert_eq!(log[0]["rpc"], "initialize");
     assert_eq!(log[0]["body"]["params"]["protocolVersion"], "2025-11-25");
+}
+
+#[test]
+fn a_server_of_the_older_era_is_offered_the_revision_that_has_initialize() {
+    let hostile = Hostile::new("discover:status=400", "auto");
+    hostile.read().exits(0);
+    let log = hostile.log();
+    let offered = log.iter().find(|request| request["rpc"] == "initialize").unwrap();
+    assert_eq!(offered["body"]["params"]["protocolVersion"], "2025-11-25");
+}
+
+#[tokio::test]
+async fn a_stream_that_cannot_be_taken_up_again_is_given_up() {
+    let (folder, playing) = peer("look:sse-resume,get:status=503");
+    let session = session_of(&playing.url, Era::Sessions, Limits::default()).await;
+    let seen = session.call(&look(), Duration::from_secs(120)).await;
+    assert!(!matches!(seen, Seen::Answer(_) | Seen::Silence(Silence::TimedOut)), "{seen:?}");
+    let tries = log(&folder).iter().filter(|request| !request["headers"]["last-event-id"].is_null()).count();
+    assert!((2..=6).contains(&tries), "{tries}");
+}
+
+#[tokio::test]
+async fn a_server_that_answers_over_streams_is_called_as_often_as_anybody_likes() {
+    let (_folder, playing) = peer("look:sse-resume,get:sse-resume");
+    let limits = Limits { streams: 5, ..Limits::default() };
+    let session = session_of(&playing.url, Era::Sessions, limits).await;
+    for _ in 0..20 {
+        let seen = session.call(&look(), Duration::from_secs(60)).await;
+        assert!(matches!(seen, Seen::Answer(_)), "{seen:?}");
+    }
+    session.close().await;
+}
+
+#[tokio::test]
+async fn a_session_that_the_server_does_not_end_is_left() {
+    let (folder, playing) = peer("delete:stall=request");
+    let session = session_of(&playing.url, Era::Sessions, Limits::default()).await;
+    let closed = tokio::time::timeout(Duration::from_secs(60), session.close()).await;
+    assert!(closed.is_ok(), "the library's own default waits for ever");
+    assert!(log(&folder).iter().any(|request| request["method"] == "DELETE"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn client_and_served_sandbox_send_without_waiting_for_an_acknowledgement() {
+    if !has_strace() {
+        return;
+    }
+    let (folder, served) = crate::http::folder("auto");
+    let traced = folder
+        .process("strace")
+        .args(["-f", "-o", "trace", "-e", "trace=setsockopt", env!("CARGO_BIN_EXE_loopgate")])
+        .args(["certify-release", "--release", "REL-READY"])
+        .output()
+        .unwrap();
+    assert_eq!(traced.status.code(), Some(0));
+    assert!(folder.read("trace").contains("TCP_NODELAY, [1]"), "{}", folder.read("trace"));
+    let mut strace = folder.process("strace");
+    strace.args(["-f", "-o", "served", "-e", "trace=setsockopt", "-p", &served.pid().to_string()]);
+    let mut strace = strace.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    // It says so once it is attached.
+    let mut said = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(strace.stderr.take().unwrap()), &mut said)
+        .unwrap();
+    folder.run(&["certify-release", "--release", "REL-READY"]).exits(0);
+    drop(served);
+    strace.wait().unwrap();
+    assert!(folder.read("served").contains("TCP_NODELAY, [1]"), "{}", folder.read("served"));
 }
 
 #[test]
@@ -179,11 +252,41 @@ fn a_profile_that_sends_headers_does_not_go_with_a_program() {
 
 #[test]
 fn a_call_that_is_given_up_is_cancelled() {
-    let hostile = Hostile::new("look:stall=request", "2025-11-25");
-    hostile.read().exits(50);
-    let cancelled: Vec<Value> =
-        hostile.log().into_iter().filter(|request| request["rpc"] == "notifications/cancelled").collect();
-    assert_eq!(cancelled.len(), 2);
+    for protocol in ["2025-11-25", "2026-07-28"] {
+        let hostile = Hostile::new("look:stall=request", protocol);
+        hostile.read().exits(50);
+        let log = hostile.log();
+        let ended = |request: &&Value| request["ended_by_client"] == true;
+        let told = |request: &&Value| request["rpc"] == "notifications/cancelled";
+        // To end the request is what cancels it in the newer era.
+        let cancelled = if protocol == "2025-11-25" {
+            log.iter().filter(told).count()
+        } else {
+            log.iter().filter(ended).count()
+        };
+        assert_eq!(cancelled, 2, "{protocol}: {log:?}");
+    }
+}
+
+#[test]
+fn the_systems_certificates_are_trusted() {
+    let hostile = Hostile::with("", "auto", &["tls=good"]);
+    let mut command = hostile.folder.command(&["run", "read.yaml"]);
+    // Where OpenSSL's own programs, and most others, look for the system's.
+    let output = command.env("SSL_CERT_FILE", hostile.folder.path().join("ca.pem")).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[test]
+fn a_write_to_whom_nobody_vouches_for_any_more_is_not_sent() {
+    let hostile = Hostile::with("", "auto", &["tls=good"]);
+    hostile.settings(|server| server["ca"] = json!("ca.pem"));
+    let id = hostile.approved();
+    let other = Hostile::with("", "auto", &["tls=good"]);
+    hostile.folder.write("ca.pem", other.folder.read("ca.pem"));
+    hostile.apply(&id).exits(50);
+    assert_eq!(hostile.calls("make"), 0);
+    assert_eq!(hostile.folder.json("loopgate-out/audit.json")["operations"][0]["attempts"], json!([]));
 }
 
 #[test]
@@ -227,7 +330,9 @@ fn a_proxy_is_asked_to_connect_to_the_configured_server_and_sees_no_token() {
     let target = hostile.server.url.trim_start_matches("https://").trim_end_matches("/mcp").to_owned();
     let asked = hostile.folder.read("proxy.log");
     assert!(!asked.is_empty());
-    assert!(asked.lines().all(|line| line == format!("CONNECT {target} HTTP/1.1")), "{asked}");
+    let requests: Vec<&str> = asked.lines().filter(|line| !line.starts_with(' ')).collect();
+    assert!(requests.iter().all(|line| *line == format!("CONNECT {target} HTTP/1.1")), "{asked}");
+    assert!(!asked.contains("canary") && !asked.to_lowercase().contains("authorization"), "{asked}");
     assert!(hostile.log().iter().all(|request| request["headers"]["proxy-authorization"].is_null()));
     assert_eq!(through("127.0.0.1"), Some(0));
     assert_eq!(hostile.folder.read("proxy.log"), asked, "the bypass was not used");

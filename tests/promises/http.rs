@@ -7,7 +7,7 @@ use crate::support::Folder;
 const PROTOCOLS: [&str; 3] = ["auto", "2025-11-25", "2026-07-28"];
 
 /// A folder with settings for a sandbox that serves its `served.db`.
-fn folder(protocol: &str) -> (Folder, Served) {
+pub fn folder(protocol: &str) -> (Folder, Served) {
     let folder = Folder::new();
     let served = Served::start(&folder, "served.db");
     folder.write("token", format!("{TOKEN}\n"));

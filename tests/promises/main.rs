@@ -10,6 +10,8 @@ mod attacks;
 #[cfg(test)]
 mod bad_days;
 #[cfg(test)]
+mod bad_lines;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod conformance;

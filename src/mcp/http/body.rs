@@ -8,6 +8,7 @@ use rmcp::model::{JsonRpcMessage, RequestId, ServerJsonRpcMessage};
 use tokio::time::timeout;
 
 use super::fault::Fault;
+use super::reception::Reception;
 use crate::core::text::excerpt;
 use crate::mcp::message::{answered, as_number, for_nobody, message, not_open, shown};
 
@@ -39,8 +40,9 @@ pub(super) fn kind(response: &Response) -> Kind {
     }
 }
 
-/// The whole body, of at most `most` bytes.
-pub(super) async fn whole(mut response: Response, most: usize) -> Result<Vec<u8>, Fault> {
+/// The whole body, within the limit.
+pub(super) async fn whole(mut response: Response, reception: &Reception) -> Result<Vec<u8>, Fault> {
+    let most = reception.most;
     let too_large = || Fault::TooLarge(format!("more than {most} bytes"));
     if response.content_length().is_some_and(|length| length > u64::try_from(most).unwrap_or(u64::MAX)) {
         return Err(too_large());
@@ -52,11 +54,11 @@ pub(super) async fn whole(mut response: Response, most: usize) -> Result<Vec<u8>
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(body)
+    Ok(reception.body(body))
 }
 
 /// The start of a body that explains a refusal, as far as it comes soon.
-pub(super) async fn start(response: &mut Response) -> Vec<u8> {
+pub(super) async fn start(response: &mut Response, reception: &Reception) -> Vec<u8> {
     let mut body = Vec::new();
     let read = async {
         while body.len() < READ
@@ -68,23 +70,28 @@ pub(super) async fn start(response: &mut Response) -> Vec<u8> {
     };
     // What came by then is kept either way.
     let _ = timeout(WAIT, read).await;
-    body
+    reception.body(body)
 }
 
-/// The reply's own words: of a JSON-RPC error its message, else the start of the text.
-pub(super) fn words(body: &[u8]) -> String {
+/// The reply's own words: of a JSON-RPC error its message and code, else the start of the text.
+pub(super) fn words(body: &[u8]) -> (String, Option<i32>) {
     match message(body, "a body") {
         Ok(Some(JsonRpcMessage::Error(error))) => {
-            format!("{} (JSON-RPC error {})", excerpt(&error.error.message, SHOWN), error.error.code.0)
+            let code = error.error.code.0;
+            (format!("{} (JSON-RPC error {code})", excerpt(&error.error.message, SHOWN)), Some(code))
         }
-        _ => excerpt(String::from_utf8_lossy(body).trim(), SHOWN),
+        _ => (excerpt(String::from_utf8_lossy(body).trim(), SHOWN), None),
     }
 }
 
 /// The message that answers `request`.
-pub(super) fn answer(body: &[u8], request: &RequestId) -> Result<ServerJsonRpcMessage, Fault> {
-    let message = message(body, "a body")
-        .map_err(Fault::Malformed)?
+pub(super) fn answer(
+    body: &[u8],
+    request: &RequestId,
+    reception: &Reception,
+) -> Result<ServerJsonRpcMessage, Fault> {
+    let message = reception
+        .message(body, "a body")?
         .ok_or_else(|| Fault::Malformed(format!("a body without a message: {}", shown(body))))?;
     answers(&message, request).map(|()| message)
 }
@@ -123,9 +130,14 @@ pub(super) fn causes(error: &reqwest::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mcp::asked::Asked;
+    use crate::mcp::http::fault::Faults;
+    use crate::mcp::limits::Limits;
 
     fn answered_with(body: &str) -> Result<ServerJsonRpcMessage, Fault> {
-        answer(body.as_bytes(), &RequestId::Number(7))
+        let (faults, asked) = (Faults::default(), Asked::default());
+        let reception = Reception::new(&Limits::default(), faults, asked, None);
+        answer(body.as_bytes(), &RequestId::Number(7), &reception)
     }
 
     #[test]
@@ -150,8 +162,8 @@ mod tests {
     #[test]
     fn a_refusal_is_explained_in_the_servers_words() {
         let error = br#"{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"no\u001b"}}"#;
-        assert_eq!(words(error), "no\\u{1b} (JSON-RPC error -32600)");
-        assert_eq!(words(b" <h1>Bad gateway</h1>\n"), "<h1>Bad gateway</h1>");
-        assert_eq!(words(b""), "");
+        assert_eq!(words(error), ("no\\u{1b} (JSON-RPC error -32600)".to_owned(), Some(-32_600)));
+        assert_eq!(words(b" <h1>Bad gateway</h1>\n").0, "<h1>Bad gateway</h1>");
+        assert_eq!(words(b""), (String::new(), None));
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
@@ -24,9 +23,11 @@ use super::body::{Kind, answer, causes, kind, start, whole, words};
 use super::connection::{connection, header};
 use super::events::events;
 use super::fault::{Fault, Faults};
+use super::reception::Reception;
 use super::retry_after::retry_after;
 use super::server::{HttpServer, SetupError};
 use crate::core::text::excerpt;
+use crate::mcp::asked::Asked;
 use crate::mcp::era::Era;
 use crate::mcp::limits::Limits;
 use crate::mcp::message::message;
@@ -51,11 +52,7 @@ pub(in crate::mcp) struct HttpClient(Arc<Inner>);
 struct Inner {
     http: reqwest::Client,
     era: Era,
-    faults: Faults,
-    /// The longest body or event, in bytes.
-    most: usize,
-    /// How many streams may still be opened: a server that ends each at once would have us open them for ever.
-    streams: AtomicUsize,
+    reception: Reception,
 }
 
 /// Headers that one request carries besides; they travel beside the message and are never part of it.
@@ -76,13 +73,12 @@ impl HttpClient {
         server: &HttpServer,
         limits: &Limits,
         faults: Faults,
+        asked: Asked,
     ) -> Result<StreamableHttpClientTransport<Self>, SetupError> {
         let inner = Inner {
             http: connection(server, limits.connect, limits.at_once)?,
             era: server.era,
-            faults,
-            most: limits.reply_bytes,
-            streams: AtomicUsize::new(limits.streams),
+            reception: Reception::new(limits, faults, asked, server.token.clone()),
         };
         let mut config = StreamableHttpClientTransportConfig::with_uri(server.address.url().as_str())
             // Else an expired session sends the call again, a write too.
@@ -99,6 +95,7 @@ impl HttpClient {
         session: Option<Arc<str>>,
         headers: HashMap<HeaderName, HeaderValue>,
     ) -> Result<StreamableHttpPostResponse, Fault> {
+        let reception = &self.0.reception;
         let request = request_id(message);
         let body = serde_json::to_vec(message)
             .map_err(|error| Fault::NeverSent(format!("the message cannot be written: {error}")))?;
@@ -117,10 +114,10 @@ impl HttpClient {
             .map_err(unsent)?;
         let status = response.status();
         if !status.is_success() {
-            let said = start(&mut response).await;
+            let said = start(&mut response, reception).await;
             return match handshake_refusal(message, status, session.is_some(), &said) {
                 Some(refusal) => Ok(StreamableHttpPostResponse::Json(refusal, None)),
-                None => Err(refusal(&response, session.is_some(), &said)),
+                None => Err(self.refusal(&response, session.is_some(), &said)),
             };
         }
         let Some(request) = request else {
@@ -134,7 +131,8 @@ impl HttpClient {
         }
         match kind(&response) {
             Kind::Json => {
-                let answer = answer(&whole(response, self.0.most).await?, &request)?;
+                let body = whole(response, reception).await?;
+                let answer = answer(&body, &request, reception)?;
                 let answer = match self.0.era {
                     Era::Either => discovered(message, answer),
                     Era::Sessions | Era::Stateless => answer,
@@ -142,15 +140,15 @@ impl HttpClient {
                 Ok(StreamableHttpPostResponse::Json(answer, new_session))
             }
             Kind::Events => {
-                let events = events(response, self.0.most, Some(request), self.0.faults.clone());
+                let events = events(response, Some(request), reception.clone());
                 Ok(StreamableHttpPostResponse::Sse(events.boxed(), new_session))
             }
             Kind::Other => {
                 let media = response
                     .headers()
                     .get(CONTENT_TYPE)
-                    .map(|value| excerpt(&String::from_utf8_lossy(value.as_bytes()), SHOWN));
-                let said = words(&start(&mut response).await);
+                    .map(|value| excerpt(&reception.text(value.as_bytes()), SHOWN));
+                let (said, _) = words(&start(&mut response, reception).await);
                 Err(Fault::Malformed(match media {
                     Some(media) => format!("content of the type `{media}`: `{said}`"),
                     None => format!("content without a type: `{said}`"),
@@ -166,8 +164,8 @@ impl HttpClient {
         last_event: Option<String>,
         headers: HashMap<HeaderName, HeaderValue>,
     ) -> Result<BoxStream<'static, Result<Sse, SseError>>, Refused> {
-        let left = |streams: usize| streams.checked_sub(1);
-        if self.0.streams.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left).is_err() {
+        let reception = &self.0.reception;
+        if !reception.may_open() {
             tracing::debug!("no more streams are opened on this session");
             return Err(Refused::ServerDoesNotSupportSse);
         }
@@ -184,10 +182,37 @@ impl HttpClient {
             return Err(Refused::ServerDoesNotSupportSse);
         }
         if !status.is_success() || kind(&response) != Kind::Events {
-            let said = start(&mut response).await;
-            return Err(Refused::Client(refusal(&response, session.is_some(), &said)));
+            let said = start(&mut response, reception).await;
+            return Err(Refused::Client(self.refusal(&response, session.is_some(), &said)));
         }
-        Ok(events(response, self.0.most, None, self.0.faults.clone()).boxed())
+        Ok(events(response, None, reception.clone()).boxed())
+    }
+
+    /// A status other than success, in words.
+    fn refusal(&self, response: &Response, had_session: bool, said: &[u8]) -> Fault {
+        let status = response.status();
+        let header = |name: HeaderName| {
+            let value = response.headers().get(name)?;
+            Some(self.0.reception.text(value.as_bytes()))
+        };
+        let (mut message, code) = words(said);
+        let mut add = |more: String| {
+            message = if message.is_empty() { more } else { format!("{message}; {more}") };
+        };
+        if let Some(location) = header(LOCATION).filter(|_| status.is_redirection()) {
+            add(format!("it redirects to `{}`, which is not followed", excerpt(&location, SHOWN)));
+        }
+        if let Some(challenge) = header(WWW_AUTHENTICATE) {
+            add(format!("it wants `{}`", excerpt(&challenge, SHOWN)));
+        }
+        if status == StatusCode::NOT_FOUND && had_session {
+            add("the session may have expired".to_owned());
+        }
+        if message.is_empty() {
+            status.canonical_reason().unwrap_or("no reason given").clone_into(&mut message);
+        }
+        let retry_after = header(RETRY_AFTER).and_then(|value| retry_after(&value, Timestamp::now()));
+        Fault::Status { status: status.as_u16(), message, code, retry_after }
     }
 }
 
@@ -202,8 +227,12 @@ impl StreamableHttpClient for HttpClient {
         _: Option<String>,
         headers: HashMap<HeaderName, HeaderValue>,
     ) -> Result<StreamableHttpPostResponse, Refused> {
-        self.post(&uri, &message, session, headers).await.map_err(|fault| {
-            self.0.faults.note(request_id(&message).as_ref(), &fault);
+        let posted = self.post(&uri, &message, session, headers).await;
+        if matches!(message, JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_)) {
+            self.0.reception.answered();
+        }
+        posted.map_err(|fault| {
+            self.0.reception.note(request_id(&message).as_ref(), &fault);
             Refused::Client(fault)
         })
     }
@@ -252,33 +281,6 @@ fn unsent(error: reqwest::Error) -> Fault {
     if error.is_connect() || error.is_builder() { Fault::NeverSent(why) } else { Fault::Closed(why) }
 }
 
-/// A status other than success, in words.
-fn refusal(response: &Response, had_session: bool, said: &[u8]) -> Fault {
-    let status = response.status();
-    let header = |name: HeaderName| {
-        let value = response.headers().get(name)?;
-        Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
-    };
-    let mut message = words(said);
-    let mut add = |more: String| {
-        message = if message.is_empty() { more } else { format!("{message}; {more}") };
-    };
-    if let Some(location) = header(LOCATION).filter(|_| status.is_redirection()) {
-        add(format!("it redirects to `{}`, which is not followed", excerpt(&location, SHOWN)));
-    }
-    if let Some(challenge) = header(WWW_AUTHENTICATE) {
-        add(format!("it wants `{}`", excerpt(&challenge, SHOWN)));
-    }
-    if status == StatusCode::NOT_FOUND && had_session {
-        add("the session may have expired".to_owned());
-    }
-    if message.is_empty() {
-        status.canonical_reason().unwrap_or("no reason given").clone_into(&mut message);
-    }
-    let retry_after = header(RETRY_AFTER).and_then(|value| retry_after(&value, Timestamp::now()));
-    Fault::Status { status: status.as_u16(), message, retry_after }
-}
-
 /// The refusal of a handshake as the JSON-RPC error that it is, so that the protocol's era can be found out:
 /// what refuses `server/discover` without a session is a server of the older era, whatever its words.
 fn handshake_refusal(
@@ -293,12 +295,12 @@ fn handshake_refusal(
         ClientRequest::InitializeRequest(_) => false,
         _ => return None,
     };
-    let passing = matches!(status.as_u16(), 401 | 403 | 408 | 429);
+    let passing = matches!(status.as_u16(), 401 | 403 | 408 | 429 | 502 | 503 | 504);
     let error = match self::message(said, "a body") {
         _ if passing || had_session => return None,
         Ok(Some(JsonRpcMessage::Error(error))) => error.error,
         _ if discovering && status.is_client_error() => {
-            ErrorData::invalid_request(format!("HTTP status {status}: {}", words(said)), None)
+            ErrorData::invalid_request(format!("HTTP status {status}: {}", words(said).0), None)
         }
         _ => return None,
     };

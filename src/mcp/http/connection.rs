@@ -15,21 +15,26 @@ use rustls_platform_verifier::Verifier;
 use super::server::{HttpServer, SetupError};
 
 /// Headers that HTTP or MCP set; settings and profiles may not.
-const RESERVED: [&str; 16] = [
+const RESERVED: [&str; 21] = [
     "accept",
+    "accept-encoding",
     "authorization",
     "connection",
     "content-encoding",
     "content-length",
     "content-type",
     "cookie",
+    "expect",
     "host",
+    "keep-alive",
     "last-event-id",
     "mcp-method",
     "mcp-name",
     "mcp-protocol-version",
     "mcp-session-id",
     "proxy-authorization",
+    "te",
+    "trailer",
     "transfer-encoding",
     "upgrade",
 ];

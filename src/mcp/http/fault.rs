@@ -19,6 +19,8 @@ pub(in crate::mcp) enum Fault {
         status: u16,
         /// What came with it; hostile text.
         message: String,
+        /// The code of the JSON-RPC error that came with it, if one did.
+        code: Option<i32>,
         /// How long the server asks to wait.
         retry_after: Option<Duration>,
     },

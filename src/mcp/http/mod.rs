@@ -8,6 +8,7 @@ mod client;
 mod connection;
 mod events;
 mod fault;
+mod reception;
 mod retry_after;
 mod server;
 mod token;

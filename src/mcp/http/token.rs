@@ -1,5 +1,6 @@
 //! A bearer token, which cannot be shown.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use reqwest::header::HeaderValue;
@@ -21,6 +22,11 @@ pub enum TokenError {
     Character,
 }
 
+/// A token of fewer characters is a word that anybody may use; an answer is not changed for it.
+const SHORTEST_SECRET: usize = 12;
+/// What stands where it stood.
+const INSTEAD: &str = "(the token)";
+
 impl Token {
     /// Takes a token, without the line feed that files end with.
     ///
@@ -35,6 +41,22 @@ impl Token {
             return Err(TokenError::Character);
         }
         Ok(Self(SecretString::from(text)))
+    }
+
+    /// `text` without the token, which a server may echo; as it is, or with its slashes escaped as JSON allows.
+    pub(super) fn concealed<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let token = self.0.expose_secret();
+        if token.len() < SHORTEST_SECRET {
+            return Cow::Borrowed(text);
+        }
+        let escaped = token.replace('/', "\\/");
+        let mut concealed = Cow::Borrowed(text);
+        for shape in [token, &escaped] {
+            if concealed.contains(shape) {
+                concealed = Cow::Owned(concealed.replace(shape, INSTEAD));
+            }
+        }
+        concealed
     }
 
     /// The value of the `Authorization` header, marked so that no HTTP library logs it.
@@ -62,6 +84,15 @@ mod tests {
         let value = token.authorization().unwrap();
         assert_eq!(value.to_str().unwrap(), "Bearer canary-1");
         assert!(!format!("{value:?}").contains("canary"));
+    }
+
+    #[test]
+    fn a_token_that_comes_back_is_concealed_and_a_word_is_not() {
+        let token = Token::new("canary/1+abcdef").unwrap();
+        let echoed = r#"{"a":"Bearer canary/1+abcdef","b":"canary\/1+abcdef."}"#;
+        assert_eq!(token.concealed(echoed), r#"{"a":"Bearer (the token)","b":"(the token)."}"#);
+        assert!(matches!(token.concealed("canary"), Cow::Borrowed(_)));
+        assert_eq!(Token::new("done").unwrap().concealed("done"), "done");
     }
 
     #[test]

@@ -47,9 +47,6 @@ pub(super) async fn dry_run(
 
 /// What a dry run needs, or why there is none.
 fn possible<'a>(write: &Write<'a>, allowed: &DryRuns) -> Result<(&'a Operation, &'a Created), String> {
-    if let DryRuns::Withheld(why) = allowed {
-        return Err(format!("not tried out: {why}"));
-    }
     let operation = write.operation.ok_or("not tried out: no profile describes the tool")?;
     if operation.control.dry_run.is_none() {
         return Err("not tried out: the profile names no dry run for the tool".to_owned());
@@ -61,6 +58,9 @@ fn possible<'a>(write: &Write<'a>, allowed: &DryRuns) -> Result<(&'a Operation, 
         .created
         .as_ref()
         .ok_or("not tried out: the profile does not say where created IDs stand")?;
+    if let DryRuns::Withheld(why) = allowed {
+        return Err(format!("not tried out: {why}"));
+    }
     Ok((operation, created))
 }
 

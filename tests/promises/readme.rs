@@ -1,12 +1,12 @@
 //! The README is true: its commands run, its recipe validates, its settings are read, its tables are the
 //! program's own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use loopgate::catalog::Profile;
 use loopgate::cli::Exit;
 
-use crate::support::{Folder, settings};
+use crate::support::{Folder, Ran, environment, has, settings};
 
 fn readme() -> String {
     fs_err::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
@@ -53,7 +53,7 @@ fn every_command_runs() {
         commands.push(command);
     }
     let loopgate = Path::new(env!("CARGO_BIN_EXE_loopgate")).parent().unwrap();
-    let path = format!("{}:{}", loopgate.display(), crate::support::environment("PATH").unwrap());
+    let path = format!("{}:{}", loopgate.display(), environment("PATH").unwrap());
     let output = std::process::Command::new("sh")
         .args(["-c", &script])
         .current_dir(folder.path())
@@ -137,4 +137,46 @@ fn its_exit_codes_are_the_programs() {
         expected.push_str(&format!("| {} | {} |\n", exit.code(), exit.meaning()));
     }
     assert_eq!(table, expected);
+}
+
+/// The chapter's files are written and its commands run, as somebody would who reads it from the top.
+#[test]
+fn its_way_to_a_server_of_your_own_leads_there() {
+    let python = environment("LOOPGATE_TEST_PYTHON").map(PathBuf::from);
+    let programs = python.as_ref().and_then(|python| python.parent()).map(Path::to_owned);
+    let there = programs.as_ref().is_some_and(|folder| folder.join("mcp-server-git").exists());
+    let Some(programs) = programs.filter(|_| has("the MCP server `mcp-server-git`", there)) else { return };
+    let folder = Folder::new();
+    let text = readme();
+    let chapter = text.split("### A server of your own\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let loopgate = Path::new(env!("CARGO_BIN_EXE_loopgate")).parent().unwrap();
+    let path = format!("{}:{}:{}", loopgate.display(), programs.display(), environment("PATH").unwrap());
+    let (mut files, mut told) = (0, String::new());
+    for block in chapter.split("```").skip(1).step_by(2) {
+        let (language, content) = block.split_once('\n').unwrap();
+        match language {
+            "yaml" => {
+                let name = content.lines().next().unwrap().strip_prefix("# ").unwrap();
+                folder.write(name, content);
+                files += 1;
+            }
+            _ => {
+                let git =
+                    "set -eu; git() { command git -c user.name=me -c user.email=me@localhost \"$@\"; }\n";
+                let mut shell = folder.process("sh");
+                shell.args(["-c", &format!("{git}{content}")]).env("PATH", &path);
+                shell.env("GIT_CONFIG_GLOBAL", "/dev/null");
+                for name in
+                    ["GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"]
+                {
+                    shell.env(name, "me");
+                }
+                let ran: Ran = shell.output().unwrap().into();
+                told.push_str(&ran.exits(0).stdout);
+            }
+        }
+    }
+    assert_eq!(files, 3);
+    let commits = told.lines().filter(|line| line.ends_with("release R-1") && !line.contains(':')).count();
+    assert_eq!(commits, 1, "{told}");
 }

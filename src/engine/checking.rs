@@ -13,7 +13,7 @@ use super::journal::Journal;
 use super::read::{ReadCall, ReadEnd, read};
 use super::result::CallFact;
 use super::terms::Termed;
-use crate::artifact::v1::{Operation, Precondition};
+use crate::artifact::v1::{Expectation, Operation, Precondition};
 use crate::core::json::same;
 use crate::core::projection::{Verbatim, project_fields};
 use crate::core::text::{excerpt, visible};
@@ -66,16 +66,10 @@ impl Course<'_> {
         self.arrived(journal).await?;
         let (end, calls) = self.ask(&operation.id, &reconcile.tool, &reconcile.arguments).await?;
         let (found, why) = match end {
-            ReadEnd::Answered(answer) => {
-                let content = answer.content().unwrap_or_default();
-                let holds = reconcile.found.iter().all(|expected| {
-                    expected.at.get(&content).is_some_and(|value| same(value, &expected.equals))
-                });
-                match holds {
-                    true => (Some(true), "the read finds it".to_owned()),
-                    false => (Some(false), "the read does not find it".to_owned()),
-                }
-            }
+            ReadEnd::Answered(answer) => match says_so(&reconcile.found, &answer) {
+                true => (Some(true), "the read finds it".to_owned()),
+                false => (Some(false), "the read does not find it".to_owned()),
+            },
             ReadEnd::NothingVisible(message) => (Some(false), excerpt(&message, 500)),
             ReadEnd::Ends(conclusion) => (None, excerpt(&conclusion.message(), 500)),
         };
@@ -188,6 +182,14 @@ impl Course<'_> {
         });
         Ok((end, calls.collect()))
     }
+}
+
+/// Whether an answer has all that is expected of it; one that is only text has that as `text`.
+fn says_so(expected: &[Expectation], answer: &ToolAnswer) -> bool {
+    let content = answer.content().unwrap_or_else(|| answer.plain());
+    expected
+        .iter()
+        .all(|expected| expected.at.get(&content).is_some_and(|value| same(value, &expected.equals)))
 }
 
 /// Where the answer to a precondition's read is another than when it was planned.
@@ -326,6 +328,23 @@ mod tests {
     fn created(children: &[&str]) -> BTreeMap<String, Vec<String>> {
         let children = children.iter().map(|id| (*id).to_owned()).collect();
         BTreeMap::from([("parent".into(), vec!["S-1".into()]), ("children".into(), children)])
+    }
+
+    #[test]
+    fn a_read_finds_what_stands_in_structured_content_or_else_in_text() {
+        let text = |text: &str| ToolAnswer { structured: None, text: vec![text.to_owned()] };
+        let expected = |at: &str, equals: Value| vec![Expectation { at: at.parse().unwrap(), equals }];
+        let staged = expected("/text", json!("nothing is staged\n"));
+        assert!(says_so(&staged, &text("nothing is staged\n")));
+        for other in ["nothing is staged", "", r#"{"a": 1}"#] {
+            assert!(!says_so(&staged, &text(other)), "{other}");
+        }
+        let release = expected("/release", json!("1.4.2"));
+        assert!(says_so(&release, &text(r#"{"release": "1.4.2"}"#)));
+        let structured = |value| ToolAnswer { structured: Some(value), ..text("nothing is staged\n") };
+        assert!(says_so(&release, &structured(json!({"release": "1.4.2"}))));
+        assert!(!says_so(&staged, &structured(json!({"release": "1.4.2"}))), "text beside it is for people");
+        assert!(!says_so(&expected("", Value::Null), &text("an answer")), "an answer is not nothing");
     }
 
     fn item(id: &str, title: &str) -> Value {

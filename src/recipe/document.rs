@@ -162,7 +162,7 @@ pub(super) struct WrittenReconcile {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WrittenExpectation {
-    /// JSON pointer into the result.
+    /// JSON pointer into the answer's structured content; `/text` where there is none.
     pub pointer: String,
     /// Equal as canonical JSON.
     pub equals: Value,

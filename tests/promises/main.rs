@@ -22,6 +22,8 @@ mod defaults;
 #[cfg(test)]
 mod foreign;
 #[cfg(test)]
+mod foreign_writes;
+#[cfg(test)]
 mod governed;
 #[cfg(test)]
 mod hostile;

@@ -10,8 +10,8 @@ use loopgate::core::call::{Seen, Silence};
 use loopgate::mcp::{Endpoint, Era, HttpServer, Limits, Session};
 use serde_json::{Map, Value, json};
 
-use crate::crash::has_strace;
 use crate::hostile::{Hostile, Playing};
+use crate::killed::has_strace;
 use crate::support::Folder;
 
 fn server(url: &str) -> HttpServer {

@@ -22,6 +22,8 @@ mod defaults;
 #[cfg(test)]
 mod foreign;
 #[cfg(test)]
+mod foreign_crash;
+#[cfg(test)]
 mod foreign_writes;
 #[cfg(test)]
 mod governed;
@@ -31,6 +33,8 @@ mod hostile;
 mod house;
 #[cfg(test)]
 mod http;
+#[cfg(test)]
+mod killed;
 #[cfg(test)]
 mod lies;
 #[cfg(test)]

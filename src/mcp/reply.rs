@@ -16,8 +16,11 @@ pub(super) fn seen(result: ServerResult) -> Seen {
     match result {
         ServerResult::CallToolResult(result) => answered(result),
         ServerResult::InputRequiredResult(result) => {
-            let asked = result.input_requests.map_or(0, |requests| requests.len());
-            Seen::NeedsInput(format!("the server wants {asked} answers from a user first"))
+            Seen::NeedsInput(match result.input_requests.map_or(0, |requests| requests.len()) {
+                0 => "the server puts the call off, and wants it again with a state of its own".to_owned(),
+                1 => "the server wants an answer from a user first".to_owned(),
+                asked => format!("the server wants {asked} answers from a user first"),
+            })
         }
         ServerResult::CreateTaskResult(created) => Seen::Task(task::handle(created)),
         ServerResult::CustomResult(result) => match lenient(&result.0) {

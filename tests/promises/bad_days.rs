@@ -191,7 +191,7 @@ fn a_server_that_asks_for_what_a_pipeline_has_not_gets_none_of_it() {
     read_on(
         "2026-07-28",
         &[
-            ("input", 32, "wants 1 answers from a user", 1),
+            ("input", 32, "wants an answer from a user", 1),
             ("rpc=-32042", 32, "JSON-RPC error -32042", 1),
             ("rpc=-32021", 32, "JSON-RPC error -32021", 1),
             ("rpc=-32021@400", 32, "HTTP status 400", 1),

@@ -83,7 +83,8 @@ fn a_read_that_meets_a_bad_day_ends_in_time_and_says_which() {
 fn a_write_that_meets_a_bad_day_is_unknown_unless_it_is_certain() {
     for (mode, _, code, words) in DAYS {
         let folder = folder(mode, "write");
-        folder.run(&["run", "recipe.yaml"]).exits(0);
+        let planned = folder.run(&["run", "recipe.yaml"]).exits(0);
+        assert!(planned.told().contains("the profile names no dry run for the tool"), "{}", planned.stdout);
         let id = approve(&folder, ARTIFACT, "alice");
         let ran = folder.run(&["apply", ARTIFACT, "--approval-id", &id]);
         let told = ran.told();

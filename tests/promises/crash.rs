@@ -6,22 +6,10 @@
 use std::net::TcpListener;
 
 use crate::governed::{ARTIFACT, DATABASE, Governed, Held, Keys, held};
-use crate::killed::{Count, Crash, Killed, Next, Share, has_strace};
+use crate::killed::{Count, Crash, Killed, Next, Share, calls, has_strace};
 use crate::served::{Relay, Served};
 use crate::support::Folder;
 
-/// Every sync and everything that is sent or said, one after the other; and every fourth of the writes to the
-/// ledger between two syncs, which nobody is promised anything of. Waits only around the call that writes.
-const CALLS: [(&str, usize); 8] = [
-    ("fsync", 1),
-    ("fdatasync", 1),
-    ("write", 1),
-    ("writev", 1),
-    ("sendto", 1),
-    ("pwrite64", 4),
-    ("epoll_wait", usize::MAX),
-    ("epoll_pwait", usize::MAX),
-];
 /// The tool that the plan calls.
 const TOOL: &str = "loopiq_create_remediation_work_package";
 
@@ -61,7 +49,7 @@ fn killed_everywhere<S>(
 ) -> Count {
     governed.folder.run(&["ledger", "init"]).exits(0);
     let apply = ["apply", ARTIFACT, "--approval-id", id];
-    let killed = Killed { ready: &governed.folder, apply: &apply, calls: &CALLS, tool: TOOL, share };
+    let killed = Killed { ready: &governed.folder, apply: &apply, calls: &calls(1, 4), tool: TOOL, share };
     let before = governed.held();
     let done = killed.copied();
     let served = serving(&done);

@@ -13,21 +13,8 @@ use crate::foreign_writes::{
     unconfigured,
 };
 use crate::governed::ARTIFACT;
-use crate::killed::{Count, Crash, Killed, Next, Share, has_strace};
+use crate::killed::{Count, Crash, Killed, Next, Share, calls, has_strace};
 use crate::support::{Folder, has};
-
-/// Every sync, everything that is sent, and a few of the writes to the ledger between two syncs. What is said on the
-/// way is left out, with `--quiet`: nothing changes between two words.
-const CALLS: [(&str, usize); 8] = [
-    ("fsync", 1),
-    ("fdatasync", 1),
-    ("write", 1),
-    ("writev", 1),
-    ("sendto", 1),
-    ("pwrite64", 16),
-    ("epoll_wait", usize::MAX),
-    ("epoll_pwait", usize::MAX),
-];
 
 /// The file that a server holds locked for as long as it runs.
 const ALIVE: &str = "alive";
@@ -61,7 +48,7 @@ fn killed_while_writing(share: Share) -> Option<Count> {
     let id = approved_files(&ready);
     ready.run(&["ledger", "init"]).exits(0);
     let apply = ["apply", ARTIFACT, "--quiet", "--approval-id", &id];
-    let killed = Killed { ready: &ready, apply: &apply, calls: &CALLS, tool: "write_file", share };
+    let killed = Killed { ready: &ready, apply: &apply, calls: &calls(1, 16), tool: "write_file", share };
     let count = killed.everywhere(
         |_| (),
         |Crash { folder, point, in_doubt }| {
@@ -88,11 +75,6 @@ fn killed_while_writing(share: Share) -> Option<Count> {
 enum Read {
     Finds,
     Lacks,
-}
-
-/// The same calls, and none of them but around the one that commits.
-fn around_the_commit() -> [(&'static str, usize); CALLS.len()] {
-    CALLS.map(|(call, _)| (call, usize::MAX))
 }
 
 /// A commit that is planned and approved, and the approval's ID.
@@ -155,19 +137,20 @@ fn a_killed_apply_leaves_the_planned_file_or_none_the_other_half() {
 
 #[test]
 fn a_killed_apply_never_commits_twice() {
-    let Some(count) = killed_while_committing(Read::Finds, &CALLS, Share::Half) else { return };
+    let Some(count) = killed_while_committing(Read::Finds, &calls(1, 16), Share::Half) else { return };
     assert!(count.in_doubt > count.unknown);
 }
 
 #[test]
 fn a_killed_apply_never_commits_twice_the_other_half() {
-    let Some(count) = killed_while_committing(Read::Finds, &CALLS, Share::OtherHalf) else { return };
+    let Some(count) = killed_while_committing(Read::Finds, &calls(1, 16), Share::OtherHalf) else { return };
     assert!(count.in_doubt > count.unknown);
 }
 
 #[test]
 fn a_killed_commit_that_no_read_finds_waits_for_a_person() {
-    let calls = around_the_commit();
+    // None but around the one that commits.
+    let calls = calls(usize::MAX, usize::MAX);
     let Some(count) = killed_while_committing(Read::Lacks, &calls, Share::Whole) else { return };
     assert!(count.in_doubt > 0 && count.unknown == count.in_doubt);
 }
@@ -180,7 +163,8 @@ fn a_second_commit_is_seen_where_the_profile_says_that_there_is_none() {
     ready.write("git.profile.yaml", profile.replace("idempotency: none", "idempotency: natural"));
     let id = approved_commit(&ready);
     let apply = ["apply", ARTIFACT, "--quiet", "--approval-id", &id];
-    let calls = around_the_commit();
+    // None but around the one that commits.
+    let calls = calls(usize::MAX, usize::MAX);
     let killed =
         Killed { ready: &ready, apply: &apply, calls: &calls, tool: "git_commit", share: Share::Whole };
     let twice = killed.points(|_| ()).into_iter().any(|point| {

@@ -17,6 +17,21 @@ const SYNCS: [&str; 2] = ["fsync", "fdatasync"];
 /// The calls that send.
 const SENDS: [&str; 3] = ["write", "writev", "sendto"];
 
+/// The system calls to be killed at: every which of what is synced, sent or said, and every which of the writes to
+/// the ledger between two syncs, which nobody is promised anything of. Waits count only around the call that writes.
+pub fn calls(said: usize, pages: usize) -> [(&'static str, usize); 8] {
+    [
+        ("fsync", said),
+        ("fdatasync", said),
+        ("write", said),
+        ("writev", said),
+        ("sendto", said),
+        ("pwrite64", pages),
+        ("epoll_wait", usize::MAX),
+        ("epoll_pwait", usize::MAX),
+    ]
+}
+
 /// An apply that is killed, over and over, each time as it enters another system call.
 pub struct Killed<'a> {
     /// Where everything is ready for it.

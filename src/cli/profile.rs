@@ -90,7 +90,10 @@ fn init(arguments: &ProfileInit, environment: &Environment, output: &Output) -> 
     }
     let text = draft(&name, &tools);
     // What is written is read: a draft that its own reader refuses would be no help.
-    Profile::parse(&file, &text).map_err(Fault::internal)?;
+    Profile::parse(&file, &text).map_err(|error| {
+        Fault::new(Exit::Invalid, format!("the server's tools give no profile: {error}"))
+            .hint("name those that are needed: `--tool NAME`")
+    })?;
     let path = folder.write(&file, text.as_bytes()).map_err(Fault::invalid)?;
     output.data(&format!("{}\n", path.display()))?;
     output.say(&format!(

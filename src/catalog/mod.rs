@@ -24,5 +24,5 @@ pub use operation::{
     Argument, Control, Created, Expectation, Idempotency, Lookup, Operation, OperationBasis, Place, Switch,
 };
 pub use profile::{Basis, Context, ContextField, ErrorCodes, Profile, ProfileError, StateWords};
-pub use schema::{Schema, SchemaProblem, SchemaProblemKind, check_arguments};
+pub use schema::{Schema, SchemaProblem, SchemaProblemKind, check_arguments, prepare_schemas};
 pub use yaml::{YamlError, read_yaml};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::OnceLock;
 
 use schemars::JsonSchema;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
@@ -225,7 +226,12 @@ impl Profile {
     /// # Errors
     /// The shipped file is broken, which a test excludes.
     pub fn loopiq() -> Result<Self, ProfileError> {
-        Self::parse("loopiq", LOOPIQ)
+        // Nearly every command needs it, some of them twice.
+        static READ: OnceLock<Profile> = OnceLock::new();
+        match READ.get() {
+            Some(profile) => Ok(profile.clone()),
+            None => Self::parse("loopiq", LOOPIQ).map(|profile| READ.get_or_init(|| profile).clone()),
+        }
     }
 
     /// The profile of a server of which nothing is known.

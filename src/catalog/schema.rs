@@ -69,6 +69,13 @@ pub fn check_arguments(schema: &Value, arguments: &Map<String, Value>) -> Result
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
+/// Makes ready what schemas themselves are held against. It takes a millisecond: for another thread, while this
+/// one waits for a server.
+pub fn prepare_schemas() {
+    // Once made it stays, and this schema needs nothing else.
+    let _ = Schema::compile(&Value::Object(Map::new()));
+}
+
 impl Schema {
     /// Compiles a schema. `format` stays an annotation.
     ///

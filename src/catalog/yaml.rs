@@ -41,12 +41,16 @@ pub fn read_yaml<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
     if text.len() > LONGEST {
         return Err(YamlError::TooLong { length: text.len() });
     }
-    // Once untyped, which alone sees duplicate keys and tags; once typed, which alone knows places.
+    // Untyped, which alone sees duplicate keys and tags.
     let untyped: Value = serde_yaml::from_str(text)?;
     if let Some(tag) = tag_in(&untyped) {
         return Err(YamlError::Tag(tag));
     }
-    Ok(serde_yaml::from_str(text)?)
+    match serde_yaml::from_value(untyped) {
+        Ok(read) => Ok(read),
+        // Again from the text, which alone knows places, and that a plain `1` may be meant as text.
+        Err(_) => Ok(serde_yaml::from_str(text)?),
+    }
 }
 
 fn tag_in(value: &Value) -> Option<String> {

@@ -1,5 +1,7 @@
 //! The command line as clap sees it. Shipped recipes become subcommands whose flags are their inputs.
 
+use std::ffi::OsStr;
+
 use clap::{Arg, ArgMatches, Args as _, FromArgMatches as _, Subcommand as _};
 
 use super::arguments::{Command, Format, RecipeArguments, Root, RunOptions, ShowFormat};
@@ -7,6 +9,9 @@ use super::exit::Exit;
 use super::fault::Fault;
 use crate::catalog::Profile;
 use crate::recipe::{self, InputKind, Recipe, ShippedLibrary, Source};
+
+/// The subcommands that show shipped recipes.
+const SHOWING_RECIPES: [&str; 3] = ["list", "completions", "man"];
 
 /// The whole command line, shipped recipes included.
 pub(super) fn command(recipes: &[Recipe]) -> clap::Command {
@@ -18,12 +23,20 @@ pub(super) fn command(recipes: &[Recipe]) -> clap::Command {
     recipes.iter().fold(root, |root, recipe| root.subcommand(recipe_command(recipe)))
 }
 
-/// The shipped recipes, validated against the profile that they name.
-pub(super) fn shipped_recipes() -> Result<Vec<Recipe>, Fault> {
+/// The shipped recipes that the command line is about, by its `first` argument, validated against the profile
+/// that they name: the one that it names, none where it names a subcommand that shows no recipes, else all.
+pub(super) fn shipped_recipes(first: Option<&OsStr>) -> Result<Vec<Recipe>, Fault> {
+    let first = first.and_then(OsStr::to_str).unwrap_or_default();
+    let names = recipe::shipped().iter().map(|(name, _)| *name);
+    let names: Vec<&str> = match names.clone().find(|name| *name == first) {
+        Some(name) => vec![name],
+        None if Command::has_subcommand(first) && !SHOWING_RECIPES.contains(&first) => return Ok(Vec::new()),
+        None => names.collect(),
+    };
     let profile = Profile::loopiq().map_err(Fault::internal)?;
-    recipe::shipped()
-        .iter()
-        .filter_map(|(name, _)| Source::shipped(name))
+    names
+        .into_iter()
+        .filter_map(Source::shipped)
         .map(|source| recipe::load(source, &ShippedLibrary, &profile).map_err(Fault::from))
         .collect()
 }
@@ -114,7 +127,7 @@ mod tests {
 
     #[test]
     fn the_command_line_is_sound() {
-        command(&shipped_recipes().unwrap()).debug_assert();
+        command(&shipped_recipes(None).unwrap()).debug_assert();
     }
 
     #[test]

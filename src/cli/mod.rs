@@ -63,7 +63,7 @@ use output::Output;
 #[must_use]
 pub fn main() -> ExitCode {
     let environment = Environment::capture();
-    let recipes = match shipped_recipes() {
+    let recipes = match shipped_recipes(std::env::args_os().nth(1).as_deref()) {
         Ok(recipes) => recipes,
         Err(fault) => {
             Output::new(&environment, 0).fault(&fault);
@@ -112,7 +112,7 @@ fn dispatch(
     output: &Output,
 ) -> Result<Exit, Fault> {
     let command = match invocation {
-        Invocation::Recipe(recipe) => return run::shipped(*recipe, environment, output),
+        Invocation::Recipe(recipe) => return run::shipped(*recipe, recipes, environment, output),
         Invocation::Command(command) => *command,
     };
     match command {

@@ -1,8 +1,10 @@
 //! `loopgate RECIPE` and `loopgate run FILE`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use super::arguments::{Format, RecipeArguments, RunFile, RunOptions};
 use super::environment::Environment;
@@ -15,6 +17,7 @@ use super::policy::Trusted;
 use super::server::{KnownServer, Wanted, find};
 use super::signals::Stop;
 use crate::artifact::Artifact;
+use crate::catalog::{Profile, prepare_schemas};
 use crate::core::OutputFolder;
 use crate::core::file::{WriteError, read_bounded};
 use crate::core::id::Trace;
@@ -31,25 +34,29 @@ const ARTIFACT: &str = "artifact.json";
 /// The run report's name in the output folder.
 const REPORT: &str = "run.json";
 
-/// Runs a shipped recipe.
+/// Runs a shipped recipe, one of `recipes`.
 pub(super) fn shipped(
     arguments: RecipeArguments,
+    recipes: &[Recipe],
     environment: &Environment,
     output: &Output,
 ) -> Result<Exit, Fault> {
     let source = Source::shipped(&arguments.name)
         .ok_or_else(|| Fault::new(Exit::Internal, format!("`{}` is not shipped", arguments.name)))?;
-    execute(source, &arguments.flags, &arguments.options, environment, output)
+    let read = recipes.iter().find(|recipe| recipe.name == arguments.name);
+    execute(source, read, &arguments.flags, &arguments.options, environment, output)
 }
 
 /// Runs anybody's recipe.
 pub(super) fn file(arguments: RunFile, environment: &Environment, output: &Output) -> Result<Exit, Fault> {
     let source = recipe_source(&arguments.recipe)?;
-    execute(source, &BTreeMap::new(), &arguments.options, environment, output)
+    execute(source, None, &BTreeMap::new(), &arguments.options, environment, output)
 }
 
+/// Runs the recipe in `source`; `read` is it as it was read with the shipped profile already.
 fn execute(
     source: Source,
+    read: Option<&Recipe>,
     flags: &BTreeMap<String, String>,
     options: &RunOptions,
     environment: &Environment,
@@ -57,7 +64,10 @@ fn execute(
 ) -> Result<Exit, Fault> {
     let reports = Reports::parse(&options.report)?;
     let name = source.name.clone();
-    let named = recipe::declared_server(&source);
+    let named = match read {
+        Some(recipe) => recipe.server.clone(),
+        None => recipe::declared_server(&source),
+    };
     let wanted = Wanted {
         server: options.server.as_deref(),
         recipe: named.as_deref(),
@@ -66,7 +76,12 @@ fn execute(
         trust: options.trust.as_deref(),
     };
     let server = find(&wanted, environment)?;
-    let recipe = load(source, &server.target.profile)?;
+    let recipe = match read {
+        Some(recipe) if server.target.profile == Profile::loopiq().map_err(Fault::internal)? => {
+            Cow::Borrowed(recipe)
+        }
+        _ => Cow::Owned(load(source, &server.target.profile)?),
+    };
     let inputs = inputs(&recipe, flags, options, environment)?;
     let out = ready(&recipe, options, &reports)?;
     let mut ran = run(&recipe, &name, &inputs, &server, options, &reports, environment, output)?;
@@ -188,6 +203,8 @@ fn run(
     let fan = Fan(sinks);
 
     let stop = Stop::listen()?;
+    // Needed once the server has answered, and not before.
+    thread::spawn(prepare_schemas);
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Fault::internal)?;
     let result = runtime.block_on(async {

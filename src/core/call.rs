@@ -1,5 +1,6 @@
 //! The words of a tool call: what is sent, what was seen of it, and what that means.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -104,10 +105,10 @@ impl ToolAnswer {
     /// The structured content; where there is none, the only text if it is a JSON object
     /// that has no member twice.
     #[must_use]
-    pub fn content(&self) -> Option<Value> {
+    pub fn content(&self) -> Option<Cow<'_, Value>> {
         match (&self.structured, self.text.as_slice()) {
-            (Some(structured), _) if !structured.is_null() => Some(structured.clone()),
-            (_, [only]) => parse_unambiguous(only.as_bytes()).ok().filter(Value::is_object),
+            (Some(structured), _) if !structured.is_null() => Some(Cow::Borrowed(structured)),
+            (_, [only]) => parse_unambiguous(only.as_bytes()).ok().filter(Value::is_object).map(Cow::Owned),
             _ => None,
         }
     }
@@ -269,7 +270,7 @@ mod tests {
     #[test]
     fn a_text_that_two_readers_understand_differently_is_no_content() {
         let text = |text: &str| ToolAnswer { structured: None, text: vec![text.to_owned()] };
-        assert_eq!(text(r#"{"dryRun":true}"#).content(), Some(json!({"dryRun": true})));
+        assert_eq!(text(r#"{"dryRun":true}"#).content().as_deref(), Some(&json!({"dryRun": true})));
         assert_eq!(text(r#"{"dryRun":false,"dryRun":true}"#).content(), None);
         assert!(text(r#"{"unmapped":9223372036854775807}"#).content().is_some());
     }

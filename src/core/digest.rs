@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
@@ -38,7 +38,13 @@ impl Digest {
     /// # Errors
     /// A number in `value` that canonical JSON does not carry.
     pub fn of_json(tag: &str, value: &Value) -> Result<Self, UnsafeNumber> {
-        canonical(&json!([tag, value])).map(|text| Self::of_bytes(text.as_bytes()))
+        match canonical(value) {
+            // The canonical form of `[tag, value]`; to put that together would copy the value.
+            Ok(text) => Ok(Self::of_bytes(format!("[{},{text}]", Value::from(tag)).as_bytes())),
+            Err(UnsafeNumber { pointer, number }) => {
+                Err(UnsafeNumber { pointer: format!("/1{pointer}"), number })
+            }
+        }
     }
 
     /// Like [`Digest::of_json`], for a stranger's value, which may hold any number; the same where that
@@ -50,7 +56,9 @@ impl Digest {
     pub fn of_foreign_json(tag: &str, value: &Value) -> Self {
         let mut safe = value.clone();
         let numbers = take_unsafe_numbers(&mut safe);
-        let covered = if numbers.is_empty() { json!([tag, safe]) } else { json!([tag, safe, numbers]) };
+        let mut covered = vec![Value::from(tag), safe];
+        covered.extend(Some(numbers).filter(|numbers| !numbers.is_empty()).map(Value::Object));
+        let covered = Value::Array(covered);
         // With its numbers taken out, nothing in a value has no canonical form.
         Self::of_bytes(canonical(&covered).unwrap_or_else(|_| covered.to_string()).as_bytes())
     }
@@ -102,6 +110,7 @@ impl From<Digest> for String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn the_digest_of_nothing_is_the_known_one() {

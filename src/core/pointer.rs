@@ -32,7 +32,15 @@ impl Pointer {
     /// What stands there in `value`, if anything does. Evaluates pointers and nothing else.
     #[must_use]
     pub fn get<'a>(&self, value: &'a Value) -> Option<&'a Value> {
-        value.pointer(&self.0)
+        let mut here = value;
+        for token in self.0.split('/').skip(1) {
+            here = match here {
+                Value::Object(members) => members.get(unescape(token).as_ref())?,
+                Value::Array(items) => items.get(index(token)?)?,
+                _ => return None,
+            };
+        }
+        Some(here)
     }
 
     /// Puts `new` there, with the objects above it that do not exist yet.
@@ -57,7 +65,7 @@ impl Pointer {
 
     /// The tokens, unescaped.
     pub fn tokens(&self) -> impl Iterator<Item = String> + '_ {
-        self.0.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~"))
+        self.0.split('/').skip(1).map(|token| unescape(token).into_owned())
     }
 
     /// The pointer as text.
@@ -65,6 +73,21 @@ impl Pointer {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// A token of a pointer as a member name. Most have nothing in them to be replaced.
+fn unescape(token: &str) -> Cow<'_, str> {
+    if token.contains('~') {
+        Cow::Owned(token.replace("~1", "/").replace("~0", "~"))
+    } else {
+        Cow::Borrowed(token)
+    }
+}
+
+/// A token as the place in a list (RFC 6901, section 4): digits, without a zero before others.
+fn index(token: &str) -> Option<usize> {
+    let digits = token.bytes().all(|byte| byte.is_ascii_digit()) && (token == "0" || !token.starts_with('0'));
+    if digits { token.parse().ok() } else { None }
 }
 
 /// A member name as a token of a pointer.
@@ -128,6 +151,33 @@ mod tests {
         let mut members = Map::from_iter([("a".to_owned(), json!("text"))]);
         assert!(pointer.set(&mut members, json!(1)).is_err());
         assert_eq!(Value::Object(members), json!({"a": "text"}));
+    }
+
+    #[test]
+    fn what_stands_there_is_what_the_json_library_finds_there() {
+        let value = json!({"": 1, "a": [{"b": 2}, [3]], "0": {"~": {"/": 4}}, "m~n": 5, "é": 6});
+        for text in [
+            "",
+            "/",
+            "/a",
+            "/a/0/b",
+            "/a/1/0",
+            "/a/00",
+            "/a/01",
+            "/a/-",
+            "/a/+1",
+            "/a/1/",
+            "/a/2",
+            "/0/~0/~1",
+            "/m~0n",
+            "/é",
+            "/a/b",
+            "/x/y",
+            "/a/99999999999999999999",
+        ] {
+            let pointer: Pointer = text.parse().unwrap();
+            assert_eq!(pointer.get(&value), value.pointer(text), "{text}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::pointer::{Pointer, escape};
+use super::pointer::Pointer;
 
 /// Where a value stands and, for a list, which fields of its items count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -151,44 +151,42 @@ impl Projection {
     /// Takes the value out of `answer`. What is lacking is added to `missing`; a missing value is null,
     /// an unknown word is `unknown`.
     pub fn project(&self, answer: &Value, words: &dyn Translate, missing: &mut Vec<Missing>) -> Value {
-        self.project_at(answer, words, "", missing)
+        self.project_at(answer, words, &Above::Answer, missing)
     }
 
     fn project_at(
         &self,
         answer: &Value,
         words: &dyn Translate,
-        above: &str,
+        above: &Above<'_>,
         missing: &mut Vec<Missing>,
     ) -> Value {
-        let at = format!("{above}{}", self.at);
+        let lacks = |what: Lack| Missing { at: format!("{above}{}", self.at), what };
         let Some(value) = self.at.get(answer).filter(|value| !value.is_null()) else {
             if !self.optional {
-                missing.push(Missing { at, what: Lack::Value });
+                missing.push(lacks(Lack::Value));
             }
             return Value::Null;
         };
         if let Some(vocabulary) = &self.state {
             return Value::from(words.translate(vocabulary, value).unwrap_or_else(|| {
-                let what = Lack::Word { vocabulary: vocabulary.clone(), word: value.to_string() };
-                missing.push(Missing { at, what });
+                missing.push(lacks(Lack::Word { vocabulary: vocabulary.clone(), word: value.to_string() }));
                 "unknown".to_owned()
             }));
         }
         if self.non_empty && value.as_array().is_some_and(Vec::is_empty) {
-            missing.push(Missing { at: at.clone(), what: Lack::Empty });
+            missing.push(lacks(Lack::Empty));
         }
         let Some(each) = &self.each else { return value.clone() };
         let Some(items) = value.as_array() else {
-            missing.push(Missing { at, what: Lack::List });
+            missing.push(lacks(Lack::List));
             return Value::Null;
         };
-        let mut projected = Vec::with_capacity(items.len());
-        for (index, item) in items.iter().enumerate() {
-            let above = format!("{at}/{}", escape(&index.to_string()));
-            projected.push(Value::Object(project_fields(each, item, words, &above, missing)));
-        }
-        Value::Array(projected)
+        let projected = items.iter().enumerate().map(|(index, item)| {
+            let above = Above::Item { above, at: &self.at, index };
+            Value::Object(fields_at(each, item, words, &above, missing))
+        });
+        Value::Array(projected.collect())
     }
 }
 
@@ -197,13 +195,37 @@ pub fn project_fields(
     fields: &BTreeMap<String, Projection>,
     answer: &Value,
     words: &dyn Translate,
-    above: &str,
     missing: &mut Vec<Missing>,
 ) -> Map<String, Value> {
-    fields
-        .iter()
-        .map(|(name, field)| (name.clone(), field.project_at(answer, words, above, missing)))
-        .collect()
+    fields_at(fields, answer, words, &Above::Answer, missing)
+}
+
+fn fields_at(
+    fields: &BTreeMap<String, Projection>,
+    answer: &Value,
+    words: &dyn Translate,
+    above: &Above<'_>,
+    missing: &mut Vec<Missing>,
+) -> Map<String, Value> {
+    let project = |(name, field): (&String, &Projection)| {
+        (name.clone(), field.project_at(answer, words, above, missing))
+    };
+    fields.iter().map(project).collect()
+}
+
+/// What a projection starts from, to be written down only where something is missing: answers are long.
+enum Above<'a> {
+    Answer,
+    Item { above: &'a Above<'a>, at: &'a Pointer, index: usize },
+}
+
+impl fmt::Display for Above<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answer => Ok(()),
+            Self::Item { above, at, index } => write!(f, "{above}{at}/{index}"),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The reads of `apply`: whether the plan is stale, whether an operation took place, what it created.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
@@ -186,7 +187,7 @@ impl Course<'_> {
 
 /// Whether an answer has all that is expected of it; one that is only text has that as `text`.
 fn says_so(expected: &[Expectation], answer: &ToolAnswer) -> bool {
-    let content = answer.content().unwrap_or_else(|| answer.plain());
+    let content = answer.content().unwrap_or_else(|| Cow::Owned(answer.plain()));
     expected
         .iter()
         .all(|expected| expected.at.get(&content).is_some_and(|value| same(value, &expected.equals)))
@@ -200,8 +201,8 @@ fn moved(Precondition { step, fields, values, .. }: &Precondition, answer: &Tool
             other => Map::from_iter([(String::new(), other)]),
         }
     } else {
-        let content = answer.content().unwrap_or(Value::Null);
-        project_fields(fields, &content, &Verbatim, "", &mut Vec::new())
+        let content = answer.content().unwrap_or(Cow::Owned(Value::Null));
+        project_fields(fields, &content, &Verbatim, &mut Vec::new())
     };
     let mut found = Vec::new();
     differences(&Value::Object(values.clone()), &Value::Object(now), &mut String::new(), &mut found);

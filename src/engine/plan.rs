@@ -1,6 +1,7 @@
 //! From what the steps proposed to the artifact: operations, the reads that they rest on, and what nobody
 //! could check.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
@@ -313,8 +314,8 @@ fn precondition(id: &StepId, record: &ReadRecord, used: &Fields, profile: &Profi
                     Fields::All | Fields::Named(_) => (name, projection),
                 })
                 .collect();
-            let content = record.answer.content().unwrap_or(Value::Null);
-            let values = project_fields(&fields, &content, &Verbatim, "", &mut Vec::new());
+            let content = record.answer.content().unwrap_or(Cow::Owned(Value::Null));
+            let values = project_fields(&fields, &content, &Verbatim, &mut Vec::new());
             (fields, values)
         }
     };

@@ -1,5 +1,6 @@
 //! The one place where a write leaves: its intent is durable before, its outcome after.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use super::applied::{ApplyEnd, Stopped};
@@ -258,7 +259,7 @@ fn applied(
         let reading = profile.read_answer(known, &operation.arguments, answer);
         reading.value.get("replayed")?.as_bool()
     });
-    let content = answer.content().unwrap_or_else(|| answer.plain());
+    let content = answer.content().unwrap_or_else(|| Cow::Owned(answer.plain()));
     let answer = Digest::of_foreign_json("loopgate.answer/1", &content);
     Came::Applied { created, unnamed, replayed, answer }
 }

@@ -216,6 +216,12 @@ impl<'a> LineIndex<'a> {
 
 /// Whether a plain scalar is read as a string.
 fn is_text(plain: &str) -> bool {
+    // Most keys are words, and of words these alone are something else.
+    let is_word = plain.starts_with(|c: char| c.is_ascii_alphabetic())
+        && plain.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if is_word && !["true", "false", "null"].iter().any(|other| plain.eq_ignore_ascii_case(other)) {
+        return true;
+    }
     matches!(serde_yaml::from_str::<serde_yaml::Value>(plain), Ok(serde_yaml::Value::String(_)) | Err(_))
 }
 

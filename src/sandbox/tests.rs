@@ -163,7 +163,7 @@ async fn every_answer_fits_its_schema_and_the_shipped_profile() {
         let schema = Value::Object((**definition.output_schema.as_ref().unwrap()).clone());
         jsonschema::validate(&schema, &answer).unwrap();
         let mut missing = Vec::new();
-        project_fields(result, &answer, &Verbatim, "", &mut missing);
+        project_fields(result, &answer, &Verbatim, &mut missing);
         // The sandbox has a release without evidence, which the profile takes for no answer.
         missing.retain(|lack| lack.what != Lack::Empty);
         assert_eq!(missing, [], "{operation}");

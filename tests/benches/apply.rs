@@ -3,13 +3,14 @@
 //! What is compared is made side by side in one process, in turns. Ratios are of neighbours and their median is
 //! shown; the absolute times beside them are of this machine at this moment and are no promise.
 
+mod measure;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::error::Error;
 use std::future::pending;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use loopgate::approval::{Approver, Assurance, Decision, Draft as Decided, Filed, Policy, Record};
@@ -27,7 +28,7 @@ use loopgate::sandbox::{Location, Sandbox};
 use serde_json::{Map, Value, json};
 use tokio::runtime::Runtime;
 
-type Outcome<T> = Result<T, Box<dyn Error>>;
+use measure::{Outcome, float, median, micros, runtime, say, timed};
 
 const TENANT: &str = "acme";
 /// Writes in a plan, and how often it is applied.
@@ -258,7 +259,7 @@ impl Bare {
         let meta = meta.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
         let call = ToolCall { tool: tool.to_owned(), arguments, meta, headers: BTreeMap::new() };
         match self.session.call(&call, self.limits.call).await {
-            Seen::Answer(answer) => Ok(answer.content().ok_or("an answer without content")?),
+            Seen::Answer(answer) => Ok(answer.content().ok_or("an answer without content")?.into_owned()),
             other => Err(format!("{tool}: {other:?}").into()),
         }
     }
@@ -384,33 +385,4 @@ fn sync(folder: &Path, count: usize) -> Outcome<Duration> {
         Ok(())
     })?;
     Ok(time)
-}
-
-fn runtime() -> Outcome<Runtime> {
-    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
-}
-
-fn timed<T>(work: impl FnOnce() -> Outcome<T>) -> Outcome<(Duration, T)> {
-    let begun = Instant::now();
-    let done = work()?;
-    Ok((begun.elapsed(), done))
-}
-
-fn micros(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e6
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a count of a few thousand")]
-fn float(count: usize) -> f64 {
-    count as f64
-}
-
-/// The one in the middle; the upper one of two.
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-fn say(line: &str) -> Outcome<()> {
-    Ok(writeln!(std::io::stdout(), "{line}")?)
 }

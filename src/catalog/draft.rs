@@ -23,11 +23,13 @@ const RESERVED: [&str; 9] = ["true", "false", "null", "yes", "no", "on", "off", 
 pub fn draft(name: &str, tools: &[ToolDefinition]) -> String {
     let mut text = format!(
         "# A draft, from what the server says of its tools; nothing in it was tried. Go through it:\n\
-         # - Every tool is a write. Make it `class: read` once you know that it only reads.\n\
+         # - Every tool is a write. Make it `class: read` once you know that it only reads, without any `control`.\n\
          # - Of each write say how it may be repeated: `idempotency: none` (a lost answer needs a person),\n\
          #   `natural` (the same effect however often), or `key` (one effect for each key).\n\
          # - Leave out what no recipe needs, and mark as `assumed` what you have not seen.\n\
-         # `loopgate profile check` holds it against the server.\n\
+         # - Does the server want to be told the tenant? `context: tenant: {{ meta: KEY, basis: assumed }}`, or\n\
+         #   `argument: /PLACE`, or `header: NAME`.\n\
+         # `loopgate schema profile` has every word; `loopgate profile check` holds it against the server.\n\
          profile: {name}\nsummary: Tools of {name}\ncontext:\n  trace: {{ meta: traceparent, basis: protocol }}\n",
         name = scalar(name),
     );
@@ -74,7 +76,7 @@ fn operation(text: &mut String, name: &str, tool: &ToolDefinition) {
             2,
             "# By their names; no recipe sets them. Say what an answer to a dry run shows, or none is made:",
         );
-        line(2, "# dry_run_confirmed: [{ at: /dryRun, equals: true }]");
+        line(2, "# dry_run_confirmed: [{ at: /WHERE/AN/ANSWER/SAYS/SO, equals: true }]");
         line(2, "control:");
         for entry in &arguments.control {
             line(3, entry);
@@ -101,8 +103,8 @@ impl Arguments {
         let (mut plain, mut control) = (BTreeMap::new(), Vec::new());
         let places = Places::of(schema);
         let whole = places.whole();
-        let required = Places::required(&whole);
-        for name in members(&whole) {
+        let required = places.required(&whole);
+        for name in members(&whole).union(&required).copied() {
             let at = scalar(&format!("/{}", escape(name)));
             let is_switch = matches!(places.member(&whole, name), Place::Named(here) if here.iter().any(|schema| {
                 schema.get("type").is_some_and(|kind| kind == "boolean")
@@ -137,10 +139,13 @@ fn result(schema: &Value) -> Vec<String> {
         .collect()
 }
 
-fn fields(places: Places<'_>, schemas: &[&Value], lists: bool) -> BTreeMap<String, String> {
-    let required = Places::required(schemas);
+fn fields<'s>(places: Places<'s>, schemas: &[&'s Value], lists: bool) -> BTreeMap<String, String> {
+    let required = places.required(schemas);
     let (mut found, mut taken) = (BTreeMap::new(), BTreeSet::new());
-    for name in members(schemas) {
+    // Those that keep their names come first, so that no other takes one of them.
+    let mut names: Vec<&str> = members(schemas).into_iter().collect();
+    names.sort_by_key(|name| identifier(name) != *name);
+    for name in names {
         let mut parts = vec![format!("at: {}", scalar(&format!("/{}", escape(name))))];
         if !required.contains(name) {
             parts.push("optional: true".to_owned());
@@ -172,12 +177,10 @@ fn members<'s>(schemas: &[&'s Value]) -> BTreeSet<&'s str> {
 
 /// A name that templates can use.
 fn identifier(name: &str) -> String {
-    let mut word: String = name
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' })
-        .take(60)
-        .collect();
-    if !word.starts_with(|c: char| c.is_ascii_lowercase()) || RESERVED.contains(&word.as_str()) {
+    let mut word: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).take(60).collect();
+    let reserved = RESERVED.contains(&word.to_ascii_lowercase().as_str());
+    if !word.starts_with(|c: char| c.is_ascii_alphabetic()) || reserved {
         word.insert_str(0, "x_");
     }
     word
@@ -257,11 +260,13 @@ mod tests {
         let text = draft("tracker", &tools);
         assert_snapshot!(text, @r#"
         # A draft, from what the server says of its tools; nothing in it was tried. Go through it:
-        # - Every tool is a write. Make it `class: read` once you know that it only reads.
+        # - Every tool is a write. Make it `class: read` once you know that it only reads, without any `control`.
         # - Of each write say how it may be repeated: `idempotency: none` (a lost answer needs a person),
         #   `natural` (the same effect however often), or `key` (one effect for each key).
         # - Leave out what no recipe needs, and mark as `assumed` what you have not seen.
-        # `loopgate profile check` holds it against the server.
+        # - Does the server want to be told the tenant? `context: tenant: { meta: KEY, basis: assumed }`, or
+        #   `argument: /PLACE`, or `header: NAME`.
+        # `loopgate schema profile` has every word; `loopgate profile check` holds it against the server.
         profile: tracker
         summary: Tools of tracker
         context:
@@ -286,7 +291,7 @@ mod tests {
             arguments:
               title: /title
             # By their names; no recipe sets them. Say what an answer to a dry run shows, or none is made:
-            # dry_run_confirmed: [{ at: /dryRun, equals: true }]
+            # dry_run_confirmed: [{ at: /WHERE/AN/ANSWER/SAYS/SO, equals: true }]
             control:
               dry_run: { at: /dryRun, dry: true, real: false }
               idempotency_key: { at: /idempotency_key }

@@ -142,14 +142,19 @@ impl Finder<'_> {
     }
 
     /// Whether everything that an object must have is filled, as far down as the profile fills single members.
-    fn required(
+    fn required<'s>(
         &mut self,
-        places: Places<'_>,
-        schemas: &[&Value],
+        places: Places<'s>,
+        schemas: &[&'s Value],
         above: &str,
         filled: &[(&Pointer, Option<&Filling>)],
     ) {
-        for name in Places::required(schemas) {
+        let mut wanted = places.required(schemas);
+        // An object that need not be there must be whole where the profile always sends a part of it.
+        let inside = filled.iter().filter(|(_, filling)| !filling.is_some_and(|filling| filling.optional));
+        let inside: BTreeSet<String> = inside.filter_map(|(at, _)| first_below(at, above)).collect();
+        wanted.extend(inside.iter().map(String::as_str));
+        for name in wanted {
             let place = format!("{above}/{}", escape(name));
             let inside = format!("{place}/");
             let whole = filled.iter().find(|(at, _)| at.as_str() == place);
@@ -183,20 +188,26 @@ impl Finder<'_> {
         }
     }
 
-    /// Whether a value that the profile sends by itself is one that the tool takes.
+    /// Whether a value that the profile sends by itself is one that the tool takes: one of what it may be.
     fn value(&mut self, root: &Value, schemas: &[&Value], at: &Pointer, value: &Value, line: &str) {
-        let Some(own) = schemas.first() else { return };
-        // References lead from the root, so its definitions come along.
-        let mut schema = (*own).clone();
-        if let Some(members) = schema.as_object_mut() {
-            for name in ["$defs", "definitions"] {
-                if let Some(definitions) = root.get(name) {
-                    members.insert(name.to_owned(), definitions.clone());
+        let problems = |schema: &Value| {
+            // References lead from the root, so its definitions come along.
+            let mut schema = schema.clone();
+            if let Some(members) = schema.as_object_mut() {
+                for name in ["$defs", "definitions"] {
+                    if let Some(definitions) = root.get(name) {
+                        members.insert(name.to_owned(), definitions.clone());
+                    }
                 }
             }
+            Schema::compile(&schema).map_or_else(|_| Vec::new(), |schema| schema.problems(value))
+        };
+        let mut refused = schemas.iter().map(|schema| problems(schema));
+        let Some(first) = refused.next() else { return };
+        if refused.any(|problems| problems.is_empty()) {
+            return;
         }
-        let Ok(schema) = Schema::compile(&schema) else { return };
-        for problem in schema.problems(value) {
+        for problem in first {
             let message = format!(
                 "`{}` does not take this at `{at}`: it {}",
                 visible(&self.operation.tool),
@@ -266,6 +277,14 @@ impl Finder<'_> {
         let hint = format!("add the words to lists of `states.{vocabulary}`; until then they decide nothing");
         self.add("unknown-state", line, message, Some(hint));
     }
+}
+
+/// The first member on the way from `above` to `at`, where there is more than one.
+fn first_below(at: &Pointer, above: &str) -> Option<String> {
+    let mut tokens = at.as_str().strip_prefix(above)?.strip_prefix('/')?.split('/');
+    let first = tokens.next()?;
+    tokens.next()?;
+    Some(first.replace("~1", "/").replace("~0", "~"))
 }
 
 /// What fills a place, and whether a recipe may leave it empty.
@@ -387,6 +406,16 @@ operations:
             put("/1/input/$defs/work/required", json!(["title", "owner"])),
             one("argument-missing", "make/arguments")
         );
+        assert_eq!(
+            after(|tools| {
+                *tools.pointer_mut("/1/input/$defs/work/required").unwrap() = json!(["title", "owner"]);
+                *tools.pointer_mut("/1/input/required").unwrap() = json!([]);
+            }),
+            one("argument-missing", "make/arguments")
+        );
+        assert_eq!(put("/0/input", json!({"type": "object", "additionalProperties": false})).len(), 3);
+        let either = json!({"oneOf": [{"const": "task"}, {"const": "story"}]});
+        assert_eq!(put("/0/input/properties/kind", either), []);
         assert_eq!(
             put("/0/input/properties/kind", json!({"enum": ["epic"]})),
             one("value-refused", "search/fixed/~1kind")

@@ -15,9 +15,12 @@ use super::signals::Stop;
 use crate::catalog::{Profile, draft};
 use crate::core::OutputFolder;
 use crate::core::id::Trace;
-use crate::core::text::visible;
+use crate::core::text::excerpt;
 use crate::engine::{self, Sample, Survey, Surveyed};
 use crate::report;
+
+/// Names of tools that a message lists at most.
+const MOST_NAMES: usize = 20;
 
 /// Drafts, shows or checks a profile.
 pub(super) fn profile(
@@ -68,7 +71,8 @@ pub(super) fn surveyed(
 fn init(arguments: &ProfileInit, environment: &Environment, output: &Output) -> Result<Exit, Fault> {
     // The settings may name the profile that is to be made.
     let server = asked_server(&arguments.asked, None, Some("plain"), environment)?;
-    let name = file_name(arguments.asked.server.as_deref().unwrap_or(&server.name));
+    let asked = arguments.asked.server.as_deref().unwrap_or(&server.name);
+    let name = file_name(asked);
     let folder = OutputFolder::new(&arguments.to);
     let file = format!("{name}.profile.yaml");
     let path = folder.root().join(&file);
@@ -80,9 +84,15 @@ fn init(arguments: &ProfileInit, environment: &Environment, output: &Output) -> 
     let mut tools = surveyed(&server, &[], environment)?.tools;
     for wanted in &arguments.tools {
         if !tools.iter().any(|tool| tool.name == *wanted) {
-            let offered: Vec<String> = tools.iter().map(|tool| visible(&tool.name).into_owned()).collect();
+            let shown = tools.iter().take(MOST_NAMES).map(|tool| excerpt(&tool.name, 100));
+            let shown = shown.collect::<Vec<_>>().join(", ");
+            let more = if tools.len() > MOST_NAMES {
+                format!(", and {} more", tools.len() - MOST_NAMES)
+            } else {
+                String::new()
+            };
             return Err(Fault::new(Exit::Invalid, format!("the server offers no tool `{wanted}`"))
-                .hint(format!("it offers: {}", offered.join(", "))));
+                .hint(format!("it offers: {shown}{more}")));
         }
     }
     if !arguments.tools.is_empty() {
@@ -97,8 +107,8 @@ fn init(arguments: &ProfileInit, environment: &Environment, output: &Output) -> 
     let path = folder.write(&file, text.as_bytes()).map_err(Fault::invalid)?;
     output.data(&format!("{}\n", path.display()))?;
     output.say(&format!(
-        "next: go through it, name it as the server's `profile` in loopgate.yaml, and `loopgate profile check \
-         --server {name}`"
+        "next: go through it, name it as the `profile` of `{asked}` (relative to loopgate.yaml), and `loopgate profile \
+         check --server {asked}`"
     ));
     Ok(Exit::Done)
 }

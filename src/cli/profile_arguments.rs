@@ -50,7 +50,7 @@ pub(super) struct ProfileInit {
 
 #[derive(Debug, Args)]
 pub(super) struct ProfileShow {
-    /// `loopiq`, `plain`, or a file [default: the server's, as the settings say].
+    /// `loopiq`, `plain`, or a file [default: with --server, the server's, as the settings say].
     #[arg(value_name = "PROFILE", required_unless_present = "server")]
     pub profile: Option<String>,
     #[command(flatten)]

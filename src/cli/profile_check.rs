@@ -29,6 +29,12 @@ pub(super) fn check(
     let (tenant, named) = (arguments.tenant.as_deref(), arguments.profile.as_deref());
     let server = asked_server(&arguments.asked, tenant, named, environment)?;
     let profile = &server.target.profile;
+    if let Some(unknown) = samples.iter().find(|sample| profile.operation(&sample.operation).is_none()) {
+        let known: Vec<&str> = profile.operations.keys().map(String::as_str).collect();
+        let name = &unknown.operation;
+        return Err(Fault::new(Exit::Usage, format!("`--sample {name}`: the profile has no such operation"))
+            .hint(format!("it has: {}", known.join(", "))));
+    }
     let mut findings = Findings::of(&server.profile_source);
     let mut used = Used::default();
     let recipes = recipes(&arguments.recipes, profile)?;

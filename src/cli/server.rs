@@ -7,6 +7,7 @@ use super::exit::Exit;
 use super::fault::Fault;
 use super::settings::{FILE_NAME, Settings, profile_with_source};
 use crate::artifact::Artifact;
+use crate::catalog::Profile;
 use crate::core::text::visible;
 use crate::engine::{DryRuns, Target};
 use crate::mcp::{ChildCommand, Endpoint, HttpServer, Limits};
@@ -97,6 +98,14 @@ pub(super) fn find(wanted: &Wanted<'_>, environment: &Environment) -> Result<Kno
         .or_else(|| settings.as_ref()?.tenant.as_deref())
         .map(str::to_owned);
     let (profile, profile_source) = match wanted.profile {
+        // A profile says what only reads, which is not a pull request's to say.
+        Some(profile) if environment.is_ci() && Profile::shipped(profile).is_none() => {
+            return Err(Fault::new(
+                Exit::Invalid,
+                "in CI a server is read with the profile that the settings name, because a pull request can change another",
+            )
+            .hint("name it as the server's `profile` in the trust folder's loopgate.yaml"));
+        }
         Some(profile) => profile_with_source(profile, Path::new("."))?,
         None => profile_with_source(&server.profile, &folder)?,
     };

@@ -15,6 +15,8 @@ use crate::mcp::{ChildCommand, Endpoint, Era, HttpAddress, HttpProxy, HttpServer
 
 /// Variables that every child gets, where they are set.
 const ALWAYS: [&str; 4] = ["PATH", "HOME", "LANG", "TMPDIR"];
+/// The longest time limit: nothing in a pipeline waits longer.
+const LONGEST_LIMIT: Duration = Duration::from_secs(60 * 60);
 /// The largest file of a token or of certificates, in bytes.
 const LARGEST: usize = 1 << 20;
 
@@ -217,10 +219,11 @@ impl Server {
             (&mut limits.close, given.close, "close"),
         ] {
             if let Some(given) = given {
-                *limit =
-                    Duration::try_from(given).ok().filter(|limit| !limit.is_zero()).ok_or_else(|| {
-                        Fault::new(Exit::Invalid, format!("`time_limits.{name}` must be longer than nothing"))
-                    })?;
+                let usable = |limit: &Duration| !limit.is_zero() && *limit <= LONGEST_LIMIT;
+                *limit = Duration::try_from(given).ok().filter(usable).ok_or_else(|| {
+                    let what = "must be longer than nothing, and an hour at most";
+                    Fault::new(Exit::Invalid, format!("`time_limits.{name}` {what}"))
+                })?;
             }
         }
         if let Some(bytes) = self.reply_limit {
@@ -236,7 +239,11 @@ impl TokenSource {
         let (text, place) = match (&self.environment, &self.file) {
             (Some(variable), None) => {
                 let text = environment.get(variable).map(str::to_owned);
-                let text = text.ok_or_else(|| invalid(format!("the variable `{variable}` is not set")))?;
+                let unset = || {
+                    invalid(format!("the variable `{variable}` is not set"))
+                        .hint("export it, or name another one as the server's `token`")
+                };
+                let text = text.ok_or_else(unset)?;
                 (text, format!("the variable `{variable}`"))
             }
             (None, Some(file)) => {

@@ -104,7 +104,7 @@ pub(super) fn profile_with_source(name: &str, folder: &Path) -> Result<(Profile,
     let source = match Profile::shipped(name) {
         Some(text) => Source { name: name.to_owned(), text: text.to_owned() },
         None if is_file_name(name) => {
-            let path = folder.join(name);
+            let path = if folder == Path::new(".") { Path::new(name).to_owned() } else { folder.join(name) };
             Source { name: path.display().to_string(), text: text(&path)? }
         }
         None => {
@@ -112,7 +112,11 @@ pub(super) fn profile_with_source(name: &str, folder: &Path) -> Result<(Profile,
                 .hint("profiles are `loopiq`, `plain`, or a file whose name ends in .yaml"));
         }
     };
-    Ok((Profile::parse(&source.name, &source.text).map_err(Fault::invalid)?, source))
+    let profile = match name {
+        "loopiq" => Profile::loopiq(),
+        _ => Profile::parse(&source.name, &source.text),
+    };
+    Ok((profile.map_err(Fault::invalid)?, source))
 }
 
 /// The text of a file that the settings name, or of their own.

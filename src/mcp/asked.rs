@@ -1,8 +1,11 @@
 //! What a server asks this client for, noted as it comes in, so that it is known before any later answer is.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rmcp::model::ServerRequest;
+use rmcp::model::{
+    ClientJsonRpcMessage, JsonRpcMessage, RequestId, ServerJsonRpcMessage, ServerNotification, ServerRequest,
+};
 
 use crate::core::text::excerpt;
 
@@ -20,7 +23,7 @@ struct Requests {
     count: u64,
     last: String,
     /// Those whose answers have not gone out.
-    unanswered: usize,
+    unanswered: HashSet<RequestId>,
 }
 
 impl Asked {
@@ -28,29 +31,48 @@ impl Asked {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes a request that came in.
+    /// Notes what came in of a server's own accord.
     ///
     /// # Errors
     /// The server asks on and on without reading the answers, in words.
-    pub(super) fn came(&self, request: &ServerRequest) -> Result<(), String> {
+    pub(super) fn came(&self, message: &ServerJsonRpcMessage) -> Result<(), String> {
         let mut requests = self.lock();
-        if requests.unanswered >= MOST_UNANSWERED {
-            return Err(format!(
-                "more than {MOST_UNANSWERED} requests whose answers the server has not read"
-            ));
-        }
-        requests.unanswered += 1;
-        if let Some(method) = wanted(request) {
-            requests.count += 1;
-            requests.last = excerpt(method, 100);
+        match message {
+            JsonRpcMessage::Request(request) => {
+                requests.unanswered.insert(request.id.clone());
+                if requests.unanswered.len() > MOST_UNANSWERED {
+                    return Err(format!(
+                        "more than {MOST_UNANSWERED} requests whose answers the server has not read"
+                    ));
+                }
+                if let Some(method) = wanted(&request.request) {
+                    requests.count += 1;
+                    requests.last = excerpt(method, 100);
+                }
+            }
+            // What the server wants no more is not answered.
+            JsonRpcMessage::Notification(notification) => {
+                if let ServerNotification::CancelledNotification(cancelled) = &notification.notification
+                    && let Some(id) = &cancelled.params.request_id
+                {
+                    requests.unanswered.remove(id);
+                }
+            }
+            JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => {}
         }
         Ok(())
     }
 
-    /// Notes that an answer went out, or never will.
-    pub(super) fn answered(&self) {
-        let mut requests = self.lock();
-        requests.unanswered = requests.unanswered.saturating_sub(1);
+    /// Notes that a message went out, or never will: it may be the answer to a request.
+    pub(super) fn went(&self, message: &ClientJsonRpcMessage) {
+        let id = match message {
+            JsonRpcMessage::Response(response) => Some(&response.id),
+            JsonRpcMessage::Error(error) => error.id.as_ref(),
+            JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => None,
+        };
+        if let Some(id) = id {
+            self.lock().unanswered.remove(id);
+        }
     }
 
     /// How often it was asked so far.
@@ -81,21 +103,26 @@ fn wanted(request: &ServerRequest) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rmcp::model::ClientResult;
     use serde_json::json;
 
-    fn request(method: &str) -> ServerRequest {
-        serde_json::from_value(json!({"method": method, "params": {}})).unwrap()
+    fn message(value: serde_json::Value) -> ServerJsonRpcMessage {
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn request(id: i64, method: &str) -> ServerJsonRpcMessage {
+        message(json!({"jsonrpc": "2.0", "id": id, "method": method, "params": {}}))
     }
 
     #[test]
     fn what_was_asked_for_before_a_call_is_not_told_of_it() {
         let asked = Asked::default();
-        asked.came(&request("roots/list")).unwrap();
+        asked.came(&request(1, "roots/list")).unwrap();
         let before = asked.count();
         assert_eq!(asked.since(before), None);
-        asked.came(&request("ping")).unwrap();
+        asked.came(&request(2, "ping")).unwrap();
         assert_eq!(asked.since(before), None);
-        asked.came(&request("x\u{1b}")).unwrap();
+        asked.came(&request(3, "x\u{1b}")).unwrap();
         assert_eq!(
             asked.since(before).as_deref(),
             Some("the server asked for `x\\u{1b}`, which a pipeline cannot give")
@@ -105,11 +132,25 @@ mod tests {
     #[test]
     fn a_server_that_reads_no_answer_is_not_listened_to_for_ever() {
         let asked = Asked::default();
-        for _ in 0..MOST_UNANSWERED {
-            asked.came(&request("ping")).unwrap();
+        for id in 0..1_000 {
+            asked.came(&request(id, "ping")).unwrap();
         }
-        assert!(asked.came(&request("ping")).is_err());
-        asked.answered();
-        assert!(asked.came(&request("ping")).is_ok());
+        assert!(asked.came(&request(1_000, "ping")).is_err());
+        for id in [1_000, 7] {
+            asked.went(&ClientJsonRpcMessage::response(ClientResult::empty(()), RequestId::Number(id)));
+        }
+        asked.came(&request(1_001, "ping")).unwrap();
+        assert!(asked.came(&request(1_002, "ping")).is_err());
+    }
+
+    #[test]
+    fn a_request_that_the_server_cancels_waits_for_nothing() {
+        let asked = Asked::default();
+        for id in 0..5_000 {
+            asked.came(&request(id, "ping")).unwrap();
+            let cancelled =
+                json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}});
+            asked.came(&message(cancelled)).unwrap();
+        }
     }
 }

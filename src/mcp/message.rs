@@ -15,6 +15,17 @@ const SHOWN: usize = 200;
 /// # Errors
 /// They are no message, or one that two readers could understand differently; the text says which.
 pub(super) fn message(bytes: &[u8], what: &str) -> Result<Option<ServerJsonRpcMessage>, String> {
+    match unambiguous(bytes, what)? {
+        Some(value) => of_value(value, bytes, what),
+        None => Ok(None),
+    }
+}
+
+/// The JSON that `bytes` are; `None` where they are blank.
+///
+/// # Errors
+/// As for [`message`].
+pub(super) fn unambiguous(bytes: &[u8], what: &str) -> Result<Option<Value>, String> {
     let Ok(text) = str::from_utf8(bytes) else {
         return Err(format!("{what} that is not UTF-8: {}", shown(bytes)));
     };
@@ -23,17 +34,39 @@ pub(super) fn message(bytes: &[u8], what: &str) -> Result<Option<ServerJsonRpcMe
         return Ok(None);
     }
     // rmcp alone keeps the last of two members of one name and says nothing.
-    let value = parse_unambiguous(text.as_bytes())
-        .map_err(|error| format!("{what} that is no unambiguous JSON ({}): {}", error.what, shown(bytes)))?;
+    parse_unambiguous(text.as_bytes())
+        .map(Some)
+        .map_err(|error| format!("{what} that is no unambiguous JSON ({}): {}", error.what, shown(bytes)))
+}
+
+/// The message that `value` is, which was read from `bytes`; otherwise like [`message`].
+///
+/// # Errors
+/// As for [`message`].
+pub(super) fn of_value(
+    value: Value,
+    bytes: &[u8],
+    what: &str,
+) -> Result<Option<ServerJsonRpcMessage>, String> {
     let notification = is_notification(&value);
     match serde_json::from_value(value) {
         Ok(message) => Ok(Some(message)),
         Err(_) if notification => {
-            tracing::debug!(message = %excerpt(text, SHOWN), "left out a notification of unknown shape");
+            tracing::debug!(message = shown(bytes), "left out a notification of unknown shape");
             Ok(None)
         }
         Err(_) => Err(format!("{what} that is no JSON-RPC message: {}", shown(bytes))),
     }
+}
+
+/// Whether `value` is a result for `request` and nothing else besides. It is a message then, whatever the result
+/// is: rmcp takes one of unknown shape as it is.
+pub(super) fn is_result_for(value: &Value, request: &RequestId) -> bool {
+    let (Some(members), RequestId::Number(id)) = (value.as_object(), request) else { return false };
+    members.len() == 3
+        && members.get("jsonrpc").is_some_and(|version| version == "2.0")
+        && members.get("id").is_some_and(|answered| answered == id)
+        && members.contains_key("result")
 }
 
 /// The request that a message answers; `None` for one that is no answer, and for an error that names nobody.
@@ -73,4 +106,36 @@ pub(super) fn shown(bytes: &[u8]) -> String {
 fn is_notification(value: &Value) -> bool {
     value.get("method").is_some_and(Value::is_string)
         && ["id", "result", "error"].iter().all(|member| value.get(member).is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_result_for_the_request_is_a_message_whatever_it_is() {
+        let request = RequestId::Number(7);
+        for result in
+            [json!({}), json!(null), json!("x"), json!([1]), json!(1.5), json!({"content": 1, "tools": 2})]
+        {
+            let value = json!({"jsonrpc": "2.0", "id": 7, "result": result});
+            assert!(is_result_for(&value, &request), "{value}");
+            let message = message(value.to_string().as_bytes(), "a line").unwrap().unwrap();
+            assert_eq!(answered(&message), Some(&request), "{value}");
+        }
+        for other in [
+            json!({"jsonrpc": "2.0", "id": 8, "result": {}}),
+            json!({"jsonrpc": "2.0", "id": "7", "result": {}}),
+            json!({"jsonrpc": "2.0", "id": 7.5, "result": {}}),
+            json!({"jsonrpc": "1.0", "id": 7, "result": {}}),
+            json!({"id": 7, "result": {}}),
+            json!({"jsonrpc": "2.0", "id": 7, "error": {}}),
+            json!({"jsonrpc": "2.0", "id": 7, "result": {}, "error": {}}),
+            json!({"jsonrpc": "2.0", "id": 7, "method": "ping"}),
+            json!([]),
+        ] {
+            assert!(!is_result_for(&other, &request), "{other}");
+        }
+    }
 }

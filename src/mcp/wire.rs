@@ -91,9 +91,8 @@ impl Wire {
                 None if self.open.is_empty() => return Ok(None),
                 None => return Err(End::Rubbish(for_nobody(error.error.code.0, &error.error.message))),
             },
-            JsonRpcMessage::Notification(_) => return Ok(Some(message)),
-            JsonRpcMessage::Request(request) => {
-                self.asked.came(&request.request).map_err(End::Rubbish)?;
+            JsonRpcMessage::Notification(_) | JsonRpcMessage::Request(_) => {
+                self.asked.came(&message).map_err(End::Rubbish)?;
                 return Ok(Some(message));
             }
         };
@@ -116,8 +115,7 @@ impl Transport<RoleClient> for Wire {
             self.open.insert(request.id.clone());
         }
         let (write, ending) = (Arc::clone(&self.write), self.ending.clone());
-        let answers = matches!(message, JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_));
-        let answered = answers.then(|| self.asked.clone());
+        let asked = self.asked.clone();
         async move {
             let mut sent = 0;
             let result = tokio::select! {
@@ -126,8 +124,8 @@ impl Transport<RoleClient> for Wire {
                 () = ending.wait() => Err(io::Error::new(io::ErrorKind::NotConnected, "the connection is over")),
                 result = write_line(&write, &message, &mut sent) => result,
             };
-            if let Some(asked) = answered.filter(|_| result.is_ok()) {
-                asked.answered();
+            if result.is_ok() {
+                asked.went(&message);
             }
             result.map_err(|error| SendFailed { begun: sent > 0, reason: error.to_string() })
         }
@@ -256,7 +254,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_that_asks_on_and_reads_no_answer_is_hung_up_on() {
-        let pings = |count| "{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"ping\"}\n".repeat(count);
+        let ping = |id| format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"ping\"}}\n");
+        let pings = |count| (0..count).map(ping).collect::<String>();
         let (messages, end) = received(pings(1_000).as_bytes()).await;
         assert_eq!((messages.len(), end), (1_000, Some(End::Closed)));
         let (messages, end) = received(pings(1_001).as_bytes()).await;

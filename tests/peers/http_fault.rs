@@ -234,7 +234,8 @@ impl Fault {
         let resumed = request.header("last-event-id").and_then(|id| id.parse::<i64>().ok());
         let text = match self.what.as_str() {
             "sse" => event(note) + &event(body),
-            "sse-field" => format!("x-region: eu\n{}", event(body)),
+            // Odd, and valid.
+            "sse-field" => format!("x-region: eu\rretry: 1.5\rid: 1\rid: 2\rdata:\u{feff}{body}\r\r"),
             "sse-cut" => event(note),
             // The answer comes once the stream is taken up again.
             "sse-resume" if resumed.is_some() => {
@@ -246,7 +247,10 @@ impl Fault {
                 let asked = event(&asks(&self.value.replace('+', "/")));
                 event(note).repeat(200) + &asked + &event(&refused.to_string())
             }
-            "sse-flood" => event(r#"{"jsonrpc":"2.0","id":"p","method":"ping"}"#).repeat(20_000),
+            "sse-flood" => {
+                let ping = |id| event(&json!({"jsonrpc": "2.0", "id": id, "method": "ping"}).to_string());
+                (1_000..21_000).map(ping).collect()
+            }
             "sse-resume" | "sse-endless" => resumable,
             "sse-garbage" => event("{\"jsonrpc\":\"2.0\",\"id\":"),
             "sse-wrong-id" => event(&json!({"jsonrpc": "2.0", "id": 4242, "result": {}}).to_string()),

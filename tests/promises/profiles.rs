@@ -171,7 +171,7 @@ fn what_is_asked_for_wrongly_is_told_by_its_exit_code() {
     let folder = folder(&changed(&[]));
     for (arguments, code) in [
         (vec!["profile", "check", "--sample", "certification=[1]"], 2),
-        (vec!["profile", "check", "--sample", "no_operation"], 3),
+        (vec!["profile", "check", "--sample", "no_operation"], 2),
         (vec!["profile", "check", "--server", "nobody"], 3),
         (vec!["profile", "check", "--profile", "nothing.yaml"], 3),
         (vec!["profile", "check", "nothing.yaml"], 3),
@@ -183,4 +183,19 @@ fn what_is_asked_for_wrongly_is_told_by_its_exit_code() {
     folder.run(&["profile", "init", "--server", "own"]).exits(50);
     let output = folder.command(&["profile", "check", "--server", "own"]).env("CI", "true").output().unwrap();
     assert_eq!(output.status.code(), Some(3), "in CI the trust folder is named");
+}
+
+/// A pull request's profile would say of a write that it only reads.
+#[test]
+fn in_ci_no_profile_of_the_checkout_says_what_only_reads() {
+    let folder = folder(&changed(&[]));
+    folder.write("theirs.yaml", changed(&[]));
+    let sample = r#"certification={"release":"REL-READY"}"#;
+    let code = |more: &[&str]| {
+        let arguments = [&["profile", "check", "--trust", ".", "--sample", sample], more].concat();
+        folder.command(&arguments).env("CI", "true").output().unwrap().status.code()
+    };
+    assert_eq!(code(&[]), Some(0));
+    assert_eq!(code(&["--profile", "theirs.yaml"]), Some(3));
+    assert_eq!(code(&["--profile", "loopiq"]), Some(0));
 }

@@ -70,7 +70,7 @@ pub(super) async fn start(response: &mut Response, reception: &Reception) -> Vec
     };
     // What came by then is kept either way.
     let _ = timeout(WAIT, read).await;
-    reception.body(body)
+    reception.start(body)
 }
 
 /// The reply's own words: of a JSON-RPC error its message and code, else the start of the text.

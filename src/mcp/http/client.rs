@@ -228,9 +228,7 @@ impl StreamableHttpClient for HttpClient {
         headers: HashMap<HeaderName, HeaderValue>,
     ) -> Result<StreamableHttpPostResponse, Refused> {
         let posted = self.post(&uri, &message, session, headers).await;
-        if matches!(message, JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_)) {
-            self.0.reception.answered();
-        }
+        self.0.reception.went(&message);
         posted.map_err(|fault| {
             self.0.reception.note(request_id(&message).as_ref(), &fault);
             Refused::Client(fault)

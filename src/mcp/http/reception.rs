@@ -5,13 +5,14 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rmcp::model::{JsonRpcMessage, RequestId, ServerJsonRpcMessage};
+use rmcp::model::{ClientJsonRpcMessage, JsonRpcMessage, RequestId, ServerJsonRpcMessage};
 
+use super::body::answers;
 use super::fault::{Fault, Faults};
 use super::token::Token;
 use crate::mcp::asked::Asked;
 use crate::mcp::limits::Limits;
-use crate::mcp::message::message;
+use crate::mcp::message::{answered, is_result_for, message, of_value, unambiguous};
 
 /// Shared by everything that reads from one server; clones are the same.
 #[derive(Debug, Clone)]
@@ -36,16 +37,36 @@ impl Reception {
     /// The message that `bytes` are, if they are one; `what` names them in the fault.
     pub fn message(&self, bytes: &[u8], what: &str) -> Result<Option<ServerJsonRpcMessage>, Fault> {
         let message = message(bytes, what).map_err(Fault::Malformed)?;
-        match &message {
-            Some(JsonRpcMessage::Request(request)) => {
-                self.asked.came(&request.request).map_err(Fault::Malformed)?;
-            }
-            Some(JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_)) => {
-                self.streams.store(self.most_streams, Ordering::Relaxed);
-            }
-            Some(JsonRpcMessage::Notification(_)) | None => {}
-        }
+        message.iter().try_for_each(|message| self.came(message))?;
         Ok(message)
+    }
+
+    /// Whether an event's data are a message, and no answer to somebody else than `request`. rmcp reads them once
+    /// more, so what need not be read here is not.
+    pub fn event(&self, data: &str, request: Option<&RequestId>) -> Result<(), Fault> {
+        let (bytes, what) = (data.as_bytes(), "an event");
+        let Some(value) = unambiguous(bytes, what).map_err(Fault::Malformed)? else { return Ok(()) };
+        if request.is_some_and(|request| is_result_for(&value, request)) {
+            self.came_answer();
+            return Ok(());
+        }
+        let Some(message) = of_value(value, bytes, what).map_err(Fault::Malformed)? else { return Ok(()) };
+        self.came(&message)?;
+        match request {
+            Some(request) if answered(&message).is_some() => answers(&message, request),
+            _ => Ok(()),
+        }
+    }
+
+    fn came(&self, message: &ServerJsonRpcMessage) -> Result<(), Fault> {
+        if matches!(message, JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_)) {
+            self.came_answer();
+        }
+        self.asked.came(message).map_err(Fault::Malformed)
+    }
+
+    fn came_answer(&self) {
+        self.streams.store(self.most_streams, Ordering::Relaxed);
     }
 
     /// What came, without our token in it: servers echo what they refuse.
@@ -68,14 +89,23 @@ impl Reception {
         }
     }
 
+    /// Like [`Reception::body`], of a body that may break off anywhere.
+    pub fn start(&self, bytes: Vec<u8>) -> Vec<u8> {
+        let body = self.body(bytes);
+        match (&self.token, str::from_utf8(&body)) {
+            (Some(token), Ok(text)) => token.without_beginning(text).as_bytes().to_vec(),
+            _ => body,
+        }
+    }
+
     /// Whether one more stream may be opened.
     pub fn may_open(&self) -> bool {
         self.streams.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
     }
 
-    /// Notes that an answer to the server went out, or never will.
-    pub fn answered(&self) {
-        self.asked.answered();
+    /// Notes that a message to the server went out, or never will.
+    pub fn went(&self, message: &ClientJsonRpcMessage) {
+        self.asked.went(message);
     }
 
     /// Notes what befell a request, or a message that waits for no answer.

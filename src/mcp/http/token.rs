@@ -24,6 +24,8 @@ pub enum TokenError {
 
 /// A token of fewer characters is a word that anybody may use; an answer is not changed for it.
 const SHORTEST_SECRET: usize = 12;
+/// So many characters of a token at the end of a text may be there by chance.
+const MOST_SHOWN: usize = 3;
 /// What stands where it stood.
 const INSTEAD: &str = "(the token)";
 
@@ -43,20 +45,31 @@ impl Token {
         Ok(Self(SecretString::from(text)))
     }
 
-    /// `text` without the token, which a server may echo; as it is, or with its slashes escaped as JSON allows.
+    /// `text` without the token, which a server may echo: as it is, or as JSON writes it, slashes escaped or not.
     pub(super) fn concealed<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let token = self.0.expose_secret();
         if token.len() < SHORTEST_SECRET {
             return Cow::Borrowed(text);
         }
-        let escaped = token.replace('/', "\\/");
+        let quoted = serde_json::Value::from(token).to_string();
+        let in_json = quoted.trim_matches('"');
         let mut concealed = Cow::Borrowed(text);
-        for shape in [token, &escaped] {
+        for shape in [token, in_json, &in_json.replace('/', "\\/")] {
             if concealed.contains(shape) {
                 concealed = Cow::Owned(concealed.replace(shape, INSTEAD));
             }
         }
         concealed
+    }
+
+    /// `text`, which may break off anywhere, without what may be the beginning of the token at its end.
+    pub(super) fn without_beginning<'t>(&self, text: &'t str) -> &'t str {
+        let token = self.0.expose_secret();
+        let longest = token.len().min(text.len());
+        let beginning = (MOST_SHOWN + 1..=longest)
+            .rev()
+            .find(|length| token.get(..*length).is_some_and(|beginning| text.ends_with(beginning)));
+        beginning.and_then(|length| text.get(..text.len() - length)).unwrap_or(text)
     }
 
     /// The value of the `Authorization` header, marked so that no HTTP library logs it.
@@ -76,6 +89,7 @@ impl fmt::Debug for Token {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn a_token_is_never_shown() {
@@ -93,6 +107,19 @@ mod tests {
         assert_eq!(token.concealed(echoed), r#"{"a":"Bearer (the token)","b":"(the token)."}"#);
         assert!(matches!(token.concealed("canary"), Cow::Borrowed(_)));
         assert_eq!(Token::new("done").unwrap().concealed("done"), "done");
+        let odd = Token::new(r#"tok"en\with/all"#).unwrap();
+        for echo in [json!({"a": r#"tok"en\with/all"#}).to_string(), r#"tok"en\with/all"#.to_owned()] {
+            assert!(odd.concealed(&echo).contains(INSTEAD), "{echo}");
+        }
+    }
+
+    #[test]
+    fn the_beginning_of_a_token_at_the_end_of_a_text_is_cut_off() {
+        let token = Token::new("canary/1+abcdef").unwrap();
+        assert_eq!(token.without_beginning("bad Bearer canary/1+ab"), "bad Bearer ");
+        assert_eq!(token.without_beginning("a can"), "a can");
+        assert_eq!(token.without_beginning("a canary!"), "a canary!");
+        assert_eq!(token.without_beginning(""), "");
     }
 
     #[test]

@@ -45,6 +45,7 @@ mod show;
 mod signals;
 mod signing;
 mod status;
+mod token_settings;
 mod validate;
 
 use std::process::ExitCode;

@@ -10,15 +10,16 @@ use serde::{Deserialize, Serialize};
 use super::environment::Environment;
 use super::exit::Exit;
 use super::fault::Fault;
+use super::token_settings::TokenSource;
 use crate::core::file::read_bounded;
-use crate::mcp::{ChildCommand, Endpoint, Era, HttpAddress, HttpProxy, HttpServer, Limits, Token};
+use crate::mcp::{ChildCommand, Endpoint, Era, HttpAddress, HttpProxy, HttpServer, Limits};
 
 /// Variables that every child gets, where they are set.
 const ALWAYS: [&str; 4] = ["PATH", "HOME", "LANG", "TMPDIR"];
 /// The longest time limit: nothing in a pipeline waits longer.
 const LONGEST_LIMIT: Duration = Duration::from_secs(60 * 60);
-/// The largest file of a token or of certificates, in bytes.
-const LARGEST: usize = 1 << 20;
+/// The largest file of a token, a secret, a key or certificates, in bytes.
+pub(super) const LARGEST: usize = 1 << 20;
 
 /// A server: `command` is started as a child process and spoken to over its standard input and output; `url`
 /// is spoken to over streamable HTTP. Exactly one of them.
@@ -67,18 +68,6 @@ pub(super) struct Server {
     /// The longest reply, in bytes.
     #[serde(default)]
     pub reply_limit: Option<usize>,
-}
-
-/// Where a bearer token is read from: exactly one.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct TokenSource {
-    /// A variable of loopgate's environment.
-    #[serde(default)]
-    pub environment: Option<String>,
-    /// A file, relative to the trust folder.
-    #[serde(default)]
-    pub file: Option<PathBuf>,
 }
 
 /// Which revision of MCP is spoken first.
@@ -168,7 +157,7 @@ impl Server {
                 token: self
                     .token
                     .as_ref()
-                    .map(|source| source.token(name, folder, environment))
+                    .map(|source| source.credential(name, folder, environment))
                     .transpose()?,
                 headers: self.headers.clone(),
                 authorities: self
@@ -233,32 +222,6 @@ impl Server {
     }
 }
 
-impl TokenSource {
-    fn token(&self, name: &str, folder: &Path, environment: &Environment) -> Result<Token, Fault> {
-        let invalid = |what: String| Fault::new(Exit::Invalid, format!("the token of `{name}`: {what}"));
-        let (text, place) = match (&self.environment, &self.file) {
-            (Some(variable), None) => {
-                let text = environment.get(variable).map(str::to_owned);
-                let unset = || {
-                    invalid(format!("the variable `{variable}` is not set"))
-                        .hint("export it, or name another one as the server's `token`")
-                };
-                let text = text.ok_or_else(unset)?;
-                (text, format!("the variable `{variable}`"))
-            }
-            (None, Some(file)) => {
-                let path = folder.join(file);
-                let bytes = read_bounded(&path, LARGEST).map_err(Fault::invalid)?;
-                let place = format!("the file `{}`", path.display());
-                let text = String::from_utf8(bytes).map_err(|_| invalid(format!("{place} is not UTF-8")))?;
-                (text, place)
-            }
-            _ => return Err(invalid("it has exactly one of `environment` and `file`".to_owned())),
-        };
-        Token::new(&text).map_err(|error| invalid(format!("{place}: {error}")))
-    }
-}
-
 /// The proxy that the environment names for `https`, as most tools read it.
 fn proxy(environment: &Environment) -> Option<HttpProxy> {
     let either = |names: [&str; 2]| names.iter().find_map(|name| environment.get(name)).map(str::to_owned);
@@ -291,22 +254,5 @@ mod tests {
         }
         assert_eq!(server(json!({"command": "a"})).identity("x").unwrap(), "x");
         assert_eq!(server(json!({"url": "https://a:443/mcp?k=1"})).identity("x").unwrap(), "https://a/mcp");
-    }
-
-    #[test]
-    fn a_token_comes_from_one_place_and_is_not_quoted() {
-        let mut environment = Environment::default();
-        let from = |value: Value, environment: &Environment| {
-            server(json!({"url": "https://a/", "token": value})).endpoint("x", Path::new("."), environment)
-        };
-        assert!(from(json!({"environment": "T"}), &environment).is_err(), "it is not set");
-        environment.variables.insert("T".into(), "canary 1".into());
-        let fault = from(json!({"environment": "T"}), &environment).unwrap_err();
-        assert!(!format!("{fault:?}").contains("canary"), "{fault:?}");
-        environment.variables.insert("T".into(), "canary".into());
-        let endpoint = from(json!({"environment": "T"}), &environment).unwrap();
-        assert!(!format!("{endpoint:?}").contains("canary"));
-        assert!(from(json!({}), &environment).is_err());
-        assert!(from(json!({"environment": "T", "file": "t"}), &environment).is_err());
     }
 }

@@ -147,6 +147,8 @@ pub enum Seen {
     },
     /// No byte of the request left this process.
     NeverSent(String),
+    /// No byte of the request left this process: nobody gives a token for it.
+    NoToken(String),
     /// The server wants something from the user first.
     NeedsInput(String),
     /// The server goes on with it, and can be asked how far it is.

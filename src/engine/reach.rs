@@ -2,14 +2,14 @@
 
 use super::result::Conclusion;
 use super::run::with_causes;
-use crate::mcp::{ConnectError, ListError};
+use crate::mcp::{ConnectError, ListError, NoToken};
 
 /// What a run comes to without a session.
 pub(super) fn no_session(error: &ConnectError) -> Conclusion {
     let said = with_causes(error);
     match error {
         ConnectError::Setup(_) => Conclusion::Invalid(said),
-        ConnectError::SignIn { .. } => Conclusion::SignIn(said),
+        ConnectError::SignIn { .. } | ConnectError::NoToken(NoToken::Refused(_)) => Conclusion::SignIn(said),
         _ => Conclusion::Unreachable(said),
     }
 }
@@ -19,7 +19,7 @@ pub(super) fn no_tools(error: &ListError) -> Conclusion {
     let said = with_causes(error);
     match error {
         ListError::NeedsInput(_) => Conclusion::NeedsInput(said),
-        ListError::SignIn { .. } => Conclusion::SignIn(said),
+        ListError::SignIn { .. } | ListError::NoToken(_) => Conclusion::SignIn(said),
         _ => Conclusion::Unreachable(said),
     }
 }

@@ -58,6 +58,7 @@ pub fn classify(seen: Seen, operation: Option<&Operation>, errors: Option<&Error
             }
         }
         Seen::NeverSent(why) => not_applied(RefusalKind::NotConnected, &why),
+        Seen::NoToken(why) => not_applied(RefusalKind::SignIn, &why),
         Seen::Task(TaskHandle { id, .. }) => {
             unknown(DoubtKind::UnknownResult, &format!("it goes on as the task `{id}`"))
         }
@@ -137,6 +138,7 @@ mod tests {
         let mut table = vec![
             (Seen::Answer(answer.clone()), Outcome::Applied(answer)),
             (Seen::Answer(ToolAnswer::default()), Outcome::Applied(ToolAnswer::default())),
+            (Seen::NoToken("no".into()), refused(RefusalKind::SignIn, "no")),
             (Seen::NeverSent("gone".into()), refused(RefusalKind::NotConnected, "gone")),
             (Seen::NeedsInput("a name".into()), doubt(DoubtKind::NeedsInput, "a name")),
             silence(Silence::TimedOut, DoubtKind::NoAnswer, "no answer within the time limit"),

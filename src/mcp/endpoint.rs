@@ -66,6 +66,7 @@ impl Endpoint {
     /// Opens the way to the server, and says nothing on it yet.
     pub(super) fn open(self, limits: &Limits) -> Result<(Way, Link), ConnectError> {
         let (ending, asked, mut faults) = (Ending::default(), Asked::default(), None);
+        let mut to = None;
         let most = limits.reply_bytes;
         let (way, child) = match self {
             Self::Stream(stream) => {
@@ -94,10 +95,11 @@ impl Endpoint {
                     faults.insert(Faults::default()).clone(),
                     asked.clone(),
                 )?;
+                to = Some(server);
                 (Way::Http(transport), None)
             }
         };
-        Ok((way, Link { ending, child, faults, asked }))
+        Ok((way, Link { ending, child, faults, asked, server: to }))
     }
 
     /// Which era of the protocol the server speaks.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::child::epitaph;
-use super::http::{Fault, SetupError};
+use super::http::{Fault, NoToken, SetupError};
 use crate::core::call::Silence;
 use crate::core::text::{excerpt, visible};
 
@@ -48,6 +48,9 @@ pub enum ConnectError {
         /// The server's words; hostile text.
         message: String,
     },
+    /// There is no token to show, so that nothing was sent.
+    #[error(transparent)]
+    NoToken(#[from] NoToken),
     /// The server answered the handshake with another status than success.
     #[error("the server answered the handshake with HTTP status {status}: {}", excerpt(message, SHOWN))]
     Status {
@@ -109,7 +112,9 @@ impl ConnectError {
     /// Whether it may have passed in a moment, and how long the server asks to wait.
     pub(super) fn passing(&self) -> Option<Option<Duration>> {
         match self {
-            Self::Unreachable { .. } | Self::CutOff { .. } => Some(None),
+            Self::Unreachable { .. } | Self::CutOff { .. } | Self::NoToken(NoToken::Unreachable(_)) => {
+                Some(None)
+            }
             Self::Status { status, retry_after, .. } => is_passing(*status).then_some(*retry_after),
             _ => None,
         }
@@ -143,6 +148,9 @@ pub enum ListError {
         /// The server's words; hostile text.
         message: String,
     },
+    /// There was no token to show.
+    #[error("the tools cannot be asked for: {}", visible(.0))]
+    NoToken(String),
     /// The server answered with another status than success.
     #[error("the tools cannot be listed: HTTP status {status}: {}", excerpt(message, SHOWN))]
     Status {

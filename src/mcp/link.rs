@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use super::asked::Asked;
 use super::child::{Child, epitaph};
 use super::ending::{End, Ending};
-use super::http::Faults;
+use super::http::{Faults, HttpServer, NoToken};
 use crate::core::call::Silence;
 
 /// How long what is already on its way may take to arrive once the connection is over.
@@ -22,9 +22,19 @@ pub(super) struct Link {
     /// Over HTTP, what befell its requests.
     pub(super) faults: Option<Faults>,
     pub(super) asked: Asked,
+    /// Over HTTP, who is signed in to.
+    pub(super) server: Option<HttpServer>,
 }
 
 impl Link {
+    /// Sees to it that the next request carries a token that is good, where it carries one.
+    pub(super) async fn signed_in(&self, connect: Duration) -> Result<(), NoToken> {
+        match &self.server {
+            Some(server) => server.signed_in(connect).await,
+            None => Ok(()),
+        }
+    }
+
     /// What `reply` gives, or `None` where the connection ended without it.
     ///
     /// A child's end counts as well as its output's: somebody it started may hold the output open.

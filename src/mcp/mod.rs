@@ -30,6 +30,9 @@ pub use classify::classify;
 pub use endpoint::{ChildCommand, Endpoint};
 pub use era::Era;
 pub use error::{ConnectError, ListError};
-pub use http::{AddressError, HttpAddress, HttpProxy, HttpServer, SetupError, Token, TokenError};
+pub use http::{
+    AddressError, ClientCredentials, ClientProof, Credential, HttpAddress, HttpProxy, HttpServer, Issuer,
+    KeyError, NoToken, Secret, SecretError, SetupError, SigningKey, Token, TokenError,
+};
 pub use limits::Limits;
 pub use session::{ServerFacts, Session};

@@ -20,7 +20,7 @@ use super::client::Client;
 use super::ending::End;
 use super::endpoint::{Endpoint, Way};
 use super::error::ConnectError;
-use super::http::{Fault, RequestHeaders};
+use super::http::{Fault, NoToken, RequestHeaders};
 use super::limits::Limits;
 use super::link::{GRACE, Link};
 use super::patience::pause;
@@ -53,6 +53,8 @@ pub struct ServerFacts {
 pub(super) enum NoResult {
     /// No byte of it went out.
     NeverSent(String),
+    /// No byte of it went out: the issuer gives no token.
+    NoToken(String),
     /// The answer is a JSON-RPC error.
     Refused { code: i64, message: String },
     /// The answer is an HTTP status other than success.
@@ -90,6 +92,14 @@ impl Session {
     async fn attempt(endpoint: Endpoint, limits: Limits, until: Instant) -> Result<Self, ConnectError> {
         let lifecycle = endpoint.era().lifecycle();
         let (way, link) = endpoint.open(&limits)?;
+        match timeout_at(until, link.signed_in(limits.connect)).await {
+            Ok(signed_in) => signed_in?,
+            Err(_) => {
+                let limit = limits.connect.as_millis();
+                let why = format!("the issuer did not answer within {limit} ms");
+                return Err(NoToken::Unreachable(why).into());
+            }
+        }
         let handshake = async {
             match way {
                 Way::Lines(wire) => Client.serve_with_lifecycle(wire, lifecycle).await,
@@ -143,6 +153,7 @@ impl Session {
         let seen = match self.request(request, meta, deadline).await {
             Ok(result) => reply::seen(result),
             Err(NoResult::NeverSent(why)) => Seen::NeverSent(why),
+            Err(NoResult::NoToken(why)) => Seen::NoToken(why),
             Err(NoResult::Refused { code, message }) => Seen::RpcError { code, message },
             Err(NoResult::Status { status, message, code, retry_after }) => {
                 Seen::HttpStatus { status, message, code, retry_after }
@@ -190,6 +201,14 @@ impl Session {
             return Err(NoResult::NeverSent(self.link.silence().await.to_string()));
         }
         let until = Instant::now() + deadline;
+        match timeout_at(until, self.link.signed_in(self.limits.connect)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(refused @ NoToken::Refused(_))) => return Err(NoResult::NoToken(refused.to_string())),
+            Ok(Err(unreachable)) => return Err(NoResult::NeverSent(unreachable.to_string())),
+            Err(_) => {
+                return Err(NoResult::NeverSent("no token came within the time limit".to_owned()));
+            }
+        }
         // The time limit is ours: rmcp's own waits, after it, until a cancellation is written, and that
         // never happens with a server that reads no more.
         let options = PeerRequestOptions::no_options().with_meta(RequestMetaObject(MetaObject(meta.clone())));

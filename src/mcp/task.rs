@@ -93,6 +93,7 @@ fn completed(result: Map<String, Value>) -> Seen {
 fn passing(failure: NoResult) -> Result<(String, Option<Duration>), String> {
     match failure {
         NoResult::NeverSent(why) => Ok((visible(&why).into_owned(), None)),
+        NoResult::NoToken(why) => Err(visible(&why).into_owned()),
         NoResult::Silence(silence) => Ok((silence.to_string(), None)),
         NoResult::Status { status, message, retry_after, .. } if is_passing(status) => {
             Ok((format!("HTTP status {status}: {}", excerpt(&message, SHOWN)), retry_after))

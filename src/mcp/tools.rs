@@ -98,6 +98,7 @@ impl From<NoResult> for ListError {
     fn from(failure: NoResult) -> Self {
         match failure {
             NoResult::NeverSent(why) => Self::NotConnected(why),
+            NoResult::NoToken(why) => Self::NoToken(why),
             NoResult::Refused { code, message } => Self::Refused { code, message },
             NoResult::Status { status: status @ (401 | 403), message, .. } => {
                 Self::SignIn { status, message }

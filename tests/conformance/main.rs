@@ -6,14 +6,18 @@
 //! suite looks at what a client sends, and not at what it makes of the answers.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use loopgate::catalog::Schema;
 use loopgate::core::call::Seen;
 use loopgate::core::{ToolCall, ToolDefinition};
-use loopgate::mcp::{Endpoint, Era, HttpServer, Limits, Session};
+use loopgate::mcp::{
+    ClientCredentials, ClientProof, Credential, Endpoint, Era, HttpServer, Limits, Secret, Session,
+    SigningKey,
+};
 use serde_json::{Map, Value, json};
 
 /// For the handshake, the list and each call; the suite ends this program after 30 seconds.
@@ -49,6 +53,7 @@ fn wanted(tool: &str, tools: &[ToolDefinition]) -> Option<(Value, Wanted)> {
         "test_mrtr_echo_state" | "test_mrtr_no_state" => (json!({}), Wanted::Input),
         "test_mrtr_unrelated" => (json!({}), Wanted::Text("unrelated-ok")),
         "test_mrtr_no_result_type" => (json!({}), Wanted::Text("no-result-type-test-ok")),
+        "test-tool" => (json!({}), Wanted::Text("test")),
         "test_client_elicitation_defaults" => (json!({}), Wanted::Text("Elicitation error")),
         _ => return None,
     })
@@ -62,6 +67,8 @@ struct Given {
     revision: String,
     /// The arguments of some tools, where the scenario has its own.
     arguments: BTreeMap<String, Map<String, Value>>,
+    /// The client at an issuer, where the scenario has one.
+    client: Option<ClientCredentials>,
 }
 
 impl Given {
@@ -85,15 +92,56 @@ impl Given {
             Some((name.to_owned(), call.get("arguments")?.as_object()?.clone()))
         });
         let arguments = arguments.collect();
-        Ok(Self { era, url, revision, arguments })
+        let client = client(&context, &url)?;
+        Ok(Self { era, url, revision, arguments, client })
     }
 
     fn endpoint(&self) -> Result<Endpoint, String> {
         let address = self.url.parse().map_err(|error| format!("{error}"))?;
         let headers = BTreeMap::new();
-        let (token, authorities, proxy) = (None, None, None);
+        let token = self.client.clone().map(Credential::Client);
+        let (authorities, proxy) = (None, None);
         Ok(Endpoint::Http(HttpServer { address, token, headers, authorities, proxy, era: self.era }))
     }
+}
+
+/// The client that the context names, as the settings would.
+fn client(context: &Value, url: &str) -> Result<Option<ClientCredentials>, String> {
+    let told = |member: &str| context.get(member).and_then(Value::as_str);
+    let proof = match (told("client_secret"), told("private_key_pem")) {
+        (Some(secret), _) => {
+            let secret = Secret::new(secret).map_err(|error| error.to_string())?;
+            let issuer = told("issuer").map_or_else(|| issuer(url), |issuer| Ok(issuer.to_owned()))?;
+            ClientProof::Secret(secret, issuer.parse().map_err(|error| format!("{error}"))?)
+        }
+        (None, Some(key)) if told("signing_algorithm") == Some("ES256") => {
+            ClientProof::Key(SigningKey::from_pem(key.as_bytes()).map_err(|error| error.to_string())?, None)
+        }
+        (None, _) => return Ok(None),
+    };
+    let name = told("client_id").unwrap_or_default().to_owned();
+    Ok(Some(ClientCredentials::new(name, proof, None)))
+}
+
+/// The issuer that whoever has a secret names in the settings. Where the suite names it in the server's own metadata
+/// alone, which the product does not believe with a secret, this looks it up in the place of that person.
+fn issuer(url: &str) -> Result<String, String> {
+    const PLACE: &str = "/.well-known/oauth-protected-resource";
+    let bare = url.strip_prefix("http://").ok_or("the URL is not of this machine")?;
+    let (host, path) = bare.split_once('/').unwrap_or((bare, ""));
+    let asked = format!("GET {PLACE}/{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    let read = || {
+        let mut stream = TcpStream::connect(host)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(asked.as_bytes())?;
+        let mut said = String::new();
+        stream.read_to_string(&mut said).map(|_| said)
+    };
+    let said = read().map_err(|error: std::io::Error| error.to_string())?;
+    let body = said.split_once("\r\n\r\n").map(|(_, body)| body).unwrap_or_default();
+    let metadata: Value = serde_json::from_str(body).map_err(|error| format!("{error}: {said}"))?;
+    let named = metadata.pointer("/authorization_servers/0").and_then(Value::as_str);
+    named.map(str::to_owned).ok_or_else(|| format!("no issuer is named: {metadata}"))
 }
 
 #[tokio::main(flavor = "current_thread")]

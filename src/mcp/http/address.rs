@@ -32,6 +32,9 @@ pub enum AddressError {
     /// It has a fragment, which never reaches a server.
     #[error("it has a fragment, `#…`, which never reaches a server")]
     Fragment,
+    /// It has a query, which the URL of an issuer has not.
+    #[error("an issuer's URL has no query")]
+    Query,
 }
 
 impl HttpAddress {
@@ -46,6 +49,19 @@ impl HttpAddress {
     /// The whole URL.
     pub(super) fn url(&self) -> &Url {
         &self.0
+    }
+
+    /// Another path on the same host, without a query.
+    pub(super) fn at(&self, path: &str) -> Self {
+        let mut url = self.0.clone();
+        url.set_path(path);
+        url.set_query(None);
+        Self(url)
+    }
+
+    /// Whether the other is on the same host and port, in the same scheme.
+    pub(super) fn is_beside(&self, other: &Self) -> bool {
+        self.0.origin() == other.0.origin()
     }
 
     /// Whether it is encrypted.

@@ -41,8 +41,12 @@ pub(super) fn kind(response: &Response) -> Kind {
 }
 
 /// The whole body, within the limit.
-pub(super) async fn whole(mut response: Response, reception: &Reception) -> Result<Vec<u8>, Fault> {
-    let most = reception.most;
+pub(super) async fn whole(response: Response, reception: &Reception) -> Result<Vec<u8>, Fault> {
+    bounded(response, reception.most).await.map(|body| reception.body(body))
+}
+
+/// The whole body as it came, of at most that many bytes.
+pub(super) async fn bounded(mut response: Response, most: usize) -> Result<Vec<u8>, Fault> {
     let too_large = || Fault::TooLarge(format!("more than {most} bytes"));
     if response.content_length().is_some_and(|length| length > u64::try_from(most).unwrap_or(u64::MAX)) {
         return Err(too_large());
@@ -54,7 +58,7 @@ pub(super) async fn whole(mut response: Response, reception: &Reception) -> Resu
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(reception.body(body))
+    Ok(body)
 }
 
 /// The start of a body that explains a refusal, as far as it comes soon.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
-use http::header::{ACCEPT, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use jiff::Timestamp;
-use reqwest::Response;
+use reqwest::{RequestBuilder, Response};
 use rmcp::model::{
     ClientJsonRpcMessage, ClientRequest, ErrorData, GetExtensions as _, JsonRpcMessage, RequestId,
     ServerJsonRpcMessage, ServerResult,
@@ -21,6 +21,7 @@ use sse_stream::Sse;
 
 use super::body::{Kind, answer, causes, kind, start, whole, words};
 use super::connection::{connection, header};
+use super::credential::Credential;
 use super::events::events;
 use super::fault::{Fault, Faults};
 use super::reception::Reception;
@@ -52,6 +53,8 @@ pub(in crate::mcp) struct HttpClient(Arc<Inner>);
 struct Inner {
     http: reqwest::Client,
     era: Era,
+    /// Asked for each request: it may have been renewed.
+    token: Option<Credential>,
     reception: Reception,
 }
 
@@ -78,6 +81,7 @@ impl HttpClient {
         let inner = Inner {
             http: connection(server, limits.connect, limits.at_once)?,
             era: server.era,
+            token: server.token.clone(),
             reception: Reception::new(limits, faults, asked, server.token.clone()),
         };
         let mut config = StreamableHttpClientTransportConfig::with_uri(server.address.url().as_str())
@@ -86,6 +90,14 @@ impl HttpClient {
             .max_concurrent_requests(limits.at_once);
         config.retry_config = Arc::new(Reconnects);
         Ok(StreamableHttpClientTransport::with_client(Self(Arc::new(inner)), config))
+    }
+
+    /// The request with the token, where there is one.
+    fn signed(&self, request: RequestBuilder) -> RequestBuilder {
+        match self.0.token.as_ref().and_then(Credential::authorization) {
+            Some(authorization) => request.header(AUTHORIZATION, authorization),
+            None => request,
+        }
     }
 
     async fn post(
@@ -99,8 +111,8 @@ impl HttpClient {
         let request = request_id(message);
         let body = serde_json::to_vec(message)
             .map_err(|error| Fault::NeverSent(format!("the message cannot be written: {error}")))?;
-        let mut post =
-            self.0.http.post(uri).header(ACCEPT, ACCEPTED).header(CONTENT_TYPE, "application/json");
+        let post = self.0.http.post(uri).header(ACCEPT, ACCEPTED).header(CONTENT_TYPE, "application/json");
+        let mut post = self.signed(post);
         if let Some(session) = &session {
             post = post.header(SESSION, session.as_ref());
         }
@@ -169,7 +181,8 @@ impl HttpClient {
             tracing::debug!("no more streams are opened on this session");
             return Err(Refused::ServerDoesNotSupportSse);
         }
-        let mut get = self.0.http.get(uri).header(ACCEPT, ACCEPTED).headers(headers.into_iter().collect());
+        let get = self.0.http.get(uri).header(ACCEPT, ACCEPTED).headers(headers.into_iter().collect());
+        let mut get = self.signed(get);
         for (name, value) in [(SESSION, session.as_deref()), (LAST_EVENT, last_event.as_deref())] {
             if let Some(value) = value {
                 get = get.header(name, value);
@@ -242,7 +255,7 @@ impl StreamableHttpClient for HttpClient {
         _: Option<String>,
         headers: HashMap<HeaderName, HeaderValue>,
     ) -> Result<(), Refused> {
-        let delete = self.0.http.delete(uri.as_ref()).header(SESSION, session.as_ref());
+        let delete = self.signed(self.0.http.delete(uri.as_ref()).header(SESSION, session.as_ref()));
         // A server may keep its sessions; nothing is left to do then.
         let sent = delete.headers(headers.into_iter().collect()).send().await;
         sent.map(drop).map_err(|error| Refused::Client(unsent(error)))

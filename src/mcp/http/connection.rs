@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Client, NoProxy, Proxy};
+use reqwest::{Client, ClientBuilder, NoProxy, Proxy};
 use rustls::ClientConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
@@ -39,6 +39,14 @@ const RESERVED: [&str; 21] = [
     "upgrade",
 ];
 
+/// What a client has of its own that is not a server's.
+pub(super) struct Bare {
+    /// Whether it speaks encrypted, and in no other way.
+    pub encrypted: bool,
+    /// The time limit for a connection.
+    pub connect: Duration,
+}
+
 /// Makes the client; nothing is sent yet.
 pub(super) fn connection(
     server: &HttpServer,
@@ -50,29 +58,39 @@ pub(super) fn connection(
         let (name, value) = header(name, value)?;
         headers.insert(name, value);
     }
-    if let Some(authorization) = server.token.as_ref().and_then(|token| token.authorization()) {
-        headers.insert(AUTHORIZATION, authorization);
-    }
-    let mut builder = Client::builder()
+    let bare = Bare { encrypted: server.address.is_encrypted(), connect };
+    made(builder(server, &bare)?.default_headers(headers).pool_max_idle_per_host(at_once))
+}
+
+/// Makes a client that reaches the network as the one for `server` does, and is for somebody else: it carries none
+/// of the server's headers.
+pub(super) fn bare(server: &HttpServer, bare: &Bare) -> Result<Client, SetupError> {
+    made(builder(server, bare)?)
+}
+
+fn made(builder: ClientBuilder) -> Result<Client, SetupError> {
+    builder.build().map_err(|error| SetupError::Client(error.to_string()))
+}
+
+fn builder(server: &HttpServer, &Bare { encrypted, connect }: &Bare) -> Result<ClientBuilder, SetupError> {
+    let builder = Client::builder()
         .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
-        .default_headers(headers)
         .redirect(Policy::none())
         .retry(reqwest::retry::never())
         .referer(false)
         // What the settings do not name is not used: HTTP_PROXY and the like are read by the command line.
         .no_proxy()
-        .https_only(server.address.is_encrypted())
+        .https_only(encrypted)
         // Else each pooled request waits 40 ms for an acknowledgement.
         .tcp_nodelay(true)
-        .pool_max_idle_per_host(at_once)
         .connect_timeout(connect)
-        .tls_backend_preconfigured(tls(server)?);
-    if let Some(proxy) = server.proxy.as_ref().filter(|_| server.address.is_encrypted()) {
+        .tls_backend_preconfigured(tls(server, encrypted)?);
+    if let Some(proxy) = server.proxy.as_ref().filter(|_| encrypted) {
         let bypass = proxy.bypass.as_deref().and_then(NoProxy::from_string);
         let proxy = Proxy::https(&proxy.url).map_err(|_| SetupError::Proxy)?;
-        builder = builder.proxy(proxy.no_proxy(bypass));
+        return Ok(builder.proxy(proxy.no_proxy(bypass)));
     }
-    builder.build().map_err(|error| SetupError::Client(error.to_string()))
+    Ok(builder)
 }
 
 /// A header that the settings or a profile set.
@@ -87,12 +105,12 @@ pub(super) fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue
 }
 
 /// TLS with the system's roots, and the configured ones besides. Without encryption nothing is loaded.
-fn tls(server: &HttpServer) -> Result<ClientConfig, SetupError> {
+fn tls(server: &HttpServer, encrypted: bool) -> Result<ClientConfig, SetupError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| SetupError::Client(error.to_string()))?;
-    if !server.address.is_encrypted() {
+    if !encrypted {
         let nobody = rustls::RootCertStore::empty();
         return Ok(builder.with_root_certificates(nobody).with_no_client_auth());
     }

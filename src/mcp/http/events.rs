@@ -135,14 +135,19 @@ fn is_number(value: &[u8]) -> bool {
 mod tests {
     use super::*;
     use crate::mcp::asked::Asked;
-    use crate::mcp::http::Token;
     use crate::mcp::http::fault::Faults;
+    use crate::mcp::http::{Credential, Token};
     use crate::mcp::limits::Limits;
     use proptest::prelude::*;
 
     fn reception() -> Reception {
         let token = Token::new("canary-token-9").unwrap();
-        Reception::new(&Limits::default(), Faults::default(), Asked::default(), Some(token))
+        Reception::new(
+            &Limits::default(),
+            Faults::default(),
+            Asked::default(),
+            Some(Credential::Token(token)),
+        )
     }
 
     #[test]

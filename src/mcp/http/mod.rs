@@ -1,20 +1,36 @@
 //! Streamable HTTP: rmcp keeps the protocol's state (sessions, revisions, standard headers, resumption),
 //! this module keeps the bytes: one pooled client that follows nothing and repeats nothing, and a
-//! [`Fault`] by request for everything that is no answer.
+//! [`Fault`] by request for everything that is no answer. Where the token comes from an issuer, it is fetched here,
+//! before a request is sent.
 
 mod address;
+mod asking;
+mod assertion;
 mod body;
 mod client;
+mod client_credentials;
+mod concealed;
 mod connection;
+mod credential;
 mod events;
 mod fault;
+mod grant;
+mod metadata;
+mod no_token;
 mod reception;
 mod retry_after;
+mod secret;
 mod server;
 mod token;
 
 pub use address::{AddressError, HttpAddress};
+pub use assertion::{KeyError, SigningKey};
 pub(super) use client::{HttpClient, RequestHeaders};
+pub use client_credentials::{ClientCredentials, ClientProof};
+pub use credential::Credential;
 pub(super) use fault::{Fault, Faults};
+pub use metadata::Issuer;
+pub use no_token::NoToken;
+pub use secret::{Secret, SecretError};
 pub use server::{HttpProxy, HttpServer, SetupError};
 pub use token::{Token, TokenError};

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rmcp::model::{ClientJsonRpcMessage, JsonRpcMessage, RequestId, ServerJsonRpcMessage};
 
 use super::body::answers;
+use super::credential::Credential;
 use super::fault::{Fault, Faults};
-use super::token::Token;
 use crate::mcp::asked::Asked;
 use crate::mcp::limits::Limits;
 use crate::mcp::message::{answered, is_result_for, message, of_value, unambiguous};
@@ -21,7 +21,7 @@ pub(super) struct Reception {
     pub most: usize,
     faults: Faults,
     asked: Asked,
-    token: Option<Token>,
+    token: Option<Credential>,
     streams: Arc<AtomicUsize>,
     /// How many streams may be opened between two answers: a server that ends each at once would have us open them
     /// for ever.
@@ -29,7 +29,7 @@ pub(super) struct Reception {
 }
 
 impl Reception {
-    pub fn new(limits: &Limits, faults: Faults, asked: Asked, token: Option<Token>) -> Self {
+    pub fn new(limits: &Limits, faults: Faults, asked: Asked, token: Option<Credential>) -> Self {
         let streams = Arc::new(AtomicUsize::new(limits.streams));
         Self { most: limits.reply_bytes, faults, asked, token, streams, most_streams: limits.streams }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 use super::address::HttpAddress;
-use super::token::Token;
+use super::credential::Credential;
 use crate::mcp::era::Era;
 
 /// A server that is reached over streamable HTTP.
@@ -14,7 +14,7 @@ pub struct HttpServer {
     /// Its endpoint.
     pub address: HttpAddress,
     /// The credential, for this address alone.
-    pub token: Option<Token>,
+    pub token: Option<Credential>,
     /// Headers that every request carries; no secrets.
     pub headers: BTreeMap<String, String>,
     /// PEM of certificates that are trusted besides the system's.

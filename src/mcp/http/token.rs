@@ -7,6 +7,8 @@ use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret as _, SecretString};
 use thiserror::Error;
 
+use super::concealed::{concealed, without_beginning};
+
 /// A bearer token (RFC 6750). It is wiped from memory when it goes, and nothing prints it.
 #[derive(Clone)]
 pub struct Token(SecretString);
@@ -22,10 +24,8 @@ pub enum TokenError {
     Character,
 }
 
-/// A token of fewer characters is a word that anybody may use; an answer is not changed for it.
-const SHORTEST_SECRET: usize = 12;
-/// So many characters of a token at the end of a text may be there by chance.
-const MOST_SHOWN: usize = 3;
+/// A token or a secret of fewer characters is a word that anybody may use; an answer is not changed for it.
+pub(super) const SHORTEST_SECRET: usize = 12;
 /// What stands where it stood.
 const INSTEAD: &str = "(the token)";
 
@@ -45,31 +45,18 @@ impl Token {
         Ok(Self(SecretString::from(text)))
     }
 
-    /// `text` without the token, which a server may echo: as it is, or as JSON writes it, slashes escaped or not.
+    /// `text` without the token, which a server may echo.
     pub(super) fn concealed<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let token = self.0.expose_secret();
         if token.len() < SHORTEST_SECRET {
             return Cow::Borrowed(text);
         }
-        let quoted = serde_json::Value::from(token).to_string();
-        let in_json = quoted.trim_matches('"');
-        let mut concealed = Cow::Borrowed(text);
-        for shape in [token, in_json, &in_json.replace('/', "\\/")] {
-            if concealed.contains(shape) {
-                concealed = Cow::Owned(concealed.replace(shape, INSTEAD));
-            }
-        }
-        concealed
+        concealed(text, token, INSTEAD)
     }
 
     /// `text`, which may break off anywhere, without what may be the beginning of the token at its end.
     pub(super) fn without_beginning<'t>(&self, text: &'t str) -> &'t str {
-        let token = self.0.expose_secret();
-        let longest = token.len().min(text.len());
-        let beginning = (MOST_SHOWN + 1..=longest)
-            .rev()
-            .find(|length| token.get(..*length).is_some_and(|beginning| text.ends_with(beginning)));
-        beginning.and_then(|length| text.get(..text.len() - length)).unwrap_or(text)
+        without_beginning(text, self.0.expose_secret())
     }
 
     /// The value of the `Authorization` header, marked so that no HTTP library logs it.

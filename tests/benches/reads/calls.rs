@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use loopgate::core::{Outcome as Came, ToolCall};
-use loopgate::mcp::{Endpoint, Era, HttpServer, Limits, Session, Token, classify};
+use loopgate::mcp::{Credential, Endpoint, Era, HttpServer, Limits, Session, Token, classify};
 use serde_json::{Map, Value, json};
 
 use crate::bare::{Bare, Roots, Way, called, meta};
@@ -62,7 +62,7 @@ pub fn measure(folder: &Path) -> Outcome<()> {
 fn endpoint(served: &Served, era: Era) -> Outcome<Endpoint> {
     Ok(Endpoint::Http(HttpServer {
         address: served.url.parse()?,
-        token: Some(Token::new(TOKEN)?),
+        token: Some(Credential::Token(Token::new(TOKEN)?)),
         headers: BTreeMap::new(),
         authorities: None,
         proxy: None,

@@ -1,0 +1,32 @@
+//! Text that came back, without what was never to be shown.
+
+use std::borrow::Cow;
+
+/// `text` without `secret`, in whose place `instead` stands; as it is, with its slashes escaped as JSON allows, or
+/// as a JSON string holds it.
+pub(super) fn concealed<'t>(text: &'t str, secret: &str, instead: &str) -> Cow<'t, str> {
+    if secret.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    let slashes = secret.replace('/', "\\/");
+    let quoted = serde_json::to_string(secret).unwrap_or_default();
+    let quoted = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default();
+    let mut concealed = Cow::Borrowed(text);
+    for shape in [secret, &slashes, quoted, &quoted.replace('/', "\\/")] {
+        if !shape.is_empty() && concealed.contains(shape) {
+            concealed = Cow::Owned(concealed.replace(shape, instead));
+        }
+    }
+    concealed
+}
+
+/// So many characters of a secret at the end of a text may be there by chance.
+const BY_CHANCE: usize = 3;
+
+/// `text`, which may break off anywhere, without what may be the beginning of `secret` at its end.
+pub(super) fn without_beginning<'t>(text: &'t str, secret: &str) -> &'t str {
+    let longest = secret.len().min(text.len());
+    let begins = |length: &usize| secret.get(..*length).is_some_and(|beginning| text.ends_with(beginning));
+    let beginning = (BY_CHANCE + 1..=longest).rev().find(begins);
+    beginning.and_then(|length| text.get(..text.len() - length)).unwrap_or(text)
+}

@@ -1,9 +1,10 @@
-//! A server over streamable HTTP that misbehaves: `http FAULTS FOLDER [tls=KIND]`. It speaks both eras by hand, on a
+//! A server over streamable HTTP that misbehaves: `http FAULTS FOLDER [tls=KIND] [takes=FILE] [metadata=FILE]`. It speaks both eras by hand, on a
 //! free port of this machine, prints its URL, and ends with its standard input.
 //!
 //! FAULTS are separated by commas, each `ON:WHAT` or `ON:WHAT*TIMES`. ON is the tool `look` (a read) or `make` (a
 //! write), a method (`list`, `discover`, `initialize`, `task`), `get`, `delete`, or `any`; WHAT is in
-//! `http_fault.rs`. FOLDER receives `log.jsonl`, one line for each request, and `ca.pem`.
+//! `http_fault.rs`. FOLDER receives `log.jsonl`, one line for each request, and `ca.pem`. With `takes` only who shows
+//! a token that is good by that file (`issuer.rs` writes it) comes in; `metadata` are what it publishes of itself.
 
 #![expect(clippy::indexing_slicing, reason = "a peer that panics fails the test that started it")]
 
@@ -18,7 +19,7 @@ use std::thread;
 use serde_json::{Value, json};
 
 use crate::http_fault::{Fault, Reply};
-use crate::http_tls;
+use crate::{http_tls, issuer};
 
 /// It hangs up on a longer request in the middle of it.
 const LARGEST: usize = 200_000;
@@ -37,7 +38,10 @@ pub fn play(mode: &str, arguments: &[String]) -> Option<ExitCode> {
     let tls = tls.map(|kind| http_tls::server(kind, &PathBuf::from(folder)));
     let scheme = if tls.is_some() { "https" } else { "http" };
     let _ = writeln!(std::io::stdout(), "{scheme}://{address}/mcp").and_then(|()| std::io::stdout().flush());
+    let option = |name: &str| rest.iter().find_map(|option| option.strip_prefix(name)).map(PathBuf::from);
     let server = Arc::new(Server {
+        takes: option("takes="),
+        metadata: option("metadata="),
         faults: faults
             .split(',')
             .filter_map(Fault::parse)
@@ -79,23 +83,30 @@ struct Server {
     faults: Vec<(Fault, AtomicUsize)>,
     log: Mutex<PathBuf>,
     connections: AtomicUsize,
+    /// The tokens that it takes.
+    takes: Option<PathBuf>,
+    metadata: Option<PathBuf>,
 }
 
 /// A request as it came.
 pub struct Request {
     pub method: String,
+    pub path: String,
     pub headers: Vec<(String, String)>,
     pub body: Value,
+    /// The body as it came.
+    pub raw: Vec<u8>,
 }
 
 impl Request {
     /// Reads one; `None` where the client is gone.
-    fn read(stream: &mut impl BufRead) -> Option<Self> {
+    pub fn read(stream: &mut impl BufRead) -> Option<Self> {
         let mut line = String::new();
         if stream.read_line(&mut line).ok()? == 0 {
             return None;
         }
-        let method = line.split(' ').next()?.to_owned();
+        let mut words = line.split(' ').map(str::to_owned);
+        let (method, path) = (words.next()?, words.next()?);
         let mut headers = Vec::new();
         loop {
             let mut line = String::new();
@@ -105,7 +116,7 @@ impl Request {
             let Some((name, value)) = line.split_once(':') else { break };
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
-        let mut request = Self { method, headers, body: Value::Null };
+        let mut request = Self { method, path, headers, body: Value::Null, raw: Vec::new() };
         let length = request.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
         if length > LARGEST {
             stream.read_exact(&mut [0; 1000]).ok()?;
@@ -114,6 +125,7 @@ impl Request {
         let mut body = vec![0; length];
         stream.read_exact(&mut body).ok()?;
         request.body = serde_json::from_slice(&body).unwrap_or_default();
+        request.raw = body;
         Some(request)
     }
 
@@ -170,7 +182,7 @@ impl Server {
         let headers: serde_json::Map<String, Value> =
             request.headers.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
         let line = json!({
-            "connection": connection, "method": request.method, "rpc": request.body["method"],
+            "connection": connection, "method": request.method, "path": request.path, "rpc": request.body["method"],
             "tool": request.body.pointer("/params/name"), "headers": headers, "body": request.body,
         });
         self.write(&line);
@@ -182,8 +194,20 @@ impl Server {
         let _ = file.and_then(|mut file| file.write_all(format!("{line}\n").as_bytes()));
     }
 
+    fn published(&self, path: &str) -> Option<Reply> {
+        let metadata = std::fs::read(self.metadata.as_ref()?).ok()?;
+        let metadata = serde_json::from_slice(&metadata).ok()?;
+        (path == "/.well-known/oauth-protected-resource/mcp").then(|| Reply::json(&metadata))
+    }
+
     /// What a server that behaves would answer.
     fn usual(&self, request: &Request) -> Reply {
+        if request.path.starts_with("/.well-known/") {
+            return self.published(&request.path).unwrap_or_else(|| Reply::status(404));
+        }
+        if self.takes.as_ref().is_some_and(|file| !issuer::is_good(file, request.header("authorization"))) {
+            return Reply::status(401).with("www-authenticate", "Bearer error=\"invalid_token\"");
+        }
         let id = &request.body["id"];
         let result = |result: Value| Reply::json(&json!({"jsonrpc": "2.0", "id": id, "result": result}));
         let complete = |mut value: Value| {

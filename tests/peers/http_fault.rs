@@ -25,7 +25,7 @@ pub struct Fault {
 
 /// An HTTP reply.
 pub struct Reply {
-    status: u16,
+    pub status: u16,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
 }
@@ -39,7 +39,7 @@ impl Reply {
         Self::of("application/json", value.to_string())
     }
 
-    fn of(kind: &str, body: impl Into<Vec<u8>>) -> Self {
+    pub fn of(kind: &str, body: impl Into<Vec<u8>>) -> Self {
         Self { body: body.into(), ..Self::status(200).with("content-type", kind) }
     }
 
@@ -87,6 +87,20 @@ impl Fault {
             "closes" => {
                 usual.send(stream);
                 false
+            }
+            "late" => {
+                sleep(Duration::from_millis(self.value.parse().unwrap_or(0)));
+                usual.send(stream)
+            }
+            // Points a stranger to the server's own metadata, or elsewhere.
+            "challenge" => {
+                let host = request.header("host").unwrap_or_default();
+                let place = match self.value.as_str() {
+                    "" => format!("http://{host}/.well-known/oauth-protected-resource/mcp"),
+                    place => place.replace(';', ":").replace('+', "/"),
+                };
+                let challenge = format!("Bearer error=\"invalid_token\", resource_metadata=\"{place}\"");
+                Reply::status(401).with("www-authenticate", &challenge).send(stream)
             }
             "html" => Reply::of("text/html", "<html><title>Please sign in</title></html>").send(stream),
             "type" => Reply::of(&self.value.replace('+', "/"), body).send(stream),

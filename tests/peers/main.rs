@@ -7,6 +7,7 @@ mod between;
 mod http;
 mod http_fault;
 mod http_tls;
+mod issuer;
 mod line;
 mod loopiq;
 mod timing;
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 type Family = fn(mode: &str, arguments: &[String]) -> Option<ExitCode>;
 
 const FAMILIES: &[Family] =
-    &[transport::play, loopiq::play, timing::play, between::play, http::play, http::play_proxy];
+    &[transport::play, loopiq::play, timing::play, between::play, http::play, http::play_proxy, issuer::play];
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);

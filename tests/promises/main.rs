@@ -57,3 +57,5 @@ mod served;
 mod stdio;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod tokens;

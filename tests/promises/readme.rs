@@ -106,6 +106,13 @@ fn its_recipe_validates_and_its_settings_are_read() {
     let ran =
         folder.run(&["certify-release", "--release", "R", "--server", "files", "--tenant", "t"]).exits(50);
     assert!(ran.stdout.contains("`mcp-server-files` cannot be started"), "{}", ran.stdout);
+    let token = yaml.iter().find(|block| block.starts_with("token:")).unwrap();
+    let given = "token: { environment: LOOPIQ_TOKEN }";
+    assert!(written.contains(given));
+    let fetched = written.replace(given, &token.trim_end().replace('\n', "\n    "));
+    folder.write("loopgate.yaml", format!("{fetched}\n{policy}\n"));
+    let ran = folder.run(&["certify-release", "--release", "R"]).exits(3);
+    assert!(ran.stderr.contains("the variable `LOOPIQ_SECRET` is not set"), "{}", ran.stderr);
 }
 
 #[test]

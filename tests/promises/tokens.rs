@@ -373,6 +373,39 @@ fn an_issuers_certificate_is_verified_as_the_servers_is() {
     signed.hostile.read().exits(0);
 }
 
+#[test]
+fn an_encrypted_server_leads_to_no_issuer_that_is_not() {
+    let signed = Signed::new(&["good"], "", "auto", by_key_alone);
+    let here = signed.backstage.path().to_str().unwrap();
+    let metadata = format!("metadata={here}/metadata.json");
+    let server = Playing::start(&signed.backstage, &["http", "", here, "tls=good", &metadata]);
+    signed.publish(&server.url, &signed.issuer.url);
+    signed.hostile.folder.write("ca.pem", signed.backstage.read("ca.pem"));
+    signed.hostile.settings(|settings| {
+        settings["url"] = json!(server.url);
+        settings["ca"] = json!("ca.pem");
+    });
+    let told = signed.hostile.read().exits(51).told();
+    assert!(told.contains("is not encrypted, and who names it is"), "{told}");
+    assert_eq!(signed.asked("/token").len(), 0);
+}
+
+#[test]
+fn an_issuer_is_reached_through_the_proxy_which_sees_no_secret() {
+    let signed = Signed::by_secret(&["good", "tls=good"], "");
+    let folder = &signed.hostile.folder;
+    folder.write("ca.pem", signed.backstage.read("ca.pem"));
+    signed.hostile.settings(|server| server["ca"] = json!("ca.pem"));
+    let proxy = Playing::start(folder, &["proxy", folder.path().to_str().unwrap()]);
+    let mut command = folder.command(&["run", "read.yaml"]);
+    assert_eq!(command.env("HTTPS_PROXY", &proxy.url).output().unwrap().status.code(), Some(0));
+    let asked = folder.read("proxy.log");
+    let target = signed.issuer.url.trim_start_matches("https://");
+    assert!(asked.starts_with(&format!("CONNECT {target} HTTP/1.1\n")), "{asked}");
+    assert!(!asked.to_lowercase().contains("authorization:"), "{asked}");
+    signed.nothing_shows(&asked);
+}
+
 /// A session of this process, with the client that the issuer knows.
 async fn session(signed: &Signed) -> Session {
     let proof = ClientProof::Secret(Secret::new(SECRET).unwrap(), signed.issuer.url.parse().unwrap());

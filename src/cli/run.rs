@@ -270,14 +270,14 @@ fn ready(recipe: &Recipe, options: &RunOptions, reports: &Reports) -> Result<Out
 fn write(result: &RunResult, out: &OutputFolder) -> Result<Vec<Written>, Fault> {
     let mut written = Vec::new();
     for emitted in &result.emitted {
-        let path = out.write(&emitted.name, &emitted.bytes).map_err(unwritten)?;
+        let path = out.leave(&emitted.name, &emitted.bytes).map_err(unwritten)?;
         written.push(Written::new(WrittenKind::Emitted, path, &emitted.bytes));
     }
     if let Some(artifact) = &result.artifact {
         written.push(Written::new(WrittenKind::Artifact, out.root().join(ARTIFACT), artifact.bytes()));
     }
     let report = format!("{}\n", indented(&report::run_json(result, &written)));
-    let path = out.write(REPORT, report.as_bytes()).map_err(unwritten)?;
+    let path = out.leave(REPORT, report.as_bytes()).map_err(unwritten)?;
     written.push(Written::new(WrittenKind::Run, path, report.as_bytes()));
     if let Some(artifact) = &result.artifact {
         out.write(ARTIFACT, artifact.bytes()).map_err(unwritten)?;

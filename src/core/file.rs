@@ -4,6 +4,7 @@ use std::io::{self, Read as _, Write as _};
 use std::path::{Component, Path, PathBuf};
 
 use fs_err as fs;
+use tempfile::NamedTempFile;
 use thiserror::Error;
 
 /// A folder for results. Names are relative, and no link is followed on the way to them.
@@ -66,6 +67,24 @@ impl OutputFolder {
     /// # Errors
     /// The name leaves the folder, a link stands in the way, or the disk refuses.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, WriteError> {
+        let path = self.place(name)?;
+        replace(&path, bytes)?;
+        Ok(path)
+    }
+
+    /// Like [`OutputFolder::write`], without waiting for the disk: for what can be made again where the machine
+    /// itself ends before it is there.
+    ///
+    /// # Errors
+    /// As for [`OutputFolder::write`].
+    pub fn leave(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, WriteError> {
+        let path = self.place(name)?;
+        beside(folder_of(&path), bytes)?.persist(&path).map_err(|error| error.error)?;
+        Ok(path)
+    }
+
+    /// Makes the place of `name` ready.
+    fn place(&self, name: &str) -> Result<PathBuf, WriteError> {
         Self::check_name(name)?;
         let path = self.root.join(name);
         let mut folder = self.root.clone();
@@ -83,7 +102,6 @@ impl OutputFolder {
             }
         }
         refuse_link(&path)?;
-        replace(&path, bytes)?;
         Ok(path)
     }
 
@@ -158,10 +176,17 @@ pub fn read_bounded(path: &Path, most: usize) -> Result<Vec<u8>, ReadError> {
 /// # Errors
 /// The disk refuses; the old file is then still there, whole.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    let folder = folder_of(path);
+    let file = beside(folder, bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    #[cfg(unix)]
+    fs::File::open(folder)?.sync_all()?;
+    Ok(())
+}
+
+/// A file with that content in the folder of the one that it will replace.
+fn beside(folder: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".loopgate-");
     #[cfg(unix)]
@@ -171,11 +196,14 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
     let mut file = builder.tempfile_in(folder)?;
     file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    #[cfg(unix)]
-    fs::File::open(folder)?.sync_all()?;
-    Ok(())
+    Ok(file)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
 }
 
 fn refuse_link(path: &Path) -> Result<(), WriteError> {

@@ -51,7 +51,14 @@ impl Ledger {
     /// # Errors
     /// There is none, it is something else, newer or broken, or it cannot be reached.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
-        let file = file::identity(path).unwrap_or_default();
+        let file = match file::identity(path) {
+            Ok(file) => file,
+            // Not looked for again: another process may be making it just now.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(LedgerError::Missing { path: path.to_owned() });
+            }
+            Err(error) => return Err(LedgerError::unreachable(error)),
+        };
         let connection = file::open(path)?;
         let id = migrate::id(&connection)?;
         let log = file::identity(&file::log(path)).ok();

@@ -183,7 +183,8 @@ fn a_stream_that_breaks_off_is_taken_up_where_the_server_says_and_not_for_ever()
     hostile.settings(|server| server["time_limits"]["call"] = serde_json::json!("20s"));
     hostile.read().exits(50);
     let again = hostile.log().iter().filter(|request| !request["headers"]["last-event-id"].is_null()).count();
-    assert!(again <= 100, "{again}");
+    // A hundred between two answers, of which the handshake and the list had one each.
+    assert!((2..=300).contains(&again), "{again}");
 }
 
 #[test]

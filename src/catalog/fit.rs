@@ -337,7 +337,7 @@ operations:
     tool: make_work
     class: write
     basis: { tool: observed, arguments: observed, result: observed, control: assumed, repetition: assumed }
-    arguments: { title: /work/title }
+    arguments: { title: /item/title }
     control: { dry_run: { at: /dryRun, dry: true, real: false } }
 "#;
 
@@ -348,8 +348,8 @@ operations:
                        "required": ["query"]},
              "output": {"properties": {"total": {}, "items": {"items": {"properties": {"id": {}, "state": {"enum": ["open", "done"]}}}}}}},
             {"name": "make_work",
-             "input": {"properties": {"work": {"$ref": "#/$defs/work"}, "dryRun": {"type": "boolean"}}, "required": ["work"],
-                       "$defs": {"work": {"properties": {"title": {}, "owner": {}}, "required": ["title"]}}}},
+             "input": {"properties": {"item": {"$ref": "#/$defs/item"}, "dryRun": {"type": "boolean"}}, "required": ["item"],
+                       "$defs": {"item": {"properties": {"title": {}, "owner": {}}, "required": ["title"]}}}},
         ])
     }
 
@@ -403,12 +403,12 @@ operations:
             one("argument-missing", "search/arguments")
         );
         assert_eq!(
-            put("/1/input/$defs/work/required", json!(["title", "owner"])),
+            put("/1/input/$defs/item/required", json!(["title", "owner"])),
             one("argument-missing", "make/arguments")
         );
         assert_eq!(
             after(|tools| {
-                *tools.pointer_mut("/1/input/$defs/work/required").unwrap() = json!(["title", "owner"]);
+                *tools.pointer_mut("/1/input/$defs/item/required").unwrap() = json!(["title", "owner"]);
                 *tools.pointer_mut("/1/input/required").unwrap() = json!([]);
             }),
             one("argument-missing", "make/arguments")

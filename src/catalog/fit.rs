@@ -281,10 +281,10 @@ impl Finder<'_> {
 
 /// The first member on the way from `above` to `at`, where there is more than one.
 fn first_below(at: &Pointer, above: &str) -> Option<String> {
-    let mut tokens = at.as_str().strip_prefix(above)?.strip_prefix('/')?.split('/');
+    let below: Pointer = at.as_str().strip_prefix(above)?.parse().ok()?;
+    let mut tokens = below.tokens();
     let first = tokens.next()?;
-    tokens.next()?;
-    Some(first.replace("~1", "/").replace("~0", "~"))
+    tokens.next().map(|_| first)
 }
 
 /// What fills a place, and whether a recipe may leave it empty.

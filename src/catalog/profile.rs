@@ -234,14 +234,6 @@ impl Profile {
         }
     }
 
-    /// The profile of a server of which nothing is known.
-    ///
-    /// # Errors
-    /// The shipped file is broken, which a test excludes.
-    pub fn plain() -> Result<Self, ProfileError> {
-        Self::parse("plain", PLAIN)
-    }
-
     /// Reads a profile; `name` is the file's, for messages.
     ///
     /// # Errors

@@ -19,6 +19,7 @@ use super::next_command::NextCommand;
 use super::output::Output;
 use super::policy::{Trusted, in_force};
 use super::records;
+use super::runtime::runtime;
 use super::server::{KnownServer, find_for};
 use super::show::read_artifact;
 use super::signals::Stop;
@@ -180,8 +181,7 @@ fn apply(
     stop: Stop,
     environment: &Environment,
 ) -> Result<ApplyResult, Fault> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Fault::internal)?;
+    let runtime = runtime()?;
     let apply = engine::Apply {
         artifact: &job.artifact,
         command: job.told.command,

@@ -36,6 +36,7 @@ mod reconcile;
 mod records;
 mod revoke;
 mod run;
+mod runtime;
 mod sandbox;
 mod schema;
 mod server;

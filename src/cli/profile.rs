@@ -9,6 +9,7 @@ use super::fault::Fault;
 use super::output::Output;
 use super::profile_arguments::{AskedServer, ProfileCommand, ProfileInit, ProfileShow};
 use super::profile_check::check;
+use super::runtime::runtime;
 use super::server::{KnownServer, Wanted, find};
 use super::settings;
 use super::signals::Stop;
@@ -53,8 +54,7 @@ pub(super) fn surveyed(
     environment: &Environment,
 ) -> Result<Surveyed, Fault> {
     let stop = Stop::listen()?;
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Fault::internal)?;
+    let runtime = runtime()?;
     let surveyed = runtime.block_on(async {
         let survey = Survey {
             target: &server.target,

@@ -14,6 +14,7 @@ use super::input::{load, recipe_source};
 use super::ledger_place::find as find_ledger;
 use super::output::Output;
 use super::policy::Trusted;
+use super::runtime::runtime;
 use super::server::{KnownServer, Wanted, find};
 use super::signals::Stop;
 use crate::artifact::Artifact;
@@ -205,8 +206,7 @@ fn run(
     let stop = Stop::listen()?;
     // Needed once the server has answered, and not before.
     thread::spawn(prepare_schemas);
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Fault::internal)?;
+    let runtime = runtime()?;
     let result = runtime.block_on(async {
         let run = engine::Run {
             recipe,

@@ -10,6 +10,7 @@ use super::environment::Environment;
 use super::exit::Exit;
 use super::fault::Fault;
 use super::output::Output;
+use super::runtime::runtime;
 use super::server::SANDBOX_DATABASE;
 use super::signals::Stop;
 use crate::core::file::read_bounded;
@@ -63,8 +64,7 @@ fn serve_http(
     Token::new(token)
         .map_err(|error| Fault::new(Exit::Invalid, format!("the variable `{TOKEN}`: {error}")))?;
     let stop = Stop::listen()?;
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Fault::internal)?;
+    let runtime = runtime()?;
     let signal: Result<_, Fault> = runtime.block_on(async {
         let listening = sandbox.listen(address, token).await.map_err(Fault::invalid)?;
         output.data(&format!("{}\n", listening.url()))?;
@@ -82,8 +82,7 @@ fn serve_http(
 }
 
 fn serve(sandbox: &Sandbox) -> Result<Exit, Fault> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Fault::internal)?;
+    let runtime = runtime()?;
     let served = runtime.block_on(sandbox.serve_stdio());
     // A thread that still waits for standard input would hold the process up.
     runtime.shutdown_background();

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::exit::Exit;
 use super::fault::Fault;
+use super::runtime::runtime;
 use crate::engine::Signal;
 
 /// How long a run has for an orderly end after the first signal. A second signal ends it at once.
@@ -38,8 +39,7 @@ impl Stop {
     /// The operating system gives no thread or no handler.
     pub fn listen_while(writing: Writing) -> Result<Self, Fault> {
         let (tell, told) = watch::channel(None);
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Fault::internal)?;
+        let runtime = runtime()?;
         let guard = runtime.enter();
         let mut kinds = Vec::new();
         for (kind, meaning) in [

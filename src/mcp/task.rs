@@ -95,11 +95,9 @@ fn passing(failure: NoResult) -> Result<(String, Option<Duration>), String> {
         NoResult::NeverSent(why) => Ok((visible(&why).into_owned(), None)),
         NoResult::NoToken(why) => Err(visible(&why).into_owned()),
         NoResult::Silence(silence) => Ok((silence.to_string(), None)),
-        NoResult::Status { status, message, retry_after, .. } if is_passing(status) => {
-            Ok((format!("HTTP status {status}: {}", excerpt(&message, SHOWN)), retry_after))
-        }
-        NoResult::Status { status, message, .. } => {
-            Err(format!("HTTP status {status}: {}", excerpt(&message, SHOWN)))
+        NoResult::Status { status, message, retry_after, .. } => {
+            let why = format!("HTTP status {status}: {}", excerpt(&message, SHOWN));
+            if is_passing(status) { Ok((why, retry_after)) } else { Err(why) }
         }
         NoResult::Refused { code, message } => {
             Err(format!("JSON-RPC error {code}: {}", excerpt(&message, SHOWN)))

@@ -316,10 +316,18 @@ mod tests {
     }
 
     #[test]
+    fn loopiqs_profile_is_what_its_file_says() {
+        let file = Profile::parse("loopiq", Profile::shipped("loopiq").unwrap()).unwrap();
+        assert_eq!(Profile::loopiq().unwrap(), file);
+        assert_eq!(Profile::loopiq().unwrap().digest(), file.digest());
+    }
+
+    #[test]
     fn the_shipped_profiles_do_not_contradict_themselves() {
-        assert_eq!(Profile::loopiq().unwrap().contradictions(), [""; 0]);
-        let plain = Profile::parse("plain", Profile::shipped("plain").unwrap());
-        assert_eq!(plain.unwrap().contradictions(), [""; 0]);
+        for name in ["loopiq", "plain"] {
+            let profile = Profile::parse(name, Profile::shipped(name).unwrap());
+            assert_eq!(profile.unwrap().contradictions(), [""; 0]);
+        }
     }
 
     #[test]

@@ -197,6 +197,9 @@ pub enum ProfileError {
         /// prints the whole chain would print again.
         problem: YamlError,
     },
+    /// It was shipped, and is broken.
+    #[error("the shipped profile is broken")]
+    Shipped(#[source] serde_json::Error),
     /// It contradicts itself.
     #[error("profile `{name}`: {}", problems.join("; "))]
     Contradictions {
@@ -208,6 +211,8 @@ pub enum ProfileError {
 }
 
 const LOOPIQ: &str = include_str!("profiles/loopiq.yaml");
+/// The same, as it is read.
+const LOOPIQ_JSON: &str = include_str!(concat!(env!("OUT_DIR"), "/loopiq.json"));
 const PLAIN: &str = include_str!("profiles/plain.yaml");
 
 impl Profile {
@@ -230,7 +235,9 @@ impl Profile {
         static READ: OnceLock<Profile> = OnceLock::new();
         match READ.get() {
             Some(profile) => Ok(profile.clone()),
-            None => Self::parse("loopiq", LOOPIQ).map(|profile| READ.get_or_init(|| profile).clone()),
+            None => serde_json::from_str(LOOPIQ_JSON)
+                .map(|profile| READ.get_or_init(|| profile).clone())
+                .map_err(ProfileError::Shipped),
         }
     }
 
@@ -266,12 +273,10 @@ impl Profile {
     }
 
     /// The digest of all it says.
-    ///
-    /// # Errors
-    /// A number in it that canonical JSON does not carry.
-    pub fn digest(&self) -> Result<Digest, crate::core::json::UnsafeNumber> {
+    #[must_use]
+    pub fn digest(&self) -> Digest {
         let value = serde_json::to_value(self).unwrap_or(Value::Null);
-        Digest::of_json("loopgate.profile/1", &value)
+        Digest::of_foreign_json("loopgate.profile/1", &value)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{PatternOptions, ValidationError, Validator};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::schema_cost::check_cost;
 use crate::core::text::excerpt;
@@ -72,8 +72,8 @@ pub fn check_arguments(schema: &Value, arguments: &Map<String, Value>) -> Result
 /// Makes ready what schemas themselves are held against. It takes a millisecond: for another thread, while this
 /// one waits for a server.
 pub fn prepare_schemas() {
-    // Once made it stays, and this schema needs nothing else.
-    let _ = Schema::compile(&Value::Object(Map::new()));
+    // Once made it stays. An empty schema would be held against nothing.
+    let _ = Schema::compile(&json!({"type": "object"}));
 }
 
 impl Schema {

@@ -6,6 +6,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::thread;
 
+use tokio::runtime::Runtime;
+
 use super::arguments::{Format, RecipeArguments, RunFile, RunOptions};
 use super::environment::Environment;
 use super::exit::Exit;
@@ -85,7 +87,9 @@ fn execute(
     };
     let inputs = inputs(&recipe, flags, options, environment)?;
     let out = ready(&recipe, options, &reports)?;
-    let mut ran = run(&recipe, &name, &inputs, &server, options, &reports, environment, output)?;
+    let runtime = runtime()?;
+    let (mut ran, closed) =
+        run(&recipe, &name, &inputs, &server, &runtime, options, &reports, environment, output)?;
     if let Some(artifact) = &ran.result.artifact {
         match applied_before(artifact, options, environment) {
             Ok(applied) => ran.result.applied_before = applied,
@@ -94,7 +98,11 @@ fn execute(
         }
     }
     let exit = Exit::of_run(&ran.result.conclusion, options.detailed_exitcode);
-    deliver(ran, &out, options, &reports, output).map_err(|fault| match exit {
+    let delivered = deliver(ran, &out, options, &reports, output);
+    runtime.block_on(closed);
+    // Blocking leftovers, such as a closed sandbox's, are not waited for.
+    runtime.shutdown_background();
+    delivered.map_err(|fault| match exit {
         Exit::Done | Exit::ChangesPlanned => fault,
         // What the run found outranks that it could not be written down.
         _ => Fault { exit, ..fault },
@@ -184,11 +192,12 @@ fn run(
     source: &str,
     inputs: &Resolved,
     server: &KnownServer,
+    runtime: &Runtime,
     options: &RunOptions,
     reports: &Reports,
     environment: &Environment,
     output: &Output,
-) -> Result<Ran, Fault> {
+) -> Result<(Ran, impl Future<Output = ()> + use<>), Fault> {
     let verbosity = match (options.quiet, output.verbose) {
         (true, _) => Verbosity::Quiet,
         (false, 0) => Verbosity::Normal,
@@ -204,30 +213,32 @@ fn run(
     let fan = Fan(sinks);
 
     let stop = Stop::listen()?;
-    // Needed once the server has answered, and not before.
-    thread::spawn(prepare_schemas);
-    let runtime = runtime()?;
-    let result = runtime.block_on(async {
-        let run = engine::Run {
-            recipe,
-            source,
-            inputs,
-            target: &server.target,
-            options: engine::RunOptions {
-                limits: server.limits.clone(),
-                concurrency: usize::from(options.concurrency),
-                dry_runs: server.dry_runs.clone(),
-                occurrence: options.occurrence,
-                trace: Trace::from_parent(environment.get("TRACEPARENT"), environment.get("TRACESTATE")),
-                who: environment.person(),
-            },
-        };
-        Ok::<_, Fault>(engine::run(run, server.endpoint()?, &fan, stop.wait()).await)
+    let run = engine::Run {
+        recipe,
+        source,
+        inputs,
+        target: &server.target,
+        options: engine::RunOptions {
+            limits: server.limits.clone(),
+            concurrency: usize::from(options.concurrency),
+            dry_runs: server.dry_runs.clone(),
+            occurrence: options.occurrence,
+            trace: Trace::from_parent(environment.get("TRACEPARENT"), environment.get("TRACESTATE")),
+            who: environment.person(),
+        },
+    };
+    // What the server's answers are held against; without a thread for it, it is done when it is needed.
+    let prepare = || {
+        prepare_schemas();
+        server.target.profile_fact();
+    };
+    let (result, closed) = thread::scope(|scope| {
+        let _ = thread::Builder::new().spawn_scoped(scope, prepare);
+        runtime
+            .block_on(async { Ok::<_, Fault>(engine::run(run, server.endpoint()?, &fan, stop.wait()).await) })
     })?;
-    // Blocking leftovers, such as a closed sandbox's, are not waited for.
-    runtime.shutdown_background();
     drop(fan);
-    Ok(Ran { result, events: file })
+    Ok((Ran { result, events: file }, closed))
 }
 
 /// A run, and the file that was told of it.
@@ -257,11 +268,14 @@ fn ready(recipe: &Recipe, options: &RunOptions, reports: &Reports) -> Result<Out
     if options.out.is_symlink() {
         return Err(unusable(&"it is a link"));
     }
+    let was_there = options.out.exists();
     fs_err::create_dir_all(&options.out).map_err(|error| unusable(&error))?;
-    // Found out now whether anything can be written there, not when everything is done.
-    tempfile::tempfile_in(out.root()).map_err(|error| unusable(&error))?;
-    for name in names {
-        out.remove(name).map_err(|error| unusable(&error))?;
+    if was_there {
+        // Found out now whether anything can be written there, not when everything is done.
+        tempfile::tempfile_in(out.root()).map_err(|error| unusable(&error))?;
+        for name in names {
+            out.remove(name).map_err(|error| unusable(&error))?;
+        }
     }
     Ok(out)
 }

@@ -64,7 +64,7 @@ pub(super) fn find(wanted: &Wanted<'_>, environment: &Environment) -> Result<Kno
         let (name, tenant) = ("sandbox".to_owned(), wanted.tenant.map(str::to_owned));
         return Ok(KnownServer {
             name: name.clone(),
-            target: Target::new(name, true, tenant, profile).map_err(Fault::internal)?,
+            target: Target::new(name, true, tenant, profile),
             profile_source,
             dry_runs: DryRuns::Allowed,
             limits: Limits::default(),
@@ -123,7 +123,7 @@ pub(super) fn find(wanted: &Wanted<'_>, environment: &Environment) -> Result<Kno
     Ok(KnownServer {
         name: name.to_owned(),
         profile_source,
-        target: Target::new(server.identity(name)?, false, tenant, profile).map_err(Fault::invalid)?,
+        target: Target::new(server.identity(name)?, false, tenant, profile),
         dry_runs: if server.dry_runs {
             DryRuns::Allowed
         } else {

@@ -23,15 +23,13 @@ pub fn one_line(value: &Value) -> String {
 /// for the syntax, so characters can be replaced without looking where they stand.
 #[must_use]
 pub fn printable(json: &str) -> String {
+    let steers = |c| is_hidden(c) && c != '\n';
     let mut out = String::with_capacity(json.len());
-    for c in json.chars() {
-        if is_hidden(c) && c != '\n' {
-            let mut units = [0; 2];
-            for unit in c.encode_utf16(&mut units) {
-                out.push_str(&format!("\\u{unit:04x}"));
-            }
-        } else {
-            out.push(c);
+    for piece in json.split_inclusive(steers) {
+        let plain = piece.trim_end_matches(steers);
+        out.push_str(plain);
+        for unit in piece.strip_prefix(plain).unwrap_or_default().encode_utf16() {
+            out.push_str(&format!("\\u{unit:04x}"));
         }
     }
     out

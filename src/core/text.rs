@@ -42,6 +42,9 @@ pub fn excerpt(text: &str, most: usize) -> String {
 /// Whether a character moves the cursor, turns the direction of text, or is not seen at all.
 #[must_use]
 pub fn is_hidden(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_control();
+    }
     c.is_control()
         || matches!(c,
             '\u{00ad}' | '\u{034f}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'

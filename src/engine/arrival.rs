@@ -96,7 +96,7 @@ async fn checked(
             TenantKnownBy::Asserted => v1::TenantKnownBy::Asserted,
             TenantKnownBy::None => v1::TenantKnownBy::None,
         },
-        profile: v1::Profile { name: target.profile.profile.clone(), digest: target.profile_digest.clone() },
+        profile: target.profile_fact(),
         contract,
     };
     Ok((tools, retention, connected))

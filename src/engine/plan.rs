@@ -132,7 +132,7 @@ pub(super) fn build(
             TenantKnownBy::Asserted => v1::TenantKnownBy::Asserted,
             TenantKnownBy::None => v1::TenantKnownBy::None,
         },
-        profile: v1::Profile { name: target.profile.clone(), digest: target.profile_digest.clone() },
+        profile: run.target.profile_fact(),
         contract: target.contract.as_ref().map(|contract| v1::Contract { digest: contract.digest.clone() }),
         recipe: v1::Recipe {
             name: run.recipe.name.clone(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::artifact::Artifact;
+use crate::artifact::{Artifact, v1};
 use crate::core::Digest;
 use crate::core::id::RunId;
 
@@ -26,6 +26,8 @@ pub struct RunResult {
     pub inputs: Vec<InputFact>,
     /// Against whom.
     pub target: TargetFact,
+    /// What was known of the server.
+    pub profile: v1::Profile,
     /// Every step in recipe order, those that did not run too.
     pub steps: Vec<StepResult>,
     /// Files that steps emit, in recipe order; not written yet.
@@ -96,10 +98,6 @@ pub struct TargetFact {
     pub tenant: Option<String>,
     /// How the tenant is known.
     pub tenant_known_by: TenantKnownBy,
-    /// The profile's name.
-    pub profile: String,
-    /// Digest of the profile.
-    pub profile_digest: Digest,
     /// The server's own word on its guarantees, where it gives one.
     pub contract: Option<ContractFact>,
 }

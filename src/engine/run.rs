@@ -60,13 +60,14 @@ pub enum DryRuns {
     Withheld(String),
 }
 
-/// Runs a recipe. Whatever goes wrong is in the result; `stop` ends the run early.
-pub async fn run(
+/// Runs a recipe. Whatever goes wrong is in the result; `stop` ends the run early. What comes with it waits until
+/// the server has ended, which has been told to.
+pub async fn run<Stop: Future<Output = Signal>>(
     run: Run<'_>,
     endpoint: Endpoint,
     events: &dyn Events,
-    stop: impl Future<Output = Signal>,
-) -> RunResult {
+    stop: Stop,
+) -> (RunResult, impl Future<Output = ()> + use<Stop>) {
     let id = RunId::new();
     events.emit(&Event::Started {
         run: id.to_string(),
@@ -82,11 +83,16 @@ pub async fn run(
         signal = stop => Err(Conclusion::Interrupted(signal)),
         ended = course.go(&run, endpoint, events) => ended,
     };
-    if let Some(session) = course.session.take() {
-        let closing = session.close().await;
-        tracing::debug!(?closing, "closed");
-    }
-    course.finish(&run, conclusion, events)
+    let closing = match course.session.take() {
+        Some(session) => Some(session.leave().await),
+        None => None,
+    };
+    let closed = async move {
+        if let Some(closing) = closing {
+            tracing::debug!(closing = ?closing.await, "closed");
+        }
+    };
+    (course.finish(&run, conclusion, events), closed)
 }
 
 /// A run on its way.
@@ -117,8 +123,6 @@ impl<'a> Course<'a> {
                     Some(_) => TenantKnownBy::Asserted,
                     None => TenantKnownBy::None,
                 },
-                profile: run.target.profile.profile.clone(),
-                profile_digest: run.target.profile_digest.clone(),
                 contract: None,
             },
             session: None,
@@ -224,6 +228,7 @@ impl<'a> Course<'a> {
                 })
                 .collect(),
             target: self.target,
+            profile: run.target.profile_fact(),
             steps,
             emitted,
             artifact,

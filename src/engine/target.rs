@@ -1,13 +1,14 @@
 //! Whom a run talks to: the server as it is named, the tenant, the profile, and the server's own word.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use serde_json::{Map, Value};
 
 use super::result::{Conclusion, ContractFact, TenantKnownBy};
+use crate::artifact::v1;
 use crate::catalog::{ContextField, Profile, ToolClass, class_of};
 use crate::core::id::{RequestId, Trace};
-use crate::core::json::UnsafeNumber;
 use crate::core::text::{excerpt, visible};
 use crate::core::{Digest, Pointer, ToolAnswer, ToolCall, ToolDefinition};
 
@@ -22,23 +23,22 @@ pub struct Target {
     pub tenant: Option<String>,
     /// What is known of the server.
     pub profile: Profile,
-    /// Digest of that.
-    pub profile_digest: Digest,
+    /// Digest of that, once somebody has asked for it.
+    profile_digest: OnceLock<Digest>,
 }
 
 impl Target {
     /// Names a target.
-    ///
-    /// # Errors
-    /// A number in the profile that canonical JSON does not carry.
-    pub fn new(
-        identity: String,
-        sandbox: bool,
-        tenant: Option<String>,
-        profile: Profile,
-    ) -> Result<Self, UnsafeNumber> {
-        let profile_digest = profile.digest()?;
-        Ok(Self { identity, sandbox, tenant, profile, profile_digest })
+    #[must_use]
+    pub fn new(identity: String, sandbox: bool, tenant: Option<String>, profile: Profile) -> Self {
+        Self { identity, sandbox, tenant, profile, profile_digest: OnceLock::new() }
+    }
+
+    /// The profile's name and digest. It is worked out once, which takes a millisecond: for another thread, while
+    /// this one waits for the server.
+    pub fn profile_fact(&self) -> v1::Profile {
+        let digest = self.profile_digest.get_or_init(|| self.profile.digest()).clone();
+        v1::Profile { name: self.profile.profile.clone(), digest }
     }
 }
 
@@ -202,7 +202,7 @@ mod tests {
 
     fn target(tenant: Option<&str>) -> Target {
         let profile = Profile::loopiq().unwrap();
-        Target::new("sandbox".into(), true, tenant.map(str::to_owned), profile).unwrap()
+        Target::new("sandbox".into(), true, tenant.map(str::to_owned), profile)
     }
 
     fn contract(tenant: Option<&str>) -> ToolAnswer {

@@ -96,14 +96,18 @@ impl Child {
         self.stderr.text()
     }
 
-    /// Waits `patience` for it to end by itself (its input is closed already), then makes it end.
-    pub(super) async fn close(self, patience: Duration) -> Closing {
-        let Self { stop, fate, stderr, _keeper } = self;
+    /// Gives it `patience` to end by itself (its input is closed already), after which it is made to end; what is
+    /// returned waits for that.
+    pub(super) fn close(self, patience: Duration) -> impl Future<Output = Closing> {
+        let Self { stop, fate, stderr, _keeper: keeper } = self;
         // It fails only where the child has ended before.
         let _ = stop.send(patience);
         let bound = patience + AFTER_TERMINATE + AFTER_KILL + 2 * AFTER_END;
-        let status = timeout(bound, told(fate)).await.ok().flatten();
-        Closing { status, stderr: stderr.text() }
+        async move {
+            let status = timeout(bound, told(fate)).await.ok().flatten();
+            drop(keeper);
+            Closing { status, stderr: stderr.text() }
+        }
     }
 }
 

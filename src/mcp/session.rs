@@ -180,13 +180,22 @@ impl Session {
     /// it is told to, then it is killed with everything it started. Takes at most about five seconds
     /// more than that limit.
     pub async fn close(self) -> Closing {
+        self.leave().await.await
+    }
+
+    /// Like [`Session::close`], but waits for a child only in what is returned, so that there is something else to
+    /// do while it ends. Dropping that kills the child.
+    pub async fn leave(self) -> impl Future<Output = Closing> {
         let Self { mut service, facts: _, link, limits } = self;
         // Frees a message that is stuck half-way, which would hold the input open.
         link.ending.set(End::ByUs);
         let _ = service.close_with_timeout(GRACE).await;
-        match link.child {
-            Some(child) => child.close(limits.close).await,
-            None => Closing::default(),
+        let closing = link.child.map(|child| child.close(limits.close));
+        async move {
+            match closing {
+                Some(closing) => closing.await,
+                None => Closing::default(),
+            }
         }
     }
 

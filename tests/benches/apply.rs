@@ -175,7 +175,7 @@ impl Case {
             time: now,
             expires: Some(now + SignedDuration::from_hours(1)),
         })?;
-        let target = Target::new("sandbox".to_owned(), true, Some(TENANT.to_owned()), Profile::loopiq()?)?;
+        let target = Target::new("sandbox".to_owned(), true, Some(TENANT.to_owned()), Profile::loopiq()?);
         let filed = Filed { record, signature: None };
         Ok(Self { artifact, filed, target, policy: Policy::for_sandbox() })
     }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-use crate::artifact::Artifact;
+use crate::artifact::{Artifact, v1};
 use crate::engine::{
     AppliedBefore, CallFact, Conclusion, ContractFact, InputFact, RecipeFact, RunResult, StepResult,
     TargetFact,
@@ -231,7 +231,7 @@ pub fn run_json(result: &RunResult, written: &[Written]) -> Value {
         conclusion: conclusion(&result.conclusion),
         recipe: recipe(&result.recipe),
         inputs: result.inputs.iter().map(input).collect(),
-        target: target(&result.target),
+        target: target(&result.target, &result.profile),
         steps: result.steps.iter().map(|step| frozen_step(step, result)).collect(),
         plan: result.artifact.as_ref().map(plan),
         files: written.iter().map(file).collect(),
@@ -280,19 +280,9 @@ fn input(InputFact { name, value, origin }: &InputFact) -> InputV1<'_> {
     InputV1 { name, value, origin }
 }
 
-fn target(target: &TargetFact) -> TargetV1<'_> {
-    let TargetFact {
-        identity,
-        name,
-        version,
-        protocol,
-        sandbox: _,
-        tenant,
-        tenant_known_by,
-        profile,
-        profile_digest,
-        contract,
-    } = target;
+fn target<'a>(target: &'a TargetFact, profile: &'a v1::Profile) -> TargetV1<'a> {
+    let TargetFact { identity, name, version, protocol, sandbox: _, tenant, tenant_known_by, contract } =
+        target;
     TargetV1 {
         identity,
         name,
@@ -300,8 +290,8 @@ fn target(target: &TargetFact) -> TargetV1<'_> {
         protocol,
         tenant: tenant.as_deref(),
         tenant_known_by: tenant_known_by.as_str(),
-        profile,
-        profile_digest: profile_digest.to_string(),
+        profile: &profile.name,
+        profile_digest: profile.digest.to_string(),
         contract: contract
             .as_ref()
             .map(|ContractFact { digest, answer }| ContractV1 { digest: digest.to_string(), answer }),

@@ -11,6 +11,7 @@ use super::v1::{Document, Format, Operation, Target};
 use crate::core::Digest;
 use crate::core::json::{StrictError, UnsafeNumber, canonical, check_numbers, parse_strict};
 use crate::core::text::visible;
+use crate::core::token_shape::token_in;
 
 /// An artifact whose digests, keys and rules hold: built here, or read and compared.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +31,14 @@ pub enum BuildError {
         visible(&.0.pointer)
     )]
     Number(UnsafeNumber),
+    /// What must never be written down; the text itself is left out here too.
+    #[error("what stands at `{}` looks like {what}, and an artifact carries no credential", visible(pointer))]
+    Credential {
+        /// Its place in the artifact.
+        pointer: String,
+        /// What it looks like.
+        what: &'static str,
+    },
     /// A rule of artifacts that is broken.
     #[error(transparent)]
     Flaw(#[from] Flaw),
@@ -68,6 +77,9 @@ impl Artifact {
         let mut value = serde_json::to_value(undigested(plan)?)?;
         check_levels(&value)?;
         check_numbers(&value)?;
+        if let Some((pointer, what)) = token_in(&value) {
+            return Err(BuildError::Credential { pointer, what });
+        }
         let effect_digest = effect_digest(&covered(value.clone()))?;
         set(&mut value, "effect_digest", effect_digest);
         let file_digest = file_digest(value.clone())?;
@@ -177,13 +189,18 @@ fn keyed(
     occurrence: u32,
 ) -> Result<Operation, UnsafeNumber> {
     let tenant = target.tenant.as_deref();
-    let idempotency_key =
-        Key::of(&target.server.identity, tenant, &planned.tool, &planned.arguments, occurrence).map_err(
-            |UnsafeNumber { pointer, number }| UnsafeNumber {
-                pointer: format!("/operations/{index}{pointer}"),
-                number,
-            },
-        )?;
+    let idempotency_key = Key::of(
+        &target.server.identity,
+        tenant,
+        &planned.tool,
+        &planned.arguments,
+        &planned.slots,
+        occurrence,
+    )
+    .map_err(|UnsafeNumber { pointer, number }| UnsafeNumber {
+        pointer: format!("/operations/{index}{pointer}"),
+        number,
+    })?;
     Ok(Operation { idempotency_key, ..planned })
 }
 

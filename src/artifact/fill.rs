@@ -65,8 +65,8 @@ pub fn filled(operation: &Operation, filling: Filling<'_>) -> Result<Map<String,
 }
 
 /// `arguments` with exactly the `slots` filled, and all else as it stands. A dry run fills only the slots
-/// that make it one. Request ID and trace are new with every attempt, so whoever sends the call fills them.
-/// Every slot has room of its own, whether it is filled here or not.
+/// that make it one. Request ID and trace are new with every attempt, and a secret is nowhere but in the call, so
+/// whoever sends that fills them. Every slot has room of its own, whether it is filled here or not.
 ///
 /// # Errors
 /// A dry run is asked of an operation that has none, or a slot cannot be filled without touching an
@@ -97,7 +97,7 @@ pub fn fill(
             (Slot::ApprovalId { .. }, Filling::Real { approval_id }) => Value::from(approval_id),
             (Slot::IdempotencyKey { .. }, Filling::Real { .. }) => Value::from(key.as_str()),
             (Slot::ApprovalId { .. } | Slot::IdempotencyKey { .. }, Filling::Dry)
-            | (Slot::RequestId { .. } | Slot::Trace { .. }, _) => continue,
+            | (Slot::RequestId { .. } | Slot::Trace { .. } | Slot::Secret { .. }, _) => continue,
         };
         at.set(&mut members, value).map_err(no_room)?;
     }

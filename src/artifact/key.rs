@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 
+use super::v1::Slot;
 use crate::core::Digest;
 use crate::core::json::{UnsafeNumber, check_numbers};
 use crate::core::text::visible;
@@ -29,7 +30,8 @@ impl Key {
     /// and occurrence.
     ///
     /// `arguments` are those that are sent, less the slots: a slot's value differs between a dry run and
-    /// the real call, the key may not. Nothing of the machine or the time is in it.
+    /// the real call, the key may not. Of the `slots` the names of secrets count, and where they go. Nothing of
+    /// the machine or the time is in it.
     ///
     /// # Errors
     /// A number in `arguments` that canonical JSON does not carry, at `/arguments/…`.
@@ -38,15 +40,26 @@ impl Key {
         tenant: Option<&str>,
         tool: &str,
         arguments: &Map<String, Value>,
+        slots: &[Slot],
         occurrence: u32,
     ) -> Result<Self, UnsafeNumber> {
-        let call = json!({
+        let secrets: Map<String, Value> = slots
+            .iter()
+            .filter_map(|slot| match slot {
+                Slot::Secret { at, name } => Some((at.to_string(), Value::from(name.as_str()))),
+                _ => None,
+            })
+            .collect();
+        let mut call = json!({
             "server": server,
             "tenant": tenant,
             "tool": tool,
             "arguments": arguments,
             "occurrence": occurrence,
         });
+        if let Some(call) = call.as_object_mut().filter(|_| !secrets.is_empty()) {
+            call.insert("secrets".to_owned(), Value::Object(secrets));
+        }
         check_numbers(&call)?;
         Ok(Self(format!("{PREFIX}{}", Digest::of_json("loopgate.key/1", &call)?.hex())))
     }
@@ -87,7 +100,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn key(server: &str, tenant: Option<&str>, tool: &str, arguments: &Value, occurrence: u32) -> Key {
-        Key::of(server, tenant, tool, arguments.as_object().unwrap(), occurrence).unwrap()
+        Key::of(server, tenant, tool, arguments.as_object().unwrap(), &[], occurrence).unwrap()
     }
 
     /// A changed spelling would let every server see old operations as new ones. The digest was computed

@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::fill::{FillError, Filling, filled};
 use super::plan::Plan;
 use super::v1::{Document, Gate, Idempotency, Operation, Precondition, Slot};
+use crate::core::secret::is_secret_name;
 use crate::core::text::visible;
 use crate::core::{Class, Pointer};
 
@@ -64,6 +65,18 @@ pub enum Flaw {
         visible(at.as_str())
     )]
     DryRunIsReal {
+        /// The operation's ID.
+        operation: String,
+        /// The slot.
+        at: Pointer,
+    },
+    /// A secret by a name that none has.
+    #[error(
+        "operation `{}` wants at `{}` a secret whose name is none",
+        visible(operation),
+        visible(at.as_str())
+    )]
+    NoSecretName {
         /// The operation's ID.
         operation: String,
         /// The slot.
@@ -180,6 +193,13 @@ fn check_operation(operation: &Operation) -> Result<(), Flaw> {
             && dry == real
         {
             return Err(Flaw::DryRunIsReal { operation: id(), at: at.clone() });
+        }
+    }
+    for slot in &operation.slots {
+        if let Slot::Secret { at, name } = slot
+            && !is_secret_name(name)
+        {
+            return Err(Flaw::NoSecretName { operation: id(), at: at.clone() });
         }
     }
     // Every slot has room of its own, so what holds for the real call holds for the dry run.

@@ -224,6 +224,13 @@ pub enum Slot {
         /// In the tool's arguments.
         at: Pointer,
     },
+    /// A secret, which the trust settings have by that name.
+    Secret {
+        /// In the tool's arguments.
+        at: Pointer,
+        /// Its name.
+        name: String,
+    },
 }
 
 /// How an operation may be repeated.
@@ -339,7 +346,8 @@ impl Slot {
             | Self::ApprovalId { at }
             | Self::IdempotencyKey { at }
             | Self::RequestId { at }
-            | Self::Trace { at } => at,
+            | Self::Trace { at }
+            | Self::Secret { at, .. } => at,
         }
     }
 }

@@ -77,6 +77,13 @@ impl Operation {
         if problems.is_empty() { Ok(members) } else { Err(problems) }
     }
 
+    /// Where in the tool's arguments a place in those that a recipe names goes; none where there is no such argument.
+    #[must_use]
+    pub fn place(&self, at: &Pointer) -> Option<Pointer> {
+        let (name, below) = at.split_first()?;
+        self.arguments.get(&name).map(|argument| argument.at.join(&below))
+    }
+
     /// The pointers of [`Operation::must_have`] that are empty in `tool_arguments`, with `*` replaced by
     /// the index. Null, blank text, an empty list and an empty object are empty; so is a list without
     /// items where `*` stands for its items.

@@ -20,6 +20,7 @@ use super::output::Output;
 use super::policy::{Trusted, in_force};
 use super::records;
 use super::runtime::runtime;
+use super::secret_settings::secrets_for;
 use super::server::{KnownServer, find_for};
 use super::show::read_artifact;
 use super::signals::Stop;
@@ -56,6 +57,7 @@ pub(super) struct Job<'a> {
     filed: Vec<Filed>,
     revoked: BTreeSet<String>,
     server: KnownServer,
+    trusted: Option<Trusted>,
     audit: AuditFile,
     next: NextCommand,
 }
@@ -67,6 +69,7 @@ impl<'a> Told<'a> {
         let artifact = read_artifact(path)?;
         let trusted = Trusted::read(trust.as_deref(), environment)?;
         let place = find_ledger(ledger.as_deref(), trusted.as_ref().map(Trusted::pair), environment)?;
+        let server = find_for(&artifact, server.as_deref(), trust.as_deref(), environment)?;
         let audit = self.running.audit.clone().unwrap_or_else(|| path.with_file_name("audit.json"));
         Ok(Job {
             policy: in_force(&artifact, trusted.as_ref())?,
@@ -74,7 +77,8 @@ impl<'a> Told<'a> {
             place,
             filed: records::read(approvals.as_deref(), path)?,
             revoked: revoked(trusted.as_ref()),
-            server: find_for(&artifact, server.as_deref(), trust.as_deref(), environment)?,
+            server,
+            trusted,
             next: NextCommand { audit: Some(audit), ..NextCommand::new(self.effect, self.asked) },
             told: self,
             artifact,
@@ -182,6 +186,8 @@ fn apply(
     environment: &Environment,
 ) -> Result<ApplyResult, Fault> {
     let runtime = runtime()?;
+    let secrets =
+        || secrets_for(&job.artifact, &job.server.name, job.trusted.as_ref(), environment).map_err(in_words);
     let apply = engine::Apply {
         artifact: &job.artifact,
         command: job.told.command,
@@ -190,6 +196,7 @@ fn apply(
         revoked: &job.revoked,
         policy: job.policy.as_ref(),
         target: &job.server.target,
+        secrets: &secrets,
         run,
         options: engine::ApplyOptions {
             limits: job.server.limits.clone(),
@@ -198,11 +205,17 @@ fn apply(
             ci: environment.ci(),
         },
     };
-    let endpoint = || job.server.endpoint().map_err(|fault| format!("{:#}", fault.error));
+    let endpoint = || job.server.endpoint().map_err(in_words);
     let result = runtime.block_on(engine::apply(&apply, ledger, &endpoint, watch, stop.wait()));
     // Blocking leftovers, such as a closed sandbox's, are not waited for.
     runtime.shutdown_background();
     Ok(result)
+}
+
+/// A fault where only words go on.
+fn in_words(fault: Fault) -> String {
+    let hint = fault.hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+    format!("{:#}{hint}", fault.error)
 }
 
 /// Leaves the audit report and says what it came to.

@@ -20,6 +20,20 @@ pub(super) fn command(recipes: &[Recipe]) -> clap::Command {
         .after_help(exit_codes())
         .subcommand_help_heading("Commands")
         .mut_subcommand("run", |run| run.after_help(exit_codes()));
+    with_recipes(root, recipes)
+}
+
+/// As much of the command line as its `first` argument asks for: of a shipped recipe's nothing but that.
+pub(super) fn command_for(first: Option<&OsStr>, recipes: &[Recipe]) -> clap::Command {
+    match recipes {
+        [recipe] if first.is_some_and(|first| *first == *recipe.name) => {
+            with_recipes(<Root as clap::CommandFactory>::command(), recipes)
+        }
+        _ => command(recipes),
+    }
+}
+
+fn with_recipes(root: clap::Command, recipes: &[Recipe]) -> clap::Command {
     recipes.iter().fold(root, |root, recipe| root.subcommand(recipe_command(recipe)))
 }
 

@@ -39,6 +39,7 @@ mod run;
 mod runtime;
 mod sandbox;
 mod schema;
+mod secret_settings;
 mod server;
 mod server_settings;
 mod settings;
@@ -65,14 +66,15 @@ use output::Output;
 #[must_use]
 pub fn main() -> ExitCode {
     let environment = Environment::capture();
-    let recipes = match shipped_recipes(std::env::args_os().nth(1).as_deref()) {
+    let first = std::env::args_os().nth(1);
+    let recipes = match shipped_recipes(first.as_deref()) {
         Ok(recipes) => recipes,
         Err(fault) => {
             Output::new(&environment, 0).fault(&fault);
             return fault.exit.into();
         }
     };
-    let matches = match command::command(&recipes).try_get_matches() {
+    let matches = match command::command_for(first.as_deref(), &recipes).try_get_matches() {
         Ok(matches) => matches,
         Err(error) => return output::clap_error(&error),
     };

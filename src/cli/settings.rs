@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::exit::Exit;
 use super::fault::Fault;
 use super::policy::PolicySettings;
+use super::secret_settings::SecretSettings;
 use super::server_settings::Server;
 use crate::approval::RecordId;
 use crate::catalog::{Profile, read_yaml};
@@ -43,6 +44,9 @@ pub(super) struct Settings {
     /// IDs of approvals, and effect digests, that count no more.
     #[serde(default)]
     pub revoked: BTreeSet<String>,
+    /// Secrets by the names that recipes give them.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, SecretSettings>,
     /// The ledger where the command line names none.
     #[serde(default)]
     pub ledger: LedgerSettings,

@@ -119,7 +119,7 @@ impl Client {
 
 impl Place {
     /// What `take` makes of the text there. No message holds any of it.
-    fn read<T>(
+    pub fn read<T>(
         &self,
         folder: &Path,
         environment: &Environment,

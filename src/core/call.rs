@@ -11,6 +11,8 @@ use serde_json::{Map, Value, json};
 
 use super::digest::Digest;
 use super::json::parse_unambiguous;
+use super::pointer::Pointer;
+use super::secret::SecretText;
 
 /// What a tool may do to the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -84,12 +86,15 @@ impl ToolDefinition {
 pub struct ToolCall {
     /// The tool's name.
     pub tool: String,
-    /// Its arguments, complete.
+    /// Its arguments, complete but for secrets.
     pub arguments: Map<String, Value>,
     /// Members of `_meta`: request ID, trace and whatever else the profile puts there.
     pub meta: Map<String, Value>,
     /// Headers of the HTTP request, by name.
     pub headers: BTreeMap<String, String>,
+    /// Secrets by their places in the arguments, put there on the wire and nowhere else.
+    #[serde(skip)]
+    pub secrets: BTreeMap<Pointer, SecretText>,
 }
 
 /// The content of a tool's result.

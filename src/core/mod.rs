@@ -12,10 +12,13 @@ pub mod pointer;
 pub mod printable;
 pub mod projection;
 pub mod schema;
+pub mod secret;
 pub mod text;
+pub mod token_shape;
 
 pub use call::{Class, Outcome, Seen, ToolAnswer, ToolCall, ToolDefinition};
 pub use digest::Digest;
 pub use file::OutputFolder;
 pub use pointer::Pointer;
 pub use projection::Projection;
+pub use secret::SecretText;

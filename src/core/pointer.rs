@@ -63,6 +63,29 @@ impl Pointer {
         Ok(())
     }
 
+    /// Takes out what stands there, where objects alone lead there; what is above it stays.
+    pub fn remove(&self, members: &mut Map<String, Value>) -> Option<Value> {
+        let mut tokens: Vec<String> = self.tokens().collect();
+        let last = tokens.pop()?;
+        let above = tokens.iter().try_fold(members, |here, token| here.get_mut(token)?.as_object_mut())?;
+        above.remove(&last)
+    }
+
+    /// The place `below`, counted from this one.
+    #[must_use]
+    pub fn join(&self, below: &Self) -> Self {
+        Self(format!("{}{}", self.0, below.0))
+    }
+
+    /// The first token, unescaped, and the rest as a pointer; none for the whole document.
+    #[must_use]
+    pub fn split_first(&self) -> Option<(String, Self)> {
+        let first = self.tokens().next()?;
+        let rest =
+            self.0.strip_prefix('/')?.find('/').and_then(|at| self.0.get(at + 1..)).unwrap_or_default();
+        Some((first, Self(rest.to_owned())))
+    }
+
     /// The tokens, unescaped.
     pub fn tokens(&self) -> impl Iterator<Item = String> + '_ {
         self.0.split('/').skip(1).map(|token| unescape(token).into_owned())

@@ -20,6 +20,7 @@ use super::target::{Caller, Target};
 use super::terms::{Termed, terms};
 use crate::approval::{self, Filed, Policy, Resolution, Verdict};
 use crate::artifact::{Artifact, Key};
+use crate::core::SecretText;
 use crate::core::id::{RunId, Trace};
 use crate::ledger::v1::{Began, Ci, Command, Settlement};
 use crate::ledger::{Fact, Ledger, State};
@@ -44,6 +45,8 @@ pub struct Apply<'a> {
     pub policy: Option<&'a Policy>,
     /// To whom it goes.
     pub target: &'a Target,
+    /// Gives the secrets that it names by their names, where they may go there; not asked where nothing is sent.
+    pub secrets: &'a dyn Fn() -> Result<BTreeMap<String, SecretText>, String>,
     /// The run's ID.
     pub run: &'a RunId,
     /// How it goes about it.

@@ -1,5 +1,7 @@
 //! Getting to the server that was approved: connected, and its tools, tenant and profile what they were.
 
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
 use serde_json::Map;
 
@@ -14,7 +16,7 @@ use super::result::{Conclusion, TenantKnownBy};
 use super::target::{Caller, Target, Tools};
 use crate::artifact::v1;
 use crate::core::text::visible;
-use crate::core::{Class, ToolAnswer};
+use crate::core::{Class, SecretText, ToolAnswer};
 use crate::ledger::v1::Connected;
 use crate::mcp::{Endpoint, Session};
 
@@ -24,6 +26,8 @@ pub(super) struct Arrival {
     pub tools: Tools,
     /// For how long the server says that it keeps a key, where it says so.
     pub retention: Option<SignedDuration>,
+    /// The secrets that the artifact names.
+    pub secrets: BTreeMap<String, SecretText>,
 }
 
 /// Nobody listens: what `apply` does is told by the ledger's events.
@@ -48,9 +52,12 @@ pub(super) async fn arrive(
         )));
     }
     let limits = apply.options.limits.clone();
-    let session = Session::connect(endpoint, limits.clone()).await.map_err(|error| no_session(&error))?;
+    let secrets = (apply.secrets)().map_err(ApplyEnd::Invalid)?;
+    let told: Vec<SecretText> = secrets.values().cloned().collect();
+    let session = Session::connect_with(endpoint, limits, &told).await;
+    let session = session.map_err(|error| no_session(&error))?;
     match checked(apply, caller, &session).await {
-        Ok((tools, retention, connected)) => Ok((Arrival { session, tools, retention }, connected)),
+        Ok((tools, retention, connected)) => Ok((Arrival { session, tools, retention, secrets }, connected)),
         Err(end) => {
             let closing = session.close().await;
             tracing::debug!(?closing, "closed");

@@ -10,6 +10,7 @@ use super::plan::Write;
 use super::read::conclusion;
 use super::result::{CallFact, Conclusion};
 use super::run::{DryRuns, RunOptions};
+use crate::artifact::v1::Slot;
 use crate::artifact::{Filling, fill};
 use crate::catalog::{Created, Operation, Profile, confirms_dry_run, created_ids};
 use crate::core::call::{Refusal, RefusalKind};
@@ -58,6 +59,9 @@ fn possible<'a>(write: &Write<'a>, allowed: &DryRuns) -> Result<(&'a Operation, 
         .created
         .as_ref()
         .ok_or("not tried out: the profile does not say where created IDs stand")?;
+    if write.slots.iter().any(|slot| matches!(slot, Slot::Secret { .. })) {
+        return Err("not tried out: a secret goes with it, which only `apply` has".to_owned());
+    }
     if let DryRuns::Withheld(why) = allowed {
         return Err(format!("not tried out: {why}"));
     }

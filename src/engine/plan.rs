@@ -16,10 +16,12 @@ use super::steps::Steps;
 use super::target::Caller;
 use crate::artifact::v1::{self, Slot};
 use crate::artifact::{Artifact, Filling, Key, Plan, fill};
-use crate::catalog::{Context, Idempotency, Operation, Profile, check_arguments};
+use crate::catalog::{
+    Context, Idempotency, Operation, Profile, SchemaProblem, SchemaProblemKind, check_arguments,
+};
 use crate::core::projection::{Verbatim, project_fields};
 use crate::core::text::visible;
-use crate::core::{Class, Digest, Projection, ToolDefinition};
+use crate::core::{Class, Digest, Pointer, Projection, ToolDefinition};
 use crate::evidence;
 use crate::recipe::{Kind, Recipe, Step, StepId, Use};
 
@@ -66,8 +68,14 @@ impl<'a> Write<'a> {
     ) -> Result<Self, String> {
         let Place { profile, server, tenant, occurrence } = place;
         let operation = profile.operation(&spec.operation);
-        let slots = slots(operation, &profile.context);
-        let key = Key::of(server, tenant.as_deref(), &tool.name, &arguments, *occurrence)
+        let mut slots = slots(operation, &profile.context);
+        let secrets = secret_slots(operation, &spec.secrets)?;
+        let mut arguments = arguments;
+        for slot in &secrets {
+            slot.at().remove(&mut arguments);
+        }
+        slots.extend(secrets);
+        let key = Key::of(server, tenant.as_deref(), &tool.name, &arguments, &slots, *occurrence)
             .map_err(|error| error.to_string())?;
         let filling = match slots.iter().any(|slot| matches!(slot, Slot::DryRun { .. })) {
             true => Filling::Dry,
@@ -75,9 +83,7 @@ impl<'a> Write<'a> {
         };
         let sent =
             fill(&id.to_string(), &arguments, &slots, &key, filling).map_err(|error| error.to_string())?;
-        check_arguments(&tool.input_schema, &sent).map_err(|problems| {
-            format!("the arguments do not fit `{}`: {}", visible(&tool.name), in_words(&problems))
-        })?;
+        check_sent(tool, sent, &slots)?;
         let tool_digest = tool.digest(Class::Write);
         Ok(Self {
             id: id.to_string(),
@@ -92,6 +98,43 @@ impl<'a> Write<'a> {
             reason,
             reconcile,
         })
+    }
+}
+
+/// The places of a write's secrets in its tool's arguments.
+///
+/// # Errors
+/// The operation has no such argument.
+fn secret_slots(
+    operation: Option<&Operation>,
+    secrets: &BTreeMap<Pointer, String>,
+) -> Result<Vec<Slot>, String> {
+    let slot = |(at, name): (&Pointer, &String)| {
+        let at = match operation {
+            None => Some(at.clone()),
+            Some(operation) => operation.place(at),
+        };
+        let at = at.ok_or_else(|| format!("the secret `{name}` has no place in the tool's arguments"))?;
+        Ok(Slot::Secret { at, name: name.clone() })
+    };
+    secrets.iter().map(slot).collect()
+}
+
+/// Checks arguments as they are sent, all but the text of secrets, which is not known here.
+fn check_sent(tool: &ToolDefinition, mut sent: Map<String, Value>, slots: &[Slot]) -> Result<(), String> {
+    let secret = |slot: &&Slot| matches!(slot, Slot::Secret { .. });
+    let places: Vec<&Pointer> = slots.iter().filter(secret).map(Slot::at).collect();
+    for at in &places {
+        at.set(&mut sent, Value::from("a secret")).map_err(|error| error.to_string())?;
+    }
+    let known = |problem: &SchemaProblem| {
+        problem.kind == SchemaProblemKind::Type || places.iter().all(|at| problem.pointer != at.as_str())
+    };
+    let Err(mut problems) = check_arguments(&tool.input_schema, &sent) else { return Ok(()) };
+    problems.retain(known);
+    match problems.is_empty() {
+        true => Ok(()),
+        false => Err(format!("the arguments do not fit `{}`: {}", visible(&tool.name), in_words(&problems))),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The one place where a write leaves: its intent is durable before, its outcome after.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::applied::{ApplyEnd, Stopped};
@@ -9,13 +10,13 @@ use super::arrival::Silent;
 use super::channel::{Channel, Letter, payload};
 use super::journal::{Committed, Journal};
 use super::terms::Termed;
-use crate::artifact::v1::Operation;
+use crate::artifact::v1::{Operation, Slot};
 use crate::artifact::{Filling, filled};
 use crate::catalog::{self, confirms_dry_run, created_ids};
 use crate::core::call::{RefusalKind, Silence, TaskHandle};
 use crate::core::id::RequestId;
 use crate::core::text::{excerpt, visible};
-use crate::core::{Digest, Outcome, Seen, ToolAnswer, ToolCall};
+use crate::core::{Digest, Outcome, Pointer, SecretText, Seen, ToolAnswer, ToolCall};
 use crate::ledger::Fact;
 use crate::ledger::v1::{Call, Doubt, Result as Came};
 use crate::mcp::classify;
@@ -48,6 +49,7 @@ impl Course<'_> {
             .map_err(|error| ApplyEnd::Invalid(error.to_string()))?;
         let (call, request_id) =
             self.caller().address(&operation.tool, arguments).map_err(ApplyEnd::Invalid)?;
+        let call = ToolCall { secrets: self.secrets(operation)?, ..call };
         let intent = Fact::Intent {
             key: operation.idempotency_key.clone(),
             attempt,
@@ -76,6 +78,20 @@ impl Course<'_> {
         let took_ms = u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX);
         let outcome = Fact::Outcome { key: operation.idempotency_key.clone(), attempt, took_ms, result };
         record(journal, outcome).map(|_| ()).map_err(|end| unrecorded(end, "outcome"))
+    }
+
+    /// The secrets of an operation by their places in its arguments.
+    fn secrets(&self, operation: &Operation) -> Result<BTreeMap<Pointer, SecretText>, ApplyEnd> {
+        let known = self.arrival.as_ref().map(|arrival| &arrival.secrets);
+        let mut secrets = BTreeMap::new();
+        for slot in &operation.slots {
+            let Slot::Secret { at, name } = slot else { continue };
+            let secret = known.and_then(|known| known.get(name)).ok_or_else(|| {
+                ApplyEnd::Invalid(format!("the secret `{}` is not there to be sent", visible(name)))
+            })?;
+            secrets.insert(at.clone(), secret.clone());
+        }
+        Ok(secrets)
     }
 
     /// The approval ID of the first attempt, or of the verdict that allows one; and which attempt this is.
@@ -150,6 +166,7 @@ impl Course<'_> {
             filled(operation, Filling::Dry).map_err(|error| ApplyEnd::Invalid(error.to_string()))?;
         let (call, request_id) =
             self.caller().address(&operation.tool, arguments).map_err(ApplyEnd::Invalid)?;
+        let call = ToolCall { secrets: self.secrets(operation)?, ..call };
         let sent = written(&call, &request_id);
         let outcome = self.delivered(termed.known, operation, call, &request_id, |_| Ok(())).await?;
         let refused_by = |kind: RefusalKind| matches!(kind, RefusalKind::SignIn | RefusalKind::Tenant);

@@ -80,8 +80,13 @@ impl Caller<'_> {
         let context = &self.profile.context;
         let request_id = RequestId::new();
         let (id, span) = (request_id.to_string(), self.trace.span());
-        let mut call =
-            ToolCall { tool: tool.to_owned(), arguments, meta: Map::new(), headers: BTreeMap::new() };
+        let mut call = ToolCall {
+            tool: tool.to_owned(),
+            arguments,
+            meta: Map::new(),
+            headers: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+        };
         for (field, value) in [(&context.request_id, &id), (&context.trace, &span)] {
             if let Some(at) = place(field) {
                 put(&mut call.arguments, at, value)?;

@@ -73,6 +73,8 @@ fn bears_out(operation: &Operation, known: Option<&catalog::Operation>, caller: 
         && claimed <= most
 }
 
-fn same_places(one: &[Slot], other: &[Slot]) -> bool {
-    one.len() == other.len() && one.iter().all(|slot| other.contains(slot))
+/// Whether the profile has the `places` of an artifact. Where a secret goes is the settings' to say, and not its.
+fn same_places(places: &[Slot], known: &[Slot]) -> bool {
+    let places: Vec<&Slot> = places.iter().filter(|slot| !matches!(slot, Slot::Secret { .. })).collect();
+    places.len() == known.len() && places.into_iter().all(|slot| known.contains(slot))
 }

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::endpoint::ChildCommand;
+use super::secrets::Secrets;
 use crate::core::text::{cut, visible};
 
 /// How long a child has between being told to end and being killed.
@@ -54,7 +55,10 @@ enum Fate {
 
 impl Child {
     /// Starts the program in a process group of its own, with exactly the environment that is given.
-    pub(super) fn start(command: &ChildCommand) -> io::Result<(Self, ChildStdout, ChildStdin)> {
+    pub(super) fn start(
+        command: &ChildCommand,
+        secrets: Secrets,
+    ) -> io::Result<(Self, ChildStdout, ChildStdin)> {
         let ChildCommand { program, arguments, folder, environment, era: _ } = command;
         let mut wrap = CommandWrap::with_new(program, |command| {
             command.args(arguments).env_clear().envs(environment);
@@ -80,7 +84,7 @@ impl Child {
         };
         let (stop, stopped) = oneshot::channel();
         let (tell, fate) = watch::channel(Fate::Running);
-        let tail = Tail::default();
+        let tail = Tail { secrets, bytes: Arc::default() };
         let mut keeper = JoinSet::new();
         keeper.spawn(keep(group, stderr, tail.clone(), stopped, tell));
         Ok((Self { stop, fate, stderr: tail, _keeper: keeper }, stdout, stdin))
@@ -182,34 +186,63 @@ async fn keep(
 }
 
 async fn drain(mut stderr: impl AsyncRead + Unpin, tail: &Tail) {
-    let mut chunk = Vec::with_capacity(8 * 1024);
+    let (mut chunk, mut line) = (Vec::with_capacity(8 * 1024), Vec::new());
     while stderr.read_buf(&mut chunk).await.is_ok_and(|count| count > 0) {
-        for line in String::from_utf8_lossy(&chunk).lines() {
-            tracing::debug!("server: {}", visible(line));
-        }
         tail.push(&chunk);
+        for part in chunk.split_inclusive(|byte| *byte == b'\n') {
+            line.extend_from_slice(part);
+            // Whole lines, so that none has but a part of a secret.
+            if line.ends_with(b"\n") || line.len() > KEPT {
+                tail.tell(&line);
+                line.clear();
+            }
+        }
         chunk.clear();
     }
+    tail.tell(&line);
 }
 
 /// The end of what was written, shared by who writes and who reads it.
 #[derive(Debug, Clone, Default)]
-struct Tail(Arc<Mutex<Vec<u8>>>);
+struct Tail {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    secrets: Secrets,
+}
 
 impl Tail {
     fn lock(&self) -> MutexGuard<'_, Vec<u8>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.bytes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn push(&self, chunk: &[u8]) {
         let mut bytes = self.lock();
         bytes.extend_from_slice(chunk);
-        let surplus = bytes.len().saturating_sub(KEPT);
+        let surplus = bytes.len().saturating_sub(self.kept());
         bytes.drain(..surplus);
     }
 
+    /// How many bytes are kept: more than are shown by what may be the end of a secret, which is not known then.
+    fn kept(&self) -> usize {
+        KEPT + self.secrets.longest()
+    }
+
     fn text(&self) -> String {
-        String::from_utf8_lossy(&self.lock()).into_owned()
+        let bytes = self.lock();
+        let text = String::from_utf8_lossy(&bytes);
+        let text = self.secrets.concealed(&text);
+        let text = self.secrets.without_beginning(&text);
+        let broken = if bytes.len() < self.kept() { 0 } else { self.secrets.longest() };
+        let from = text.len().saturating_sub(KEPT).max(broken.min(text.len()));
+        let from = (from..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+        text.get(from..).unwrap_or_default().to_owned()
+    }
+
+    /// Logs a line.
+    fn tell(&self, line: &[u8]) {
+        let line = String::from_utf8_lossy(line);
+        if !line.trim().is_empty() {
+            tracing::debug!("server: {}", visible(self.secrets.concealed(&line).trim_end()));
+        }
     }
 }
 

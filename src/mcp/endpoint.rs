@@ -14,6 +14,7 @@ use super::error::ConnectError;
 use super::http::{Faults, HttpClient, HttpServer};
 use super::limits::Limits;
 use super::link::Link;
+use super::secrets::Secrets;
 use super::wire::Wire;
 
 /// A server that can be connected to.
@@ -64,29 +65,21 @@ impl std::fmt::Debug for ChildCommand {
 
 impl Endpoint {
     /// Opens the way to the server, and says nothing on it yet.
-    pub(super) fn open(self, limits: &Limits) -> Result<(Way, Link), ConnectError> {
+    pub(super) fn open(self, limits: &Limits, secrets: &Secrets) -> Result<(Way, Link), ConnectError> {
         let (ending, asked, mut faults) = (Ending::default(), Asked::default(), None);
         let mut to = None;
         let most = limits.reply_bytes;
         let (way, child) = match self {
             Self::Stream(stream) => {
                 let (read, write) = tokio::io::split(stream);
-                (
-                    Way::Lines(Wire::new(
-                        Box::new(read),
-                        Box::new(write),
-                        most,
-                        ending.clone(),
-                        asked.clone(),
-                    )),
-                    None,
-                )
+                let wire = Wire::new(Box::new(read), Box::new(write), most, ending.clone(), asked.clone());
+                (Way::Lines(wire.concealing(secrets.clone())), None)
             }
             Self::Child(command) => {
-                let (child, read, write) = Child::start(&command)
+                let (child, read, write) = Child::start(&command, secrets.clone())
                     .map_err(|source| ConnectError::Start { program: command.program, source })?;
                 let wire = Wire::new(Box::new(read), Box::new(write), most, ending.clone(), asked.clone());
-                (Way::Lines(wire), Some(child))
+                (Way::Lines(wire.concealing(secrets.clone())), Some(child))
             }
             Self::Http(server) => {
                 let transport = HttpClient::transport(
@@ -94,6 +87,7 @@ impl Endpoint {
                     limits,
                     faults.insert(Faults::default()).clone(),
                     asked.clone(),
+                    secrets.clone(),
                 )?;
                 to = Some(server);
                 (Way::Http(transport), None)

@@ -20,6 +20,7 @@ mod message;
 mod patience;
 mod reconnects;
 mod reply;
+mod secrets;
 mod session;
 mod task;
 mod tools;

@@ -25,7 +25,9 @@ use super::limits::Limits;
 use super::link::{GRACE, Link};
 use super::patience::pause;
 use super::reply;
+use super::secrets::Secrets;
 use super::wire::SendFailed;
+use crate::core::SecretText;
 use crate::core::call::{Seen, Silence, ToolCall};
 use crate::core::text::excerpt;
 
@@ -70,12 +72,27 @@ impl Session {
     /// The server cannot be started or reached, goes away, is silent, refuses, or does not speak MCP. A
     /// child is killed then, with everything it started.
     pub async fn connect(endpoint: Endpoint, limits: Limits) -> Result<Self, ConnectError> {
+        Self::connect_with(endpoint, limits, &[]).await
+    }
+
+    /// Like [`Session::connect`], to a server that may be told `secrets`: whatever it sends does not show them.
+    ///
+    /// # Errors
+    /// As for [`Session::connect`].
+    pub async fn connect_with(
+        endpoint: Endpoint,
+        limits: Limits,
+        secrets: &[SecretText],
+    ) -> Result<Self, ConnectError> {
+        let secrets = Secrets::new(secrets);
         let until = Instant::now() + limits.connect;
-        let Endpoint::Http(server) = endpoint else { return Self::attempt(endpoint, limits, until).await };
+        let Endpoint::Http(server) = endpoint else {
+            return Self::attempt(endpoint, limits, &secrets, until).await;
+        };
         let mut attempt = 1;
         loop {
             let endpoint = Endpoint::Http(server.clone());
-            let error = match Self::attempt(endpoint, limits.clone(), until).await {
+            let error = match Self::attempt(endpoint, limits.clone(), &secrets, until).await {
                 Ok(session) => return Ok(session),
                 Err(error) => error,
             };
@@ -89,9 +106,14 @@ impl Session {
         }
     }
 
-    async fn attempt(endpoint: Endpoint, limits: Limits, until: Instant) -> Result<Self, ConnectError> {
+    async fn attempt(
+        endpoint: Endpoint,
+        limits: Limits,
+        secrets: &Secrets,
+        until: Instant,
+    ) -> Result<Self, ConnectError> {
         let lifecycle = endpoint.era().lifecycle();
-        let (way, link) = endpoint.open(&limits)?;
+        let (way, link) = endpoint.open(&limits, secrets)?;
         match timeout_at(until, link.signed_in(limits.connect)).await {
             Ok(signed_in) => signed_in?,
             Err(_) => {
@@ -139,8 +161,14 @@ impl Session {
 
     /// Calls a tool once, and says what was seen of it by `deadline`.
     pub async fn call(&self, call: &ToolCall, deadline: Duration) -> Seen {
-        let ToolCall { tool, arguments, meta, headers } = call;
-        let parameters = CallToolRequestParams::new(tool.clone()).with_arguments(arguments.clone());
+        let ToolCall { tool, arguments, meta, headers, secrets } = call;
+        let mut arguments = arguments.clone();
+        for (at, secret) in secrets {
+            if let Err(error) = at.set(&mut arguments, Value::from(secret.expose())) {
+                return Seen::NeverSent(error.to_string());
+            }
+        }
+        let parameters = CallToolRequestParams::new(tool.clone()).with_arguments(arguments);
         let mut request = CallToolRequest::new(parameters);
         if !headers.is_empty() {
             match RequestHeaders::new(headers.iter()) {

@@ -20,6 +20,7 @@ use tokio::sync::Mutex;
 use super::asked::Asked;
 use super::ending::{End, Ending};
 use super::message::{as_number, for_nobody, message, not_open};
+use super::secrets::Secrets;
 
 type Reader = Box<dyn AsyncRead + Send + Unpin>;
 type Writer = Box<dyn AsyncWrite + Send + Unpin>;
@@ -36,6 +37,7 @@ pub(super) struct Wire {
     open: HashSet<RequestId>,
     asked: Asked,
     ending: Ending,
+    secrets: Secrets,
 }
 
 /// A message that did not go out whole.
@@ -57,7 +59,13 @@ impl Wire {
             open: HashSet::new(),
             asked,
             ending,
+            secrets: Secrets::default(),
         }
+    }
+
+    /// The same, and nothing that comes shows `secrets`.
+    pub(super) fn concealing(self, secrets: Secrets) -> Self {
+        Self { secrets, ..self }
     }
 
     /// Fills `line` up to the next line feed, which is left out.
@@ -135,7 +143,7 @@ impl Transport<RoleClient> for Wire {
         loop {
             let received = match self.read_line().await {
                 Ok(()) => {
-                    let line = std::mem::take(&mut self.line);
+                    let line = self.secrets.concealed_bytes(std::mem::take(&mut self.line));
                     match message(&line, "a line") {
                         Ok(Some(message)) => self.awaited(message),
                         Ok(None) => Ok(None),

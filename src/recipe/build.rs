@@ -1,5 +1,7 @@
 //! One step as it is written ▸ a step that can be run.
 
+use std::collections::BTreeMap;
+
 use std::time::Duration;
 
 use super::builder::{Builder, What};
@@ -153,7 +155,9 @@ impl Builder<'_> {
 
     fn write(&mut self, step: &WrittenStep) -> Option<(Kind, What)> {
         let name = step.write.as_deref()?;
+        self.secrets = Some(BTreeMap::new());
         let call = self.call(("/write", name), ("/with", step.arguments.as_ref()), Class::Write);
+        let secrets = self.secrets.take().unwrap_or_default();
         let reason = self.needed("reason", step.reason.as_deref());
         let reconcile = step.reconcile.as_ref().map(|written| self.reconcile(written));
         let stated =
@@ -175,7 +179,10 @@ impl Builder<'_> {
             self.later
                 .push(format!("whether the arguments of `{id}` fit the schema of `{}`", operation.tool));
         }
-        let write = Write { operation: name.to_owned(), arguments, reason: reason?, idempotency, reconcile };
+        let below = |(at, name): (String, String)| Some((at.strip_prefix("/with")?.parse().ok()?, name));
+        let secrets = secrets.into_iter().filter_map(below).collect();
+        let reason = reason?;
+        let write = Write { operation: name.to_owned(), arguments, secrets, reason, idempotency, reconcile };
         Some((Kind::Write(write), What::Write))
     }
 

@@ -51,6 +51,8 @@ pub(super) struct Builder<'a> {
     pub uses: BTreeSet<Use>,
     /// Operations whose read the step depends on.
     pub listings: BTreeSet<String>,
+    /// The secrets that are named, by their places within the step; none where nothing may name one.
+    pub secrets: Option<BTreeMap<String, String>>,
     /// What is wrong.
     pub problems: Vec<Diagnostic>,
     /// What only a run can know.

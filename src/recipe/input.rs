@@ -11,6 +11,7 @@ use thiserror::Error;
 use super::number::exact;
 use crate::core::json::check_numbers;
 use crate::core::text::excerpt;
+use crate::core::token_shape::token_in;
 
 /// The most bytes of one text.
 const LONGEST_TEXT: usize = 64 * 1024;
@@ -114,6 +115,12 @@ pub struct Input {
 /// Why a value does not do for an input.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum BadValue {
+    /// It looks like what is never written down, so it is not shown either.
+    #[error("what it is given looks like {what}, and inputs are written down")]
+    Credential {
+        /// What it looks like.
+        what: &'static str,
+    },
     /// It is another kind of value.
     #[error("{found} is not {wanted}")]
     Kind {
@@ -188,6 +195,9 @@ impl Input {
     /// # Errors
     /// The first way in which the input does not allow it.
     pub fn check(&self, value: &Value) -> Result<(), BadValue> {
+        if let Some((_, what)) = token_in(value) {
+            return Err(BadValue::Credential { what });
+        }
         let fits = match self.kind {
             InputKind::String => value.is_string(),
             InputKind::Integer => value.as_i64().is_some() && check_numbers(value).is_ok(),

@@ -12,6 +12,13 @@ use super::scope::Values;
 use super::template::Expression;
 use super::tree::Tree;
 use crate::core::pointer::escape;
+use crate::core::secret::is_secret_name;
+use crate::core::token_shape::token_shape;
+
+/// The key of a mapping that is a secret, by its name.
+const FROM_SECRET: &str = "from_secret";
+/// What stands for a secret until the call.
+const STAND_IN: &str = "(a secret)";
 
 impl Builder<'_> {
     /// Compiles the leaf at `at`; `locals` are the names that loops around it give.
@@ -23,6 +30,14 @@ impl Builder<'_> {
         locals: &[String],
     ) -> Option<Expression> {
         let pointer = format!("{}{at}", self.pointer);
+        if let Some(what) = token_shape(text) {
+            // Without its place, which would show it.
+            let message =
+                format!("`{at}` of `{}` looks like {what}, and a recipe holds no credential", self.id);
+            let hint = Some(format!("in a write name a secret: `{{ {FROM_SECRET}: NAME }}`"));
+            self.report("credential", None, message, hint);
+            return None;
+        }
         let leaf = match Expression::compile(text, escaping) {
             Ok(leaf) => leaf,
             Err(problems) => {
@@ -79,14 +94,18 @@ impl Builder<'_> {
         match value {
             Value::String(text) => self.leaf(at, text, escaping, locals).map(Tree::Leaf),
             Value::Array(items) => {
+                // A slot is a place in objects alone.
+                let secrets = self.secrets.take();
                 let items = items.iter().enumerate();
                 let items: Vec<_> = items
                     .map(|(index, item)| self.tree(&format!("{at}/{index}"), item, escaping, locals))
                     .collect();
+                self.secrets = secrets;
                 items.into_iter().collect::<Option<_>>().map(Tree::List)
             }
             Value::Object(members) => match loop_parts(members) {
                 Some((over, name, give)) => self.list(at, over, name, give, escaping, locals),
+                None if members.contains_key(FROM_SECRET) => self.secret(at, members),
                 None => {
                     if members.contains_key("for_each") {
                         let message = "a loop has exactly `for_each`, `as` and `give`".to_owned();
@@ -98,6 +117,25 @@ impl Builder<'_> {
             },
             Value::Null | Value::Bool(_) | Value::Number(_) => Some(Tree::Literal(value.clone())),
         }
+    }
+
+    /// Notes a secret, for which a text stands in until the call.
+    fn secret(&mut self, at: &str, members: &Map<String, Value>) -> Option<Tree> {
+        let key = format!("{at}/{FROM_SECRET}");
+        let name = members.get(FROM_SECRET).and_then(Value::as_str);
+        let Some(name) = name.filter(|name| members.len() == 1 && is_secret_name(name)) else {
+            let message = format!("`{FROM_SECRET}` stands alone, with the name of a secret");
+            let hint = Some(format!("`{{ {FROM_SECRET}: deploy_key }}`; the trust settings say what it is"));
+            self.at_key("not-a-secret", &key, message, hint);
+            return None;
+        };
+        let Some(secrets) = &mut self.secrets else {
+            let message = "a secret goes into the arguments of a write, and into no list".to_owned();
+            self.at_key("misplaced-secret", &key, message, None);
+            return None;
+        };
+        secrets.insert(at.to_owned(), name.to_owned());
+        Some(Tree::Literal(Value::from(STAND_IN)))
     }
 
     /// Compiles the members of a mapping, all of them even where one is broken.
@@ -151,7 +189,9 @@ impl Builder<'_> {
         let span = self.file.value_span(&format!("{}{as_at}", self.pointer));
         self.shadow(name, span);
         let locals: Vec<String> = locals.iter().cloned().chain([name.to_owned()]).collect();
+        let secrets = self.secrets.take();
         let give = self.tree(&format!("{at}/give"), give, escaping, &locals);
+        self.secrets = secrets;
         Some(Tree::Loop { over: over?, name: name.to_owned(), give: Box::new(give?) })
     }
 

@@ -57,6 +57,7 @@ pub fn load(source: Source, library: &dyn Library, profile: &Profile) -> Result<
         steps: Vec::new(),
         places: BTreeMap::new(),
         listings: BTreeSet::new(),
+
         later: Vec::new(),
     };
     let place = Surroundings::default();
@@ -225,6 +226,7 @@ impl Loader<'_> {
             id: step.id.clone(),
             uses: around.when_uses.clone(),
             listings: BTreeSet::new(),
+            secrets: None,
             problems: Vec::new(),
             later: Vec::new(),
         };

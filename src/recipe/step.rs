@@ -1,5 +1,6 @@
 //! A validated recipe: what it is given and what it does.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -185,8 +186,10 @@ impl Default for Retry {
 pub struct Write {
     /// The profile's operation, or a tool by its own name.
     pub operation: String,
-    /// By the operation's argument names: a [`Tree::Map`].
+    /// By the operation's argument names: a [`Tree::Map`]. A text stands in for each secret.
     pub arguments: Tree,
+    /// The names of the secrets that go with it, by their places in the arguments.
+    pub secrets: BTreeMap<Pointer, String>,
     /// Why, for the approver.
     pub reason: Expression,
     /// How it may be repeated: the stricter of profile and recipe.

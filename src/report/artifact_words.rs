@@ -79,6 +79,7 @@ pub(super) fn slot(slot: &Slot, operation: &Operation) -> String {
         Slot::IdempotencyKey { .. } => operation.idempotency_key.as_str().to_owned(),
         Slot::RequestId { .. } => "the ID of the attempt".to_owned(),
         Slot::Trace { .. } => "the trace of the attempt".to_owned(),
+        Slot::Secret { name, .. } => format!("the secret `{name}`"),
     }
 }
 

@@ -284,7 +284,7 @@ pub fn plan() -> Plan {
             slots: Slot::of(&package.control),
             idempotency: package.idempotency.into(),
             key_retention: package.key_retention,
-            idempotency_key: Key::of("", None, "", &Map::new(), 1).unwrap(),
+            idempotency_key: Key::of("", None, "", &Map::new(), &[], 1).unwrap(),
             one_transaction: package.one_transaction,
             reason: "12 findings block REL-BLOCKED".into(),
             server_validated: true,

@@ -187,6 +187,7 @@ impl Case {
         endpoint: fn() -> Result<Endpoint, String>,
     ) -> Outcome<()> {
         let apply = Apply {
+            secrets: &|| Ok(BTreeMap::new()),
             artifact: &self.artifact,
             command: Verb::Apply,
             asked: Some(self.filed.record.id.as_str()),
@@ -257,7 +258,13 @@ impl Bare {
             ("traceparent", self.trace.span()),
         ];
         let meta = meta.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
-        let call = ToolCall { tool: tool.to_owned(), arguments, meta, headers: BTreeMap::new() };
+        let call = ToolCall {
+            tool: tool.to_owned(),
+            arguments,
+            meta,
+            headers: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+        };
         match self.session.call(&call, self.limits.call).await {
             Seen::Answer(answer) => Ok(answer.content().ok_or("an answer without content")?.into_owned()),
             other => Err(format!("{tool}: {other:?}").into()),

@@ -188,7 +188,13 @@ async fn tried() -> Result<Vec<String>, String> {
 }
 
 fn call(tool: &str, arguments: Map<String, Value>) -> ToolCall {
-    ToolCall { tool: tool.to_owned(), arguments, meta: Map::new(), headers: BTreeMap::new() }
+    ToolCall {
+        tool: tool.to_owned(),
+        arguments,
+        meta: Map::new(),
+        headers: BTreeMap::new(),
+        secrets: BTreeMap::new(),
+    }
 }
 
 fn fits(wanted: Option<Wanted>, seen: Option<&Seen>) -> bool {

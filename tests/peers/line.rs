@@ -84,7 +84,7 @@ impl Client {
     }
 
     /// What a good server says: a handshake, one tool named `echo`, and `ok` to every call.
-    fn good_manners(&mut self, request: &Request) {
+    pub fn good_manners(&mut self, request: &Request) {
         match request.method.as_str() {
             "initialize" => self.answer(
                 request,

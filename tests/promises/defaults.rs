@@ -26,7 +26,13 @@ fn server(url: &str) -> HttpServer {
 }
 
 fn look() -> ToolCall {
-    ToolCall { tool: "look".into(), arguments: Map::new(), meta: Map::new(), headers: BTreeMap::new() }
+    ToolCall {
+        tool: "look".into(),
+        arguments: Map::new(),
+        meta: Map::new(),
+        headers: BTreeMap::new(),
+        secrets: BTreeMap::new(),
+    }
 }
 
 async fn session(url: &str, limits: Limits) -> Session {

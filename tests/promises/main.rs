@@ -52,6 +52,8 @@ mod reads;
 #[cfg(test)]
 mod recipes;
 #[cfg(test)]
+mod secrets;
+#[cfg(test)]
 mod served;
 #[cfg(test)]
 mod stdio;

@@ -427,6 +427,7 @@ async fn looks(session: &Session, times: usize) -> Vec<Seen> {
         arguments: Map::new(),
         meta: Map::new(),
         headers: Default::default(),
+        secrets: Default::default(),
     };
     join_all((0..times).map(|_| session.call(&look, Duration::from_secs(20)))).await
 }

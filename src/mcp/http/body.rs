@@ -137,10 +137,11 @@ mod tests {
     use crate::mcp::asked::Asked;
     use crate::mcp::http::fault::Faults;
     use crate::mcp::limits::Limits;
+    use crate::mcp::secrets::Secrets;
 
     fn answered_with(body: &str) -> Result<ServerJsonRpcMessage, Fault> {
         let (faults, asked) = (Faults::default(), Asked::default());
-        let reception = Reception::new(&Limits::default(), faults, asked, None);
+        let reception = Reception::new(&Limits::default(), faults, asked, None, Secrets::default());
         answer(body.as_bytes(), &RequestId::Number(7), &reception)
     }
 

@@ -33,6 +33,7 @@ use crate::mcp::era::Era;
 use crate::mcp::limits::Limits;
 use crate::mcp::message::message;
 use crate::mcp::reconnects::Reconnects;
+use crate::mcp::secrets::Secrets;
 
 /// Where the session of the protocol's older era travels.
 const SESSION: &str = "mcp-session-id";
@@ -77,12 +78,13 @@ impl HttpClient {
         limits: &Limits,
         faults: Faults,
         asked: Asked,
+        secrets: Secrets,
     ) -> Result<StreamableHttpClientTransport<Self>, SetupError> {
         let inner = Inner {
             http: connection(server, limits.connect, limits.at_once)?,
             era: server.era,
             token: server.token.clone(),
-            reception: Reception::new(limits, faults, asked, server.token.clone()),
+            reception: Reception::new(limits, faults, asked, server.token.clone(), secrets),
         };
         let mut config = StreamableHttpClientTransportConfig::with_uri(server.address.url().as_str())
             // Else an expired session sends the call again, a write too.

@@ -24,7 +24,7 @@ pub(super) fn concealed<'t>(text: &'t str, secret: &str, instead: &str) -> Cow<'
 const BY_CHANCE: usize = 3;
 
 /// `text`, which may break off anywhere, without what may be the beginning of `secret` at its end.
-pub(super) fn without_beginning<'t>(text: &'t str, secret: &str) -> &'t str {
+pub(in crate::mcp) fn without_beginning<'t>(text: &'t str, secret: &str) -> &'t str {
     let longest = secret.len().min(text.len());
     let begins = |length: &usize| secret.get(..*length).is_some_and(|beginning| text.ends_with(beginning));
     let beginning = (BY_CHANCE + 1..=longest).rev().find(begins);

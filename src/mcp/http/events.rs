@@ -138,6 +138,7 @@ mod tests {
     use crate::mcp::http::fault::Faults;
     use crate::mcp::http::{Credential, Token};
     use crate::mcp::limits::Limits;
+    use crate::mcp::secrets::Secrets;
     use proptest::prelude::*;
 
     fn reception() -> Reception {
@@ -147,6 +148,7 @@ mod tests {
             Faults::default(),
             Asked::default(),
             Some(Credential::Token(token)),
+            Secrets::default(),
         )
     }
 

@@ -1,4 +1,4 @@
-//! What comes in over one server's connections, before anybody reads it: bounded, without our own token in it, and
+//! What comes in over one server's connections, before anybody reads it: bounded, without our own token and secrets in it, and
 //! what the server asks for noted in the order of the wire.
 
 use std::borrow::Cow;
@@ -13,6 +13,7 @@ use super::fault::{Fault, Faults};
 use crate::mcp::asked::Asked;
 use crate::mcp::limits::Limits;
 use crate::mcp::message::{answered, is_result_for, message, of_value, unambiguous};
+use crate::mcp::secrets::Secrets;
 
 /// Shared by everything that reads from one server; clones are the same.
 #[derive(Debug, Clone)]
@@ -22,6 +23,7 @@ pub(super) struct Reception {
     faults: Faults,
     asked: Asked,
     token: Option<Credential>,
+    secrets: Secrets,
     streams: Arc<AtomicUsize>,
     /// How many streams may be opened between two answers: a server that ends each at once would have us open them
     /// for ever.
@@ -29,9 +31,23 @@ pub(super) struct Reception {
 }
 
 impl Reception {
-    pub fn new(limits: &Limits, faults: Faults, asked: Asked, token: Option<Credential>) -> Self {
+    pub fn new(
+        limits: &Limits,
+        faults: Faults,
+        asked: Asked,
+        token: Option<Credential>,
+        secrets: Secrets,
+    ) -> Self {
         let streams = Arc::new(AtomicUsize::new(limits.streams));
-        Self { most: limits.reply_bytes, faults, asked, token, streams, most_streams: limits.streams }
+        Self {
+            most: limits.reply_bytes,
+            faults,
+            asked,
+            token,
+            secrets,
+            streams,
+            most_streams: limits.streams,
+        }
     }
 
     /// The message that `bytes` are, if they are one; `what` names them in the fault.
@@ -69,9 +85,13 @@ impl Reception {
         self.streams.store(self.most_streams, Ordering::Relaxed);
     }
 
-    /// What came, without our token in it: servers echo what they refuse.
+    /// What came, without our token and our secrets in it: servers echo what they refuse.
     pub fn concealed<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        self.token.as_ref().map_or(Cow::Borrowed(text), |token| token.concealed(text))
+        let text = self.token.as_ref().map_or(Cow::Borrowed(text), |token| token.concealed(text));
+        match self.secrets.concealed(&text) {
+            Cow::Owned(concealed) => Cow::Owned(concealed),
+            Cow::Borrowed(_) => text,
+        }
     }
 
     /// Bytes of a body or a header as text, without our token in it.
@@ -92,10 +112,9 @@ impl Reception {
     /// Like [`Reception::body`], of a body that may break off anywhere.
     pub fn start(&self, bytes: Vec<u8>) -> Vec<u8> {
         let body = self.body(bytes);
-        match (&self.token, str::from_utf8(&body)) {
-            (Some(token), Ok(text)) => token.without_beginning(text).as_bytes().to_vec(),
-            _ => body,
-        }
+        let Ok(text) = str::from_utf8(&body) else { return body };
+        let text = self.token.as_ref().map_or(text, |token| token.without_beginning(text));
+        self.secrets.without_beginning(text).as_bytes().to_vec()
     }
 
     /// Whether one more stream may be opened.
@@ -111,5 +130,24 @@ impl Reception {
     /// Notes what befell a request, or a message that waits for no answer.
     pub fn note(&self, request: Option<&RequestId>, fault: &Fault) {
         self.faults.note(request, fault);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::SecretText;
+    use crate::mcp::http::token::Token;
+
+    #[test]
+    fn neither_token_nor_secret_comes_in_again() {
+        let token = Credential::Token(Token::new("token-of-the-mine").unwrap());
+        let secrets = Secrets::new([&SecretText::new("kanarie-of-the-mine").unwrap()]);
+        let (limits, faults, asked) = (Limits::default(), Faults::default(), Asked::default());
+        let reception = Reception::new(&limits, faults, asked, Some(token), secrets);
+        let echo = r#"{"a":"Bearer token-of-the-mine","b":["kanarie-of-the-mine"]}"#;
+        assert_eq!(reception.concealed(echo), r#"{"a":"Bearer (the token)","b":["(a secret)"]}"#);
+        assert_eq!(reception.text(b"kanarie-of-the-mine\xff"), "(a secret)\u{fffd}");
+        assert_eq!(reception.start(b"<p>kanarie-of-the".to_vec()), b"<p>");
     }
 }

@@ -75,8 +75,13 @@ fn arguments() -> Map<String, Value> {
 }
 
 async fn read(session: &Session) -> Outcome<()> {
-    let call =
-        ToolCall { tool: TOOL.to_owned(), arguments: arguments(), meta: meta(), headers: BTreeMap::new() };
+    let call = ToolCall {
+        tool: TOOL.to_owned(),
+        arguments: arguments(),
+        meta: meta(),
+        headers: BTreeMap::new(),
+        secrets: BTreeMap::new(),
+    };
     match classify(session.call(&call, session.limits().call).await, None, None) {
         Came::Applied(answer) if answer.structured.is_some() => Ok(()),
         other => Err(format!("{other:?}").into()),

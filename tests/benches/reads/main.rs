@@ -44,7 +44,7 @@ fn main() -> Outcome<()> {
         instead::measure(folder.path())?;
     }
     let bytes = fs_err::metadata(served::PROGRAM)?.len();
-    say(&format!("the program as it was measured, linked without LTO: {:.1} MB", megabytes(bytes)))
+    say(&format!("the program as it was measured: {:.1} MB", megabytes(bytes)))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a few digits are shown")]

@@ -8,6 +8,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use super::effect_arguments::{Apply, Approve, Reconcile, Revoke, Status};
 pub(super) use super::ledger_arguments::{AuditArguments, LedgerArguments};
+pub(super) use super::lock_arguments::{LockArguments, LockFormat};
 pub(super) use super::profile_arguments::ProfileArguments;
 use super::server::SANDBOX_DATABASE;
 
@@ -64,6 +65,8 @@ pub(super) enum Command {
     Init(Init),
     /// Draft, show and check what is known of a server.
     Profile(ProfileArguments),
+    /// Record a server's tools with their classes, for review, and hold them against what it offers now.
+    Lock(LockArguments),
     /// The embedded stand-in for LoopIQ.
     Sandbox(Sandbox),
     /// Print a shell's completion script.
@@ -229,6 +232,10 @@ pub(super) enum SchemaName {
     RecipeSummary,
     /// `diff --format json`.
     Difference,
+    /// `loopgate.lock/1`, the tool lock.
+    Lock,
+    /// `lock --format json`.
+    LockCheck,
     /// The problems of a recipe.
     Problems,
     /// `profile show --format json`.

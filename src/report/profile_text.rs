@@ -124,6 +124,7 @@ fn listed(parts: impl Iterator<Item = String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::class_of;
     use crate::core::ToolDefinition;
     use crate::mcp::ServerFacts;
     use insta::assert_snapshot;
@@ -139,9 +140,13 @@ mod tests {
             annotations: Some(json!({"readOnlyHint": true})),
         };
         let facts = || words.to_owned();
+        let tools = vec![tool("loopiq_list_routes"), tool(words)];
+        let classes =
+            tools.iter().map(|tool| (tool.name.clone(), class_of(&Profile::loopiq().unwrap(), tool)));
         Surveyed {
+            classes: classes.collect(),
             server: ServerFacts { name: facts(), version: facts(), revision: facts() },
-            tools: vec![tool("loopiq_list_routes"), tool(words)],
+            tools,
             samples: Vec::new(),
         }
     }

@@ -164,6 +164,13 @@ pub(super) struct Validate {
     /// The profile to check against [default: the one that the recipe names].
     #[arg(long, value_name = "NAME|FILE")]
     pub profile: Option<String>,
+    /// The server whose locked tools and allow-list to check against [default: the recipe's, the settings', or the
+    /// only one that the lock has].
+    #[arg(long, value_name = "NAME", env = "LOOPGATE_SERVER")]
+    pub server: Option<String>,
+    /// The folder with loopgate.yaml, the tool lock and profiles [default: the working folder].
+    #[arg(long, value_name = "DIR", env = "LOOPGATE_TRUST")]
+    pub trust: Option<PathBuf>,
     /// How the result is given on stdout.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,

@@ -10,6 +10,7 @@ use super::output::Output;
 use super::profile::surveyed;
 use super::server::{KnownServer, Wanted, find_unlocked};
 use super::used::{Used, tools_of};
+use crate::catalog::Agreed;
 use crate::catalog::lock::{Asked, Listed, Lock, LockedServer, Role, compare, take};
 use crate::core::text::visible;
 use crate::engine::Surveyed;
@@ -118,10 +119,12 @@ fn asked_for(arguments: &LockArguments, server: &KnownServer, known: &LockedServ
     if arguments.recipes.is_empty() {
         return Ok(Asked::Profile(every_tool(server, Some(known))));
     }
+    // Recipes call tools by their own names where the lock has them.
+    let agreed = Agreed { lock: Some(known.clone()), ..server.target.agreed.clone() };
     let mut used = Used::default();
     for path in &arguments.recipes {
         let source = recipe_source(path)?;
-        used.add(&load(source.clone(), &server.target.profile)?, &source);
+        used.add(&load(source.clone(), &server.target.profile, &agreed)?, &source);
     }
     Ok(Asked::Recipes(used.tools(&server.target.profile)))
 }

@@ -41,7 +41,7 @@ pub(super) fn check(
     let recipes = recipes(&arguments.recipes, profile)?;
     for source in &recipes {
         findings.sources.push((source.name.clone(), source.text.clone()));
-        match load(source.clone(), profile) {
+        match load(source.clone(), profile, &server.target.agreed) {
             Ok(recipe) => used.add(&recipe, source),
             Err(fault) => findings.join(fault)?,
         }

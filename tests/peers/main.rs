@@ -10,6 +10,7 @@ mod http_tls;
 mod issuer;
 mod line;
 mod loopiq;
+mod offers;
 mod timing;
 mod transport;
 
@@ -19,8 +20,16 @@ use std::process::ExitCode;
 /// Plays `mode` with its arguments until the client is gone; `None` where the family has no such mode.
 type Family = fn(mode: &str, arguments: &[String]) -> Option<ExitCode>;
 
-const FAMILIES: &[Family] =
-    &[transport::play, loopiq::play, timing::play, between::play, http::play, http::play_proxy, issuer::play];
+const FAMILIES: &[Family] = &[
+    transport::play,
+    loopiq::play,
+    offers::play,
+    timing::play,
+    between::play,
+    http::play,
+    http::play_proxy,
+    issuer::play,
+];
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);

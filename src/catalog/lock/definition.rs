@@ -21,6 +21,18 @@ impl LockedTool {
         entry
     }
 
+    /// The tool as the server described it.
+    #[must_use]
+    pub fn definition(&self, name: &str) -> ToolDefinition {
+        ToolDefinition {
+            name: name.to_owned(),
+            description: self.description.clone(),
+            input_schema: self.input_schema.clone(),
+            output_schema: self.output_schema.clone(),
+            annotations: self.annotations.clone(),
+        }
+    }
+
     /// The digest that the entry would have with that class.
     pub(super) fn computed(&self, class: Class, class_by: ClassBy) -> Digest {
         let Self { class: _, class_by: _, digest: _, description, input_schema, output_schema, annotations } =

@@ -1,5 +1,7 @@
 //! `loopgate lock`: a server's tools are recorded as they were reviewed, and held against what it offers now.
 
+use std::collections::BTreeSet;
+
 use super::environment::Environment;
 use super::exit::Exit;
 use super::fault::Fault;
@@ -8,6 +10,7 @@ use super::lock_arguments::{LockArguments, LockFormat};
 use super::lock_place::{LockPlace, ReadLock};
 use super::output::Output;
 use super::profile::surveyed;
+use super::profile_arguments::AskedServer;
 use super::server::{KnownServer, Wanted, find_unlocked};
 use super::used::{Used, tools_of};
 use crate::catalog::Agreed;
@@ -22,83 +25,100 @@ pub(super) fn lock(
     environment: &Environment,
     output: &Output,
 ) -> Result<Exit, Fault> {
-    let LockArguments { recipes: _, asked, check, format } = arguments;
-    let (server, trust) = (asked.server.as_deref(), asked.trust.as_deref());
-    let server =
-        find_unlocked(&Wanted { server, recipe: None, tenant: None, profile: None, trust }, environment)?;
+    let AskedServer { server, trust } = &arguments.asked;
+    let (server, trust) = (server.as_deref(), trust.as_deref());
+    let wanted = Wanted { server, recipe: None, tenant: None, profile: None, trust };
+    let server = find_unlocked(&wanted, environment)?;
     let Some(place) = &server.lock else {
         return Err(Fault::new(Exit::Invalid, "in CI the tool lock is not taken from a checkout")
             .hint("name the folder that it is in: `--trust DIR` or LOOPGATE_TRUST"));
     };
-    let (done, asked, old) = match check {
-        true => {
-            let old = locked(place, &server)?;
-            (LockDone::Checked, asked_for(arguments, &server, &old.1)?, Some(old))
-        }
-        false if *format == LockFormat::Sarif => {
-            return Err(Fault::new(Exit::Usage, "`--format sarif` goes with `--check`"));
-        }
-        false => {
-            let old =
-                place.read_or_new()?.unwrap_or_else(|| ReadLock { lock: Lock::empty(), text: String::new() });
-            let known = old.lock.servers.get(&server.name).cloned();
-            let asked = Asked::Profile(every_tool(&server, known.as_ref()));
-            (LockDone::Written, asked, known.map(|known| (old, known)))
-        }
-    };
-    let surveyed = surveyed(&server, &[], environment)?;
-    let listed = listed(&server, &surveyed);
-    let before = old.as_ref().map(|(_, known)| known);
-    let changes = before.map(|known| compare(known, &server.target.profile, &listed, &asked));
-    let changes = changes.unwrap_or_default();
-    let now = match done {
-        LockDone::Checked => None,
-        LockDone::Written => {
-            let now = take(before, &server.target.profile, &listed);
-            // Read again: what a person did to another server's part meanwhile is not undone.
-            let mut lock = place.read_or_new()?.map_or_else(Lock::empty, |read| read.lock);
-            lock.servers.insert(server.name.clone(), now.clone());
-            place.write(&lock)?;
-            Some(now)
-        }
-    };
+    match (arguments.check, arguments.format) {
+        (true, _) => check(arguments, &server, place, environment, output),
+        (false, LockFormat::Sarif) => Err(Fault::new(Exit::Usage, "`--format sarif` goes with `--check`")),
+        (false, format) => record(format, &server, place, environment, output),
+    }
+}
+
+/// Holds what the server offers now against the lock.
+fn check(
+    arguments: &LockArguments,
+    server: &KnownServer,
+    place: &LockPlace,
+    environment: &Environment,
+    output: &Output,
+) -> Result<Exit, Fault> {
+    let (ReadLock { text, .. }, locked) = locked(place, server)?;
+    let asked = asked_for(arguments, server, &locked)?;
+    let surveyed = surveyed(server, &[], environment)?;
+    let changes = compare(&locked, &server.target.profile, &listed(server, &surveyed), &asked);
     let file = place.path.display().to_string();
-    let Some(shown) = now.as_ref().or(before) else {
-        return Err(Fault::new(Exit::Internal, "neither an old lock nor a new one is there"));
-    };
-    let text = match done {
-        LockDone::Checked => old.as_ref().map(|(read, _)| read.text.clone()).unwrap_or_default(),
-        LockDone::Written => place.read_or_new()?.map(|read| read.text).unwrap_or_default(),
-    };
+    let (before, done) = (Some(&locked), LockDone::Checked);
     let view = LockView {
         server: &server.name,
         file: &file,
         text: &text,
-        locked: shown,
+        locked: &locked,
         before,
         changes: &changes,
         done,
     };
-    match format {
-        LockFormat::Text => output.data(&report::lock_text(&view))?,
-        LockFormat::Json => output.json(&report::lock_json(&view))?,
-        LockFormat::Sarif => output.json(&report::lock_sarif(&view))?,
+    show(&view, arguments.format, output)?;
+    if !changes.iter().any(|change| change.fails) {
+        return Ok(Exit::Done);
     }
-    match done {
-        LockDone::Checked if changes.iter().any(|change| change.fails) => {
-            let message =
-                format!("the tools of `{}` are not what `{}` says", visible(&server.name), visible(&file));
-            let command = server.target.agreed.lock_command();
-            output.fault(
-                &Fault::new(Exit::Stale, message).hint(format!("once that is reviewed, run `{command}`")),
-            );
-            Ok(Exit::Stale)
-        }
-        LockDone::Checked => Ok(Exit::Done),
-        LockDone::Written => {
-            output.say("next: look through it, set classes that you know better (`class` with `\"class_by\": \"person\"`), and commit it");
-            Ok(Exit::Done)
-        }
+    let message = format!("the tools of `{}` are not what `{}` says", visible(&server.name), visible(&file));
+    let command = server.target.agreed.lock_command();
+    output.fault(&Fault::new(Exit::Stale, message).hint(format!("once that is reviewed, run `{command}`")));
+    Ok(Exit::Stale)
+}
+
+/// Takes what the server offers now into the lock.
+fn record(
+    format: LockFormat,
+    server: &KnownServer,
+    place: &LockPlace,
+    environment: &Environment,
+    output: &Output,
+) -> Result<Exit, Fault> {
+    let known = |read: Option<&ReadLock>| read.and_then(|read| read.lock.servers.get(&server.name)).cloned();
+    let before = known(place.read_or_new()?.as_ref());
+    let surveyed = surveyed(server, &[], environment)?;
+    let listed = listed(server, &surveyed);
+    let asked = Asked::Profile(every_tool(server, before.as_ref()));
+    let changes = before.as_ref().map(|before| compare(before, &server.target.profile, &listed, &asked));
+    let now = take(before.as_ref(), &server.target.profile, &listed);
+    // Read again: what a person did to it meanwhile is not undone.
+    let read = place.read_or_new()?;
+    let file = place.path.display().to_string();
+    if known(read.as_ref()) != before {
+        return Err(Fault::new(Exit::Busy, format!("`{}` was changed meanwhile", visible(&file)))
+            .hint("nothing was written; run the same command again"));
+    }
+    let mut lock = read.map_or_else(Lock::empty, |read| read.lock);
+    lock.servers.insert(server.name.clone(), now.clone());
+    let text = place.write(&lock)?;
+    let view = LockView {
+        server: &server.name,
+        file: &file,
+        text: &text,
+        locked: &now,
+        before: before.as_ref(),
+        changes: &changes.unwrap_or_default(),
+        done: LockDone::Written,
+    };
+    show(&view, format, output)?;
+    output.say(
+        "next: look through it, set classes that you know better (`class`, with `\"class_by\": \"person\"`), and commit it",
+    );
+    Ok(Exit::Done)
+}
+
+fn show(view: &LockView<'_>, format: LockFormat, output: &Output) -> Result<(), Fault> {
+    match format {
+        LockFormat::Text => output.data(&report::lock_text(view)),
+        LockFormat::Json => output.json(&report::lock_json(view)),
+        LockFormat::Sarif => output.json(&report::lock_sarif(view)),
     }
 }
 
@@ -131,7 +151,7 @@ fn asked_for(arguments: &LockArguments, server: &KnownServer, known: &LockedServ
 
 /// The tools of all operations of the profile; of one that has none, all that are locked: any of them may be called by
 /// its own name.
-fn every_tool(server: &KnownServer, known: Option<&LockedServer>) -> std::collections::BTreeSet<String> {
+fn every_tool(server: &KnownServer, known: Option<&LockedServer>) -> BTreeSet<String> {
     let profile = &server.target.profile;
     match (profile.operations.is_empty(), known) {
         (true, Some(known)) => known.tools.keys().cloned().collect(),

@@ -63,8 +63,8 @@ impl LockPlace {
         Ok(Some(ReadLock { lock, text }))
     }
 
-    /// Replaces the lock, whole.
-    pub fn write(&self, lock: &Lock) -> Result<(), Fault> {
+    /// Replaces the lock, whole, and gives its text.
+    pub fn write(&self, lock: &Lock) -> Result<String, Fault> {
         let text = lock.text()?;
         if text.len() > LARGEST {
             return Err(Fault::new(
@@ -72,8 +72,10 @@ impl LockPlace {
                 format!("the tools make a lock of {} bytes, and {LARGEST} are the most", text.len()),
             ));
         }
-        replace(&self.path, text.as_bytes())
-            .map_err(|error| Fault::new(Exit::Invalid, format!("the tool lock cannot be written: {error}")))
+        replace(&self.path, text.as_bytes()).map_err(|error| {
+            Fault::new(Exit::Invalid, format!("the tool lock cannot be written: {error}"))
+        })?;
+        Ok(text)
     }
 }
 

@@ -144,6 +144,8 @@ fn a_tool_by_its_own_name_is_read_where_a_person_has_set_it() {
     ] {
         folder.run(command).exits(0);
     }
+    let shown = folder.run(&["profile", "show", "--server", "own"]).exits(0).told();
+    assert!(shown.contains("odd_tool, but read: a person has set its class in the tool lock"), "{shown}");
     folder.write("raw.yaml", recipe("one"));
     let told = folder.run(&["validate", "raw.yaml"]).exits(3).told();
     assert!(told.contains("does not take this at `/x`"), "{told}");
@@ -164,6 +166,8 @@ fn a_recipe_that_uses_what_the_settings_do_not_allow_is_not_valid() {
         assert!(ran.stdout.contains("allow.families"), "{}", ran.stdout);
     };
     not_allowed(&validate(&folder, steps).exits(3));
+    let shown = folder.run(&["profile", "show", "own.yaml"]).exits(0).told();
+    assert!(shown.contains("family routes, listed by things"), "{shown}");
     settings(&folder, json!({"allow": {"families": ["semantic", "routes"]}}));
     validate(&folder, steps).exits(0);
     settings(&folder, json!({"allow": {"families": ["routes"]}}));

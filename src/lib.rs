@@ -13,7 +13,7 @@
 //! - [`artifact`]: what would be sent: format, digests, keys, difference.
 //! - [`evidence`]: a certification's evidence graph and what it shows.
 //! - [`recipe`]: from YAML to a validated recipe; inputs, templates, problems with their place.
-//! - [`catalog`]: what is known of servers, as data: profiles, classes, schemas.
+//! - [`catalog`]: what is known of servers, as data: profiles, the tool lock, classes, schemas.
 //! - [`core`]: canonical JSON, digests, pointers, IDs, files, and the words of a tool call.
 //! - [`sandbox`]: the embedded stand-in for LoopIQ, which uses `core` alone.
 

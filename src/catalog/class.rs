@@ -5,6 +5,8 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::lock::LockedServer;
+use super::lock::v1::ClassBy;
 use super::profile::Profile;
 use crate::core::{Class, ToolDefinition};
 
@@ -29,6 +31,14 @@ pub enum ClassReason {
     HintWrites,
     /// The profile says read, the server's `destructiveHint: true` says otherwise.
     HintDestroys,
+    /// The lock has it, by the word of a person.
+    Person,
+    /// The lock has it.
+    Locked,
+    /// There is a lock, and it does not have the tool, so it is a write.
+    Unlocked,
+    /// The lock says read, the server's hints say otherwise.
+    HintAgainstLock,
 }
 
 impl fmt::Display for ClassReason {
@@ -38,6 +48,10 @@ impl fmt::Display for ClassReason {
             Self::Unnamed => "no profile names the tool",
             Self::HintWrites => "the profile says read, but the server says `readOnlyHint: false`",
             Self::HintDestroys => "the profile says read, but the server says `destructiveHint: true`",
+            Self::Person => "a person has set its class in the tool lock",
+            Self::Locked => "the tool lock says so",
+            Self::Unlocked => "the tool lock does not have it",
+            Self::HintAgainstLock => "the tool lock says read, but the server's hints say that it writes",
         })
     }
 }
@@ -46,18 +60,35 @@ impl fmt::Display for ClassReason {
 /// does not name it. A hint never lowers a class.
 #[must_use]
 pub fn class_of(profile: &Profile, tool: &ToolDefinition) -> ToolClass {
-    // Beside `readOnlyHint: true` the protocol gives this hint no meaning; whoever says both is not
-    // believed to only read.
-    let destroys = tool.annotations.as_ref().and_then(|hints| hints.get("destructiveHint"));
     let (class, why) = match profile.class_of(&tool.name) {
         None => (Class::Write, ClassReason::Unnamed),
         Some(Class::Read) if tool.hints_write() => (Class::Write, ClassReason::HintWrites),
-        Some(Class::Read) if destroys == Some(&Value::Bool(true)) => {
-            (Class::Write, ClassReason::HintDestroys)
-        }
+        Some(Class::Read) if hints_destruction(tool) => (Class::Write, ClassReason::HintDestroys),
         Some(class) => (class, ClassReason::Profile),
     };
     ToolClass { class, why }
+}
+
+/// The class of `tool` on a server: the lock's where there is one, raised where the server's hints say more, and write
+/// where it does not have the tool; without a lock, that of [`class_of`].
+#[must_use]
+pub fn class_in(lock: Option<&LockedServer>, profile: &Profile, tool: &ToolDefinition) -> ToolClass {
+    let Some(lock) = lock else { return class_of(profile, tool) };
+    let (class, why) = match lock.tools.get(&tool.name) {
+        None => (Class::Write, ClassReason::Unlocked),
+        Some(entry) if entry.class == Class::Read && (tool.hints_write() || hints_destruction(tool)) => {
+            (Class::Write, ClassReason::HintAgainstLock)
+        }
+        Some(entry) if entry.class_by == ClassBy::Person => (entry.class, ClassReason::Person),
+        Some(entry) => (entry.class, ClassReason::Locked),
+    };
+    ToolClass { class, why }
+}
+
+/// Beside `readOnlyHint: true` the protocol gives this hint no meaning; whoever says both is not believed to only read.
+fn hints_destruction(tool: &ToolDefinition) -> bool {
+    let hint = tool.annotations.as_ref().and_then(|hints| hints.get("destructiveHint"));
+    hint == Some(&Value::Bool(true))
 }
 
 #[cfg(test)]

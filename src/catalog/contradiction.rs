@@ -24,6 +24,7 @@ impl Profile {
             found.extend(problems.into_iter().map(|problem| format!("operation `{name}`: {problem}")));
         }
         self.check_classes(&mut found);
+        self.check_families(&mut found);
         found
     }
 

@@ -1,12 +1,16 @@
-//! What is known of servers, as data: profiles with their named operations, the class of a tool, and
-//! whether arguments fit a tool's schema.
+//! What is known of servers, as data: profiles with their named operations, the tool lock, the class of a tool, which
+//! tools may be called, and whether arguments fit a tool's schema.
 
+mod agreed;
+mod allow;
 mod answer;
 mod arguments;
 mod class;
 mod contradiction;
 mod draft;
+mod family;
 mod fit;
+pub mod lock;
 mod nearest;
 mod operation;
 mod places;
@@ -15,10 +19,13 @@ mod schema;
 mod schema_cost;
 mod yaml;
 
+pub use agreed::Agreed;
+pub use allow::{AllowList, Allowed, Forbidden};
 pub use answer::{Reading, confirms_dry_run, created_ids};
 pub use arguments::ArgumentProblem;
-pub use class::{ClassReason, ToolClass, class_of};
+pub use class::{ClassReason, ToolClass, class_in, class_of};
 pub use draft::draft;
+pub use family::Family;
 pub use fit::{Fit, Misfit};
 pub use operation::{
     Argument, Control, Created, Expectation, Idempotency, Lookup, Operation, OperationBasis, Place, Switch,

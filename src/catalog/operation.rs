@@ -9,6 +9,7 @@ use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::family::Family;
 use super::profile::Basis;
 use crate::core::{Class, Pointer, Projection};
 
@@ -22,6 +23,9 @@ pub struct Operation {
     pub tool: String,
     /// What it may do.
     pub class: Class,
+    /// What kind of operation it is; which of them may be called is for the settings to say.
+    #[serde(default, skip_serializing_if = "Family::is_semantic")]
+    pub family: Family,
     /// What the parts of this entry stand on.
     pub basis: OperationBasis,
     /// The recipe's argument names, and where they go in the tool's arguments.

@@ -117,6 +117,21 @@ impl Schema {
         problems
     }
 
+    /// What does not fit in a value in which only a run knows what stands at the pointers `unknown`: problems that hold
+    /// whatever comes there.
+    #[must_use]
+    pub fn problems_of_known(&self, value: &Value, unknown: &[String]) -> Vec<SchemaProblem> {
+        let mut problems = Vec::new();
+        for error in self.validator.iter_errors(value).filter(|error| is_certain(error, unknown)) {
+            self.explain(&error, &mut problems);
+            if problems.len() >= MOST_PROBLEMS {
+                problems.truncate(MOST_PROBLEMS);
+                break;
+            }
+        }
+        problems
+    }
+
     fn explain(&self, error: &ValidationError<'_>, problems: &mut Vec<SchemaProblem>) {
         let mut add = |kind, message: String| {
             problems.push(SchemaProblem { pointer: error.instance_path().to_string(), message, kind });
@@ -176,6 +191,31 @@ impl Schema {
         let properties = self.source.pointer(above).and_then(|schema| schema.get("properties"));
         properties.and_then(Value::as_object).map_or_else(Vec::new, |known| known.keys().cloned().collect())
     }
+}
+
+/// Whether a problem is one whatever stands at the pointers `unknown`.
+fn is_certain(error: &ValidationError<'_>, unknown: &[String]) -> bool {
+    let at = error.instance_path().as_str();
+    let within = |inner: &str, outer: &str| {
+        inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    if unknown.iter().any(|place| within(at, place)) {
+        return false;
+    }
+    // What holds only where something else does.
+    let conditional = ["then", "else", "dependentSchemas", "dependentRequired", "dependencies"];
+    let keywords = error.schema_path().as_str();
+    if !unknown.is_empty() && keywords.split('/').any(|keyword| conditional.contains(&keyword)) {
+        return false;
+    }
+    // Of what holds something unknown, only its type and the names of its members are known.
+    !unknown.iter().any(|place| within(place, at))
+        || matches!(
+            error.kind(),
+            ValidationErrorKind::AdditionalProperties { .. }
+                | ValidationErrorKind::Required { .. }
+                | ValidationErrorKind::Type { .. }
+        )
 }
 
 /// The one form that the writer most likely meant: of those whose type fits, the one with the fewest

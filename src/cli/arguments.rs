@@ -8,6 +8,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use super::effect_arguments::{Apply, Approve, Reconcile, Revoke, Status};
 pub(super) use super::ledger_arguments::{AuditArguments, LedgerArguments};
+pub(super) use super::lock_arguments::{LockArguments, LockFormat};
 pub(super) use super::profile_arguments::ProfileArguments;
 use super::server::SANDBOX_DATABASE;
 
@@ -64,6 +65,8 @@ pub(super) enum Command {
     Init(Init),
     /// Draft, show and check what is known of a server.
     Profile(ProfileArguments),
+    /// Record a server's tools with their classes, for review, and hold them against what it offers now.
+    Lock(LockArguments),
     /// The embedded stand-in for LoopIQ.
     Sandbox(Sandbox),
     /// Print a shell's completion script.
@@ -161,6 +164,13 @@ pub(super) struct Validate {
     /// The profile to check against [default: the one that the recipe names].
     #[arg(long, value_name = "NAME|FILE")]
     pub profile: Option<String>,
+    /// The server whose locked tools and allow-list to check against [default: the recipe's, the settings', or the
+    /// only one that the lock has].
+    #[arg(long, value_name = "NAME", env = "LOOPGATE_SERVER")]
+    pub server: Option<String>,
+    /// The folder with loopgate.yaml, the tool lock and profiles [default: the working folder].
+    #[arg(long, value_name = "DIR", env = "LOOPGATE_TRUST")]
+    pub trust: Option<PathBuf>,
     /// How the result is given on stdout.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -229,6 +239,10 @@ pub(super) enum SchemaName {
     RecipeSummary,
     /// `diff --format json`.
     Difference,
+    /// `loopgate.lock/1`, the tool lock.
+    Lock,
+    /// `lock --format json`.
+    LockCheck,
     /// The problems of a recipe.
     Problems,
     /// `profile show --format json`.

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 
 use clap::{Arg, ArgMatches, Args as _, FromArgMatches as _, Subcommand as _};
 
-use super::arguments::{Command, Format, RecipeArguments, Root, RunOptions, ShowFormat};
+use super::arguments::{Command, Format, LockFormat, RecipeArguments, Root, RunOptions, ShowFormat};
 use super::exit::Exit;
 use super::fault::Fault;
 use crate::catalog::Profile;
@@ -62,7 +62,8 @@ pub(super) fn wants_json(matches: &ArgMatches) -> bool {
         return wants_json(sub);
     }
     let plain = sub.try_get_one::<Format>("format").ok().flatten() == Some(&Format::Json);
-    plain || sub.try_get_one::<ShowFormat>("format").ok().flatten() == Some(&ShowFormat::Json)
+    let lock = sub.try_get_one::<LockFormat>("format").ok().flatten() == Some(&LockFormat::Json);
+    plain || lock || sub.try_get_one::<ShowFormat>("format").ok().flatten() == Some(&ShowFormat::Json)
 }
 
 /// What was given to a shipped recipe's subcommand; `None` where `name` is none.

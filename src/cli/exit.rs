@@ -149,6 +149,7 @@ impl Exit {
             Conclusion::GateFails(_) => Self::GateFails,
             Conclusion::Undecided(_) => Self::Undecided,
             Conclusion::Invalid(_) => Self::Invalid,
+            Conclusion::Moved(_) => Self::Stale,
             Conclusion::Refused(_) => Self::Refused,
             Conclusion::Unconfirmed(_) => Self::Unknown,
             Conclusion::NeedsInput(_) => Self::NeedsInput,

@@ -24,6 +24,9 @@ mod ledger_arguments;
 mod ledger_log;
 mod ledger_place;
 mod list;
+mod lock;
+mod lock_arguments;
+mod lock_place;
 mod moment;
 mod next_command;
 mod output;
@@ -48,6 +51,7 @@ mod signals;
 mod signing;
 mod status;
 mod token_settings;
+mod used;
 mod validate;
 
 use std::process::ExitCode;
@@ -129,6 +133,7 @@ fn dispatch(
         Command::Apply(arguments) => apply::apply(*arguments, environment, output),
         Command::Reconcile(arguments) => reconcile::reconcile(*arguments, environment, output),
         Command::Status(arguments) => status::status(&arguments, environment, output),
+        Command::Lock(arguments) => lock::lock(&arguments, environment, output),
         Command::Ledger(arguments) => ledger::ledger(arguments.command, environment, output),
         Command::Audit(arguments) => audit::audit(arguments.command, environment, output),
         Command::Schema(arguments) => schema::schema(&arguments, output),

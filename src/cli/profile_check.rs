@@ -1,6 +1,6 @@
 //! `loopgate profile check`: whether a profile fits the live server, and the lines to change where it does not.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -13,11 +13,12 @@ use super::input::{load, recipe_source};
 use super::output::Output;
 use super::profile::{asked_server, surveyed};
 use super::profile_arguments::ProfileCheck;
+use super::used::Used;
 use crate::catalog::{Misfit, Profile};
 use crate::core::pointer::escape;
 use crate::core::text::visible;
 use crate::engine::{Sample, Sampled, Surveyed};
-use crate::recipe::{self, Diagnostic, Kind, Problems, Recipe, Source, Span, Step, YamlPlaces};
+use crate::recipe::{self, Diagnostic, Problems, Source, YamlPlaces};
 
 /// Holds the profile and the recipes that it must do for against the server.
 pub(super) fn check(
@@ -40,7 +41,7 @@ pub(super) fn check(
     let recipes = recipes(&arguments.recipes, profile)?;
     for source in &recipes {
         findings.sources.push((source.name.clone(), source.text.clone()));
-        match load(source.clone(), profile) {
+        match load(source.clone(), profile, &server.target.agreed) {
             Ok(recipe) => used.add(&recipe, source),
             Err(fault) => findings.join(fault)?,
         }
@@ -116,60 +117,6 @@ fn recipes(named: &[std::path::PathBuf], profile: &Profile) -> Result<Vec<Source
     let shipped = recipe::shipped().iter().filter_map(|(name, _)| recipe_source(Path::new(name)).ok());
     let theirs = |source: &Source| recipe::declared_profile(source).as_ref() == Some(&profile.profile);
     Ok(shipped.filter(theirs).collect())
-}
-
-/// What recipes call: operations, or tools by their own names.
-#[derive(Default)]
-struct Used {
-    /// By name, with the place of the first call: the source, and the line where that is in it.
-    called: BTreeMap<String, (String, Option<Span>)>,
-}
-
-impl Used {
-    fn add(&mut self, recipe: &Recipe, source: &Source) {
-        for step in &recipe.steps {
-            let called = match &step.kind {
-                Kind::Read(read) => vec![&read.operation],
-                Kind::Write(write) => {
-                    let settled = write.reconcile.as_ref().map(|reconcile| &reconcile.operation);
-                    [&write.operation].into_iter().chain(settled).collect()
-                }
-                _ => Vec::new(),
-            };
-            for name in called {
-                let place = || (source.name.clone(), line_of(step, source));
-                self.called.entry(name.clone()).or_insert_with(place);
-            }
-        }
-    }
-
-    /// The operations among them, with those that these need themselves.
-    fn operations(&self, profile: &Profile) -> BTreeSet<String> {
-        let called = self.called.keys().filter(|name| profile.operation(name).is_some()).cloned();
-        let mut operations: BTreeSet<String> = called.collect();
-        operations.extend(profile.contract.clone());
-        for name in operations.clone() {
-            let Some(operation) = profile.operation(&name) else { continue };
-            let lookup = operation.created.as_ref().and_then(|created| created.lookup.as_ref());
-            operations.extend(lookup.map(|lookup| lookup.operation.clone()));
-            operations.extend(operation.listed_by.clone());
-        }
-        operations
-    }
-}
-
-/// The line of a step that the source itself declares.
-fn line_of(step: &Step, source: &Source) -> Option<Span> {
-    let line = step.line.filter(|_| step.scope.is_empty())?;
-    let mut start = 0;
-    for (index, text) in source.text.split_inclusive('\n').enumerate() {
-        if index + 1 == line {
-            let indent = text.len() - text.trim_start().len();
-            return Some(Span::new(&source.text, start + indent, start + text.trim_end().len()));
-        }
-        start += text.len();
-    }
-    None
 }
 
 /// Problems with their places, as they come together.

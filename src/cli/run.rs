@@ -20,13 +20,13 @@ use super::runtime::runtime;
 use super::server::{KnownServer, Wanted, find};
 use super::signals::Stop;
 use crate::artifact::Artifact;
-use crate::catalog::{Profile, prepare_schemas};
+use crate::catalog::{Agreed, Profile, prepare_schemas};
 use crate::core::OutputFolder;
 use crate::core::file::{WriteError, read_bounded};
 use crate::core::id::Trace;
 use crate::core::printable::indented;
 use crate::core::text::visible;
-use crate::engine::{self, AppliedBefore, Events, RunResult};
+use crate::engine::{self, AppliedBefore, Events, RunResult, Target};
 use crate::recipe::{self, Given, InputProblem, InputsFileError, Kind, Recipe, Resolved, Source};
 use crate::report::{self, EventFile, Fan, Progress, RunOutputs, Verbosity, Written, WrittenKind};
 
@@ -80,10 +80,8 @@ fn execute(
     };
     let server = find(&wanted, environment)?;
     let recipe = match read {
-        Some(recipe) if server.target.profile == Profile::loopiq().map_err(Fault::internal)? => {
-            Cow::Borrowed(recipe)
-        }
-        _ => Cow::Owned(load(source, &server.target.profile)?),
+        Some(recipe) if is_usual(&server.target)? => Cow::Borrowed(recipe),
+        _ => Cow::Owned(load(source, &server.target.profile, &server.target.agreed)?),
     };
     let inputs = inputs(&recipe, flags, options, environment)?;
     let out = ready(&recipe, options, &reports)?;
@@ -108,6 +106,13 @@ fn execute(
         _ => Fault { exit, ..fault },
     })?;
     Ok(exit)
+}
+
+/// Whether a server is what shipped recipes are read for: the shipped profile, and nothing else agreed on.
+fn is_usual(target: &Target) -> Result<bool, Fault> {
+    let Agreed { server: _, lock, allowed } = &target.agreed;
+    let profile = Profile::loopiq().map_err(Fault::internal)?;
+    Ok(lock.is_none() && allowed.is_usual() && target.profile == profile)
 }
 
 /// What of the plan took place already, as the ledger says, where there is one.

@@ -8,7 +8,7 @@ use super::exit::Exit;
 use super::fault::Fault;
 use super::output::Output;
 use super::settings::Settings;
-use crate::catalog::Profile;
+use crate::catalog::{Profile, lock};
 use crate::{approval, artifact, audit, recipe, report};
 
 /// Prints one schema, or all of them by name.
@@ -41,6 +41,8 @@ pub(super) fn of(name: SchemaName) -> Result<Value, Fault> {
         SchemaName::RunEvent => return Ok(report::event_schema()),
         SchemaName::RecipeSummary => return Ok(report::recipe_schema()),
         SchemaName::Difference => return Ok(report::difference_schema()),
+        SchemaName::Lock => return Ok(lock::v1::json_schema()),
+        SchemaName::LockCheck => return Ok(report::lock_schema()),
         SchemaName::Problems => return Ok(report::problems_schema()),
         SchemaName::ProfileSummary => return Ok(report::profile_schema()),
         SchemaName::Profile => schemars::schema_for!(Profile),

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use super::environment::Environment;
 use super::exit::Exit;
 use super::fault::Fault;
+use super::lock_place::LockPlace;
+use super::policy::trust_for;
 use super::settings::{FILE_NAME, Settings, profile_with_source};
 use crate::artifact::Artifact;
-use crate::catalog::Profile;
+use crate::catalog::{Agreed, Allowed, Profile};
 use crate::core::text::visible;
 use crate::engine::{DryRuns, Target};
 use crate::mcp::{ChildCommand, Endpoint, HttpServer, Limits};
@@ -27,6 +29,8 @@ pub(super) struct KnownServer {
     pub profile_source: Source,
     pub dry_runs: DryRuns,
     pub limits: Limits,
+    /// Where its tool lock is, where there may be one.
+    pub lock: Option<LockPlace>,
     reach: Reach,
 }
 
@@ -51,8 +55,16 @@ pub(super) struct Wanted<'a> {
     pub trust: Option<&'a Path>,
 }
 
-/// Finds the server: the command line's, else the recipe's, else the settings'.
+/// Finds the server: the command line's, else the recipe's, else the settings'; with its part of the tool lock.
 pub(super) fn find(wanted: &Wanted<'_>, environment: &Environment) -> Result<KnownServer, Fault> {
+    let mut found = find_unlocked(wanted, environment)?;
+    let read = found.lock.as_ref().map(LockPlace::read).transpose()?.flatten();
+    found.target.agreed.lock = read.and_then(|mut read| read.lock.servers.remove(&found.name));
+    Ok(found)
+}
+
+/// Like [`find`], for whoever makes the lock or compares it: the server is as if there were none.
+pub(super) fn find_unlocked(wanted: &Wanted<'_>, environment: &Environment) -> Result<KnownServer, Fault> {
     // A recipe may come from a pull request, which must not turn a gate to the sandbox.
     if wanted.server.is_none() && wanted.recipe.and_then(sandbox_location).is_some() {
         return Err(Fault::new(Exit::Invalid, "the recipe names the sandbox")
@@ -62,12 +74,17 @@ pub(super) fn find(wanted: &Wanted<'_>, environment: &Environment) -> Result<Kno
         let (profile, profile_source) =
             profile_with_source(wanted.profile.unwrap_or("loopiq"), Path::new("."))?;
         let (name, tenant) = ("sandbox".to_owned(), wanted.tenant.map(str::to_owned));
+        let lock = match trust_for(wanted.trust, environment)? {
+            Some(folder) => Some(LockPlace::of(&folder, Settings::read(&folder)?.as_ref())),
+            None => None,
+        };
         return Ok(KnownServer {
             name: name.clone(),
             target: Target::new(name, true, tenant, profile),
             profile_source,
             dry_runs: DryRuns::Allowed,
             limits: Limits::default(),
+            lock,
             reach: Reach::Sandbox(location),
         });
     }
@@ -123,7 +140,12 @@ pub(super) fn find(wanted: &Wanted<'_>, environment: &Environment) -> Result<Kno
     Ok(KnownServer {
         name: name.to_owned(),
         profile_source,
-        target: Target::new(server.identity(name)?, false, tenant, profile),
+        target: Target::new(server.identity(name)?, false, tenant, profile).agreed(Agreed {
+            server: name.to_owned(),
+            lock: None,
+            allowed: Allowed::by(server.allow.clone()),
+        }),
+        lock: Some(LockPlace::of(&folder, settings.as_ref())),
         dry_runs: if server.dry_runs {
             DryRuns::Allowed
         } else {

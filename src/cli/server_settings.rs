@@ -11,6 +11,7 @@ use super::environment::Environment;
 use super::exit::Exit;
 use super::fault::Fault;
 use super::token_settings::TokenSource;
+use crate::catalog::AllowList;
 use crate::core::file::read_bounded;
 use crate::mcp::{ChildCommand, Endpoint, Era, HttpAddress, HttpProxy, HttpServer, Limits};
 
@@ -62,6 +63,9 @@ pub(super) struct Server {
     /// Whether the credential, or what the program is started with, is meant for dry runs of writes.
     #[serde(default)]
     pub dry_runs: bool,
+    /// The tools and families of operations that may be called, and no others [default: all but raw routes].
+    #[serde(default)]
+    pub allow: Option<AllowList>,
     /// Time limits.
     #[serde(default)]
     pub time_limits: TimeLimits,

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,9 @@ pub(super) struct Settings {
     /// The ledger where the command line names none.
     #[serde(default)]
     pub ledger: LedgerSettings,
+    /// The tool lock, relative to the trust folder [default: loopgate.lock, where it is there].
+    #[serde(default)]
+    pub lock: Option<PathBuf>,
 }
 
 /// The ledger.

@@ -6,7 +6,7 @@ use super::arguments::{Show, ShowFormat};
 use super::environment::Environment;
 use super::exit::Exit;
 use super::fault::Fault;
-use super::input::{load, profile_for, recipe_source};
+use super::input::{agreed_for, load, profile_for, recipe_source};
 use super::output::Output;
 use crate::artifact::{self, Artifact, ReadError};
 use crate::core::file::{self, read_bounded};
@@ -26,7 +26,8 @@ pub(super) fn show(arguments: &Show, environment: &Environment, output: &Output)
     }
     let source = recipe_source(&arguments.subject)?;
     let profile = profile_for(&source, arguments.profile.as_deref(), None, environment)?;
-    let recipe = load(source, &profile)?;
+    let agreed = agreed_for(&source, None, None, environment)?;
+    let recipe = load(source, &profile, &agreed)?;
     match arguments.format {
         ShowFormat::Text => output.data(&report::recipe_text(&recipe, &profile, &output.stdout))?,
         ShowFormat::Json => output.json(&report::recipe_json(&recipe, &profile))?,

@@ -6,7 +6,7 @@ use super::arguments::{Format, Validate};
 use super::environment::Environment;
 use super::exit::Exit;
 use super::fault::Fault;
-use super::input::{load, profile_for, recipe_source};
+use super::input::{agreed_for, load, profile_for, recipe_source};
 use super::output::Output;
 use crate::core::text::visible;
 
@@ -21,8 +21,11 @@ pub(super) fn validate(
     for path in &arguments.recipes {
         let file = path.display().to_string();
         let checked = recipe_source(path).and_then(|source| {
-            let profile = profile_for(&source, arguments.profile.as_deref(), None, environment)?;
-            load(source, &profile)
+            let profile =
+                profile_for(&source, arguments.profile.as_deref(), arguments.trust.as_ref(), environment)?;
+            let (server, trust) = (arguments.server.as_deref(), arguments.trust.as_ref());
+            let agreed = agreed_for(&source, server, trust, environment)?;
+            load(source, &profile, &agreed)
         });
         match checked {
             Ok(recipe) => {

@@ -4,6 +4,7 @@
 //! Nothing here knows a recipe, a server or a person.
 
 pub mod call;
+pub mod difference;
 pub mod digest;
 pub mod file;
 pub mod id;

@@ -31,7 +31,7 @@ pub(super) fn readable<'t>(
     Ok((tool, arguments))
 }
 
-/// A tool that may be called as a read: offered, of class read, and fit for these arguments.
+/// A tool that may be called as a read: offered, allowed, of class read, and fit for these arguments.
 ///
 /// # Errors
 /// Why it may not, in words.
@@ -41,8 +41,9 @@ pub(super) fn read_tool<'t>(
     arguments: &Map<String, Value>,
 ) -> Result<&'t ToolDefinition, String> {
     let (tool, class) = tools.get(name).ok_or_else(|| not_offered(name))?;
+    tools.permitted(name)?;
     if class.class == Class::Write {
-        return Err(format!("`{}` is not read: {}", visible(name), class.why));
+        return Err(tools.not_read(name, class));
     }
     check_arguments(&tool.input_schema, arguments).map_err(|problems| {
         format!("the arguments do not fit `{}`: {}", visible(name), in_words(&problems))

@@ -11,6 +11,7 @@ use super::arguments::read_tool;
 use super::channel::Channel;
 use super::contract::contract;
 use super::event::{Event, Events};
+use super::locked::{as_locked, used_by_artifact};
 use super::reach::{no_session, no_tools};
 use super::result::{Conclusion, TenantKnownBy};
 use super::target::{Caller, Target, Tools};
@@ -73,7 +74,9 @@ async fn checked(
 ) -> Result<(Tools, Option<SignedDuration>, Connected), ApplyEnd> {
     let target = apply.target;
     let listed = session.tools().await.map_err(|error| no_tools(&error))?;
-    let tools = Tools::survey(&target.profile, listed);
+    let used = used_by_artifact(apply.artifact, &target.profile);
+    as_locked(target, session.facts(), &listed, used).map_err(ApplyEnd::Moved)?;
+    let tools = Tools::survey(target, listed);
     let channel = Channel { session, caller: &caller, tools: &tools, events: &Silent };
     let heard = contract(channel, target, apply.options.limits.call).await?;
     let retention = heard.as_ref().and_then(|(contract, _, _)| retention(target, &contract.answer));
@@ -155,7 +158,7 @@ fn same_tools(apply: &Apply<'_>, tools: &Tools) -> Result<(), ApplyEnd> {
             Some((definition, _)) if definition.digest(operation.class) != operation.tool_digest => {
                 moved.push(format!("`{tool}` is another tool than was approved: its schemas have changed"));
             }
-            Some(_) => {}
+            Some(_) => tools.permitted(&operation.tool).map_err(ApplyEnd::Invalid)?,
         }
     }
     if !moved.is_empty() {
@@ -169,10 +172,10 @@ fn same_tools(apply: &Apply<'_>, tools: &Tools) -> Result<(), ApplyEnd> {
         document.operations.iter().filter_map(|operation| Some(&operation.reconcile.as_ref()?.tool));
     for tool in lookups.chain(settling) {
         match tools.get(tool) {
-            Some((_, class)) if class.class == Class::Read => {}
-            Some((_, class)) => {
-                return Err(ApplyEnd::Invalid(format!("`{}` is not read: {}", visible(tool), class.why)));
+            Some((_, class)) if class.class == Class::Read => {
+                tools.permitted(tool).map_err(ApplyEnd::Invalid)?;
             }
+            Some((_, class)) => return Err(ApplyEnd::Invalid(tools.not_read(tool, class))),
             None => return Err(ApplyEnd::Moved(format!("the server no longer offers `{}`", visible(tool)))),
         }
     }
@@ -191,6 +194,7 @@ impl From<Conclusion> for ApplyEnd {
     fn from(conclusion: Conclusion) -> Self {
         let message = conclusion.message();
         match conclusion {
+            Conclusion::Moved(_) => Self::Moved(message),
             Conclusion::Undecided(_) | Conclusion::Refused(_) | Conclusion::Unconfirmed(_) => {
                 Self::Refused(message)
             }

@@ -15,6 +15,7 @@ use super::read::{ReadCall, ReadEnd, read};
 use super::result::CallFact;
 use super::terms::Termed;
 use crate::artifact::v1::{Expectation, Operation, Precondition};
+use crate::core::difference::{Difference, differences};
 use crate::core::json::same;
 use crate::core::projection::{Verbatim, project_fields};
 use crate::core::text::{excerpt, visible};
@@ -204,46 +205,17 @@ fn moved(Precondition { step, fields, values, .. }: &Precondition, answer: &Tool
         let content = answer.content().unwrap_or(Cow::Owned(Value::Null));
         project_fields(fields, &content, &Verbatim, &mut Vec::new())
     };
-    let mut found = Vec::new();
-    differences(&Value::Object(values.clone()), &Value::Object(now), &mut String::new(), &mut found);
-    found
+    let planned = Value::Object(values.clone());
+    differences(&planned, &Value::Object(now), MOST)
         .into_iter()
-        .map(|(at, planned, now)| Moved { step: step.clone(), at, planned, now, why: "read again".into() })
+        .map(|Difference { at, one, other }| Moved {
+            step: step.clone(),
+            at,
+            planned: one.unwrap_or_default(),
+            now: other.unwrap_or_default(),
+            why: "read again".into(),
+        })
         .collect()
-}
-
-/// The smallest values that differ, by their pointers.
-fn differences(one: &Value, other: &Value, at: &mut String, found: &mut Vec<(String, Value, Value)>) {
-    if found.len() >= MOST || same(one, other) {
-        return;
-    }
-    let length = at.len();
-    let mut below = |name: &str, one: Option<&Value>, other: Option<&Value>, found: &mut Vec<_>| {
-        at.push('/');
-        at.push_str(&crate::core::pointer::escape(name));
-        let null = Value::Null;
-        match (one, other) {
-            (Some(one), Some(other)) => differences(one, other, at, found),
-            _ => found.push((at.clone(), one.unwrap_or(&null).clone(), other.unwrap_or(&null).clone())),
-        }
-        at.truncate(length);
-    };
-    match (one, other) {
-        (Value::Object(one), Value::Object(other)) => {
-            for (name, value) in one {
-                below(name, Some(value), other.get(name), found);
-            }
-            for (name, value) in other.iter().filter(|(name, _)| !one.contains_key(*name)) {
-                below(name, None, Some(value), found);
-            }
-        }
-        (Value::Array(one), Value::Array(other)) => {
-            for index in 0..one.len().max(other.len()) {
-                below(&index.to_string(), one.get(index), other.get(index), found);
-            }
-        }
-        _ => found.push((at.clone(), one.clone(), other.clone())),
-    }
 }
 
 /// Where the records that were found differ from what was planned.

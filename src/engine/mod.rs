@@ -18,6 +18,7 @@ mod event;
 mod gate;
 mod given;
 mod journal;
+mod locked;
 mod next;
 #[cfg(test)]
 mod next_model;

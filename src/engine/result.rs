@@ -248,6 +248,8 @@ pub enum Conclusion {
     Undecided(Vec<String>),
     /// The recipe, an input or the profile does not fit the server or its answers. Why.
     Invalid(String),
+    /// The server's tools are not what the tool lock says. How.
+    Moved(String),
     /// The server refused a read or a dry run. Its words.
     Refused(String),
     /// A dry run that nobody can be sure was one. Why.
@@ -282,6 +284,7 @@ impl Conclusion {
             Self::GateFails(_) => "gate-fails",
             Self::Undecided(_) => "undecided",
             Self::Invalid(_) => "invalid",
+            Self::Moved(_) => "moved",
             Self::Refused(_) => "refused",
             Self::Unconfirmed(_) => "unconfirmed-dry-run",
             Self::NeedsInput(_) => "needs-input",
@@ -301,6 +304,7 @@ impl Conclusion {
             Self::GateFails(says) => says.clone(),
             Self::Undecided(reasons) => reasons.join("; "),
             Self::Invalid(why)
+            | Self::Moved(why)
             | Self::Refused(why)
             | Self::Unconfirmed(why)
             | Self::NeedsInput(why)

@@ -8,6 +8,7 @@ use super::channel::Channel;
 use super::contract::contract;
 use super::dry_run::dry_run;
 use super::event::{Event, Events};
+use super::locked::{as_locked, used_by_recipe};
 use super::plan::build;
 use super::reach::{no_session, no_tools};
 use super::result::{
@@ -142,7 +143,9 @@ impl<'a> Course<'a> {
         self.target.version.clone_from(&facts.version);
         self.target.protocol.clone_from(&facts.revision);
         let listed = session.tools().await.map_err(|error| no_tools(&error))?;
-        let tools = Tools::survey(&run.target.profile, listed);
+        let used = used_by_recipe(run.recipe, &run.target.profile, &listed);
+        as_locked(run.target, session.facts(), &listed, used).map_err(Conclusion::Moved)?;
+        let tools = Tools::survey(run.target, listed);
         events.emit(&Event::Connected { server: self.target.name.clone(), tools: tools.len() });
 
         let asking = Caller {

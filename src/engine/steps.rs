@@ -269,6 +269,7 @@ impl<'a> Steps<'a> {
         let operation = caller.profile.operation(&write.operation);
         let tool_name = operation.map_or(write.operation.as_str(), |operation| operation.tool.as_str());
         let (tool, _) = tools.get(tool_name).ok_or_else(|| invalid(step, &not_offered(tool_name)))?;
+        tools.permitted(tool_name).map_err(|why| invalid(step, &why))?;
         let arguments = arguments(step, &write.arguments, scope, operation)?;
         let empty = operation.map(|operation| operation.must_have_problems(&arguments)).unwrap_or_default();
         if !empty.is_empty() {

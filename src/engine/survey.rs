@@ -13,6 +13,7 @@ use super::reach::{no_session, no_tools};
 use super::read::{ReadCall, ReadEnd, read};
 use super::result::{Conclusion, Signal};
 use super::target::{Caller, Target, Tools, tenant_lacking};
+use crate::catalog::ToolClass;
 use crate::core::ToolDefinition;
 use crate::core::id::Trace;
 use crate::mcp::{Endpoint, Limits, ServerFacts, Session};
@@ -47,6 +48,8 @@ pub struct Surveyed {
     pub server: ServerFacts,
     /// Its tools, by name.
     pub tools: Vec<ToolDefinition>,
+    /// The class that each has for us, by its name.
+    pub classes: BTreeMap<String, ToolClass>,
     /// What each sample came to, in their order.
     pub samples: Vec<Sampled>,
 }
@@ -93,7 +96,7 @@ pub async fn survey(
 async fn asked(survey: &Survey<'_>, session: &Session) -> Result<Surveyed, Conclusion> {
     let target = survey.target;
     let listed = session.tools().await.map_err(|error| no_tools(&error))?;
-    let tools = Tools::survey(&target.profile, listed.clone());
+    let tools = Tools::survey(target, listed.clone());
     let mut samples = Vec::new();
     if !survey.samples.is_empty() {
         let asking = Caller {
@@ -112,7 +115,8 @@ async fn asked(survey: &Survey<'_>, session: &Session) -> Result<Surveyed, Concl
             samples.push(Sampled { operation, lacks: sampled(survey, channel, sample).await? });
         }
     }
-    Ok(Surveyed { server: session.facts().clone(), tools: listed, samples })
+    let classes = tools.classes();
+    Ok(Surveyed { server: session.facts().clone(), tools: listed, classes, samples })
 }
 
 /// Makes one read. What is wrong with the sample itself is no answer either: the words say so.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::result::{Conclusion, ContractFact, TenantKnownBy};
 use crate::artifact::v1;
-use crate::catalog::{ContextField, Profile, ToolClass, class_of};
+use crate::catalog::{Agreed, ClassReason, ContextField, Profile, ToolClass, class_in};
 use crate::core::id::{RequestId, Trace};
 use crate::core::text::{excerpt, visible};
 use crate::core::{Digest, Pointer, ToolAnswer, ToolCall, ToolDefinition};
@@ -23,7 +23,9 @@ pub struct Target {
     pub tenant: Option<String>,
     /// What is known of the server.
     pub profile: Profile,
-    /// Digest of that, once somebody has asked for it.
+    /// What was agreed on for the server: the tool lock, and which tools may be called.
+    pub agreed: Agreed,
+    /// Digest of the profile, once somebody has asked for it.
     profile_digest: OnceLock<Digest>,
 }
 
@@ -31,7 +33,14 @@ impl Target {
     /// Names a target.
     #[must_use]
     pub fn new(identity: String, sandbox: bool, tenant: Option<String>, profile: Profile) -> Self {
-        Self { identity, sandbox, tenant, profile, profile_digest: OnceLock::new() }
+        let agreed = Agreed { server: identity.clone(), ..Agreed::default() };
+        Self { identity, sandbox, tenant, profile, agreed, profile_digest: OnceLock::new() }
+    }
+
+    /// The same target with what was agreed on for it.
+    #[must_use]
+    pub fn agreed(self, agreed: Agreed) -> Self {
+        Self { agreed, ..self }
     }
 
     /// The profile's name and digest. It is worked out once, which takes a millisecond: for another thread, while
@@ -131,29 +140,64 @@ fn put(arguments: &mut Map<String, Value>, at: &Pointer, value: &str) -> Result<
     at.set(arguments, Value::from(value)).map_err(|error| error.to_string())
 }
 
-/// The server's tools by name, each with the class it has for us.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Tools(BTreeMap<String, (ToolDefinition, ToolClass)>);
+/// The server's tools by name, each with the class it has for us, and which of them may be called.
+#[derive(Debug, Clone)]
+pub(super) struct Tools {
+    offered: BTreeMap<String, (ToolDefinition, ToolClass)>,
+    /// Why a tool may not be called, in words.
+    forbidden: BTreeMap<String, String>,
+    /// What takes a tool into the lock.
+    lock_command: String,
+}
 
 impl Tools {
-    pub fn survey(profile: &Profile, tools: Vec<ToolDefinition>) -> Self {
-        Self(
-            tools
+    pub fn survey(target: &Target, tools: Vec<ToolDefinition>) -> Self {
+        let Target { profile, agreed, .. } = target;
+        let forbidden = tools.iter().filter_map(|tool| {
+            let (why, hint) = agreed.forbids(profile, &tool.name)?;
+            Some((tool.name.clone(), format!("{why}; {hint}")))
+        });
+        Self {
+            forbidden: forbidden.collect(),
+            lock_command: agreed.lock_command(),
+            offered: tools
                 .into_iter()
                 .map(|tool| {
-                    let class = class_of(profile, &tool);
+                    let class = class_in(agreed.lock.as_ref(), profile, &tool);
                     (tool.name.clone(), (tool, class))
                 })
                 .collect(),
-        )
+        }
     }
 
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.offered.len()
     }
 
     pub fn get(&self, name: &str) -> Option<&(ToolDefinition, ToolClass)> {
-        self.0.get(name)
+        self.offered.get(name)
+    }
+
+    /// The class that each has for us, by its name.
+    pub fn classes(&self) -> BTreeMap<String, ToolClass> {
+        self.offered.iter().map(|(name, (_, class))| (name.clone(), *class)).collect()
+    }
+
+    /// Whether the settings let a tool be called.
+    ///
+    /// # Errors
+    /// Why not, and what to add to them.
+    pub fn permitted(&self, name: &str) -> Result<(), String> {
+        self.forbidden.get(name).map_or(Ok(()), |why| Err(why.clone()))
+    }
+
+    /// Why a tool is not read.
+    pub fn not_read(&self, name: &str, class: &ToolClass) -> String {
+        let hint = match class.why {
+            ClassReason::Unlocked => format!("; once it is reviewed, `{}` takes it in", self.lock_command),
+            _ => String::new(),
+        };
+        format!("`{}` is not read: {}{hint}", visible(name), class.why)
     }
 }
 

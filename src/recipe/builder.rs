@@ -8,7 +8,7 @@ use super::input::{Input, shown};
 use super::step::{StepId, Use};
 use super::syntax::Reference;
 use super::yaml::File;
-use crate::catalog::Profile;
+use crate::catalog::{Agreed, Profile};
 
 /// What a step is, to those that use it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,10 @@ pub(super) struct Builder<'a> {
     pub file: &'a File,
     /// The operations there are.
     pub profile: &'a Profile,
+    /// What was agreed on for the server.
+    pub agreed: &'a Agreed,
+    /// Whether the step goes without what it reads where that is not offered.
+    pub optional: bool,
     /// The includes around the step.
     pub scope: &'a [String],
     /// The inputs of its recipe.

@@ -44,11 +44,16 @@ impl<'a> Builder<'a> {
                 if let Some(tree) = &tree {
                     self.places(key, with, operation, tree);
                 }
+                let whole = tree.as_ref().filter(|_| self.problems.len() == before);
+                self.check_agreed((key, with), (&operation.tool, class), Some(operation), whole);
             }
             None => {
                 let context = self.context_places();
                 for name in arguments.keys().filter(|name| context.contains(*name)) {
                     self.control_argument(with, name);
+                }
+                if self.problems.len() == before {
+                    self.check_agreed((key, with), (name, class), None, tree.as_ref());
                 }
             }
         }
@@ -71,6 +76,12 @@ impl<'a> Builder<'a> {
         if let Some((operation, _)) = behind.next() {
             let message = format!("`{}` is a tool that the profile has an operation for", shown(name));
             self.at_value("tool-name", key, message, Some(format!("name the operation: `{operation}`")));
+            return None;
+        }
+        // The lock has reviewed what no profile knows.
+        if let Some(locked) = self.locked_class(name)
+            && (class == Class::Write || locked.class == Class::Read)
+        {
             return None;
         }
         let all: Vec<&str> = profile.operations.keys().map(String::as_str).collect();

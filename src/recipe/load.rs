@@ -16,7 +16,7 @@ use super::step::{Condition, Include, Kind, Recipe, Step, StepId, Use};
 use super::structure::{self, Shape};
 use super::tree::Tree;
 use super::yaml::File;
-use crate::catalog::Profile;
+use crate::catalog::{Agreed, Profile};
 use crate::core::Digest;
 use crate::core::text::visible;
 
@@ -47,9 +47,24 @@ const RESERVED_IDS: &[&str] = &[
 /// # Errors
 /// Every problem of every source.
 pub fn load(source: Source, library: &dyn Library, profile: &Profile) -> Result<Recipe, Problems> {
+    load_agreed(source, library, profile, &Agreed::default())
+}
+
+/// Like [`load`], against what was agreed on for the server, too: which tools may be called, and the tool lock with its
+/// classes and schemas.
+///
+/// # Errors
+/// Every problem of every source.
+pub fn load_agreed(
+    source: Source,
+    library: &dyn Library,
+    profile: &Profile,
+    agreed: &Agreed,
+) -> Result<Recipe, Problems> {
     let mut loader = Loader {
         library,
         profile,
+        agreed,
         sources: Vec::new(),
         problems: Vec::new(),
         known: BTreeMap::new(),
@@ -118,6 +133,7 @@ pub(super) struct Surroundings {
 pub(super) struct Loader<'a> {
     pub library: &'a dyn Library,
     profile: &'a Profile,
+    agreed: &'a Agreed,
     sources: Vec<(String, String)>,
     pub problems: Vec<Diagnostic>,
     known: BTreeMap<StepId, What>,
@@ -217,6 +233,8 @@ impl Loader<'_> {
         let mut builder = Builder {
             file,
             profile: self.profile,
+            agreed: self.agreed,
+            optional: step.optional.is_some(),
             scope: &around.scope,
             inputs,
             bound: &around.bound,

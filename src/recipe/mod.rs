@@ -7,6 +7,7 @@
 //! files of recipes.
 
 mod access;
+mod agreed;
 mod build;
 mod builder;
 mod call;
@@ -42,7 +43,7 @@ pub use diagnostic::{Diagnostic, Problems, Span};
 pub use document::{Analysis, json_schema};
 pub use input::{BadValue, Input, InputKind, RESERVED_INPUTS};
 pub use library::{Library, ShippedLibrary};
-pub use load::{declared_profile, declared_server, load};
+pub use load::{declared_profile, declared_server, load, load_agreed};
 pub use resolve::{
     Given, InputProblem, InputsFileError, Origin, Resolved, bind, read_inputs_file, resolve, variable,
 };

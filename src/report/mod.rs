@@ -19,6 +19,9 @@ mod fan;
 mod json;
 mod layout;
 mod ledger_log_text;
+mod lock_sarif;
+mod lock_text;
+mod lock_view;
 pub mod markdown;
 mod next;
 mod page;
@@ -51,10 +54,13 @@ pub use event_file::{EventFile, EventFileError};
 pub use fan::Fan;
 pub use json::{
     difference_json, difference_schema, event_json, event_schema, ledger_log_json, ledger_log_schema,
-    problems_json, problems_schema, profile_json, profile_schema, recipe_json, recipe_schema, run_json,
-    run_schema, status_json, status_schema,
+    lock_json, lock_schema, problems_json, problems_schema, profile_json, profile_schema, recipe_json,
+    recipe_schema, run_json, run_schema, status_json, status_schema,
 };
 pub use ledger_log_text::{LogRow, ledger_log_text};
+pub use lock_sarif::lock_sarif;
+pub use lock_text::lock_text;
+pub use lock_view::{LockDone, LockView};
 pub use next::quoted;
 pub use problems_text::problems_text;
 pub use profile_text::profile_text;

@@ -34,11 +34,17 @@ pub fn profile_text(profile: &Profile, surveyed: Option<&Surveyed>, terminal: &T
     if !told.unnamed.is_empty() {
         out.push_str(&format!("\n{}\n", terminal.paint(Tone::Strong, "Tools without an operation")));
         hang(&mut out, "  ", "each is a write, and is not read", terminal.width);
+        let classes = surveyed.map(|surveyed| &surveyed.classes);
         for tool in &told.unnamed {
+            let read = classes.and_then(|classes| classes.get(&tool.name));
+            let read = match read.filter(|known| known.class == Class::Read) {
+                Some(known) => format!(", but read: {}", known.why),
+                None => String::new(),
+            };
             let hint = if tool.hints_read_only() { "; the server says that it only reads" } else { "" };
             let words =
                 tool.description.as_deref().map(|words| format!(": {}", excerpt(words.trim(), SHOWN)));
-            let line = format!("{}{hint}{}", excerpt(&tool.name, SHOWN), words.unwrap_or_default());
+            let line = format!("{}{read}{hint}{}", excerpt(&tool.name, SHOWN), words.unwrap_or_default());
             hang(&mut out, "  - ", &line, terminal.width);
         }
     }
@@ -64,6 +70,10 @@ fn one(out: &mut String, told: &ToldOperation<'_>, asked: bool, terminal: &Termi
     line("", &visible(&operation.summary));
     line("takes   ", &takes(operation));
     line("gives   ", &gives(operation));
+    if !operation.family.is_semantic() {
+        let listed = operation.listed_by.as_deref().unwrap_or_default();
+        line("family  ", &format!("{}, listed by {}", operation.family, visible(listed)));
+    }
     if operation.class == Class::Write {
         line("repeat  ", &repeated(operation));
         line("control ", &control(operation));
@@ -124,6 +134,7 @@ fn listed(parts: impl Iterator<Item = String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::class_of;
     use crate::core::ToolDefinition;
     use crate::mcp::ServerFacts;
     use insta::assert_snapshot;
@@ -139,9 +150,13 @@ mod tests {
             annotations: Some(json!({"readOnlyHint": true})),
         };
         let facts = || words.to_owned();
+        let tools = vec![tool("loopiq_list_routes"), tool(words)];
+        let classes =
+            tools.iter().map(|tool| (tool.name.clone(), class_of(&Profile::loopiq().unwrap(), tool)));
         Surveyed {
+            classes: classes.collect(),
             server: ServerFacts { name: facts(), version: facts(), revision: facts() },
-            tools: vec![tool("loopiq_list_routes"), tool(words)],
+            tools,
             samples: Vec::new(),
         }
     }

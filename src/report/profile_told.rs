@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::catalog::{Operation, Profile, class_of};
+use crate::catalog::{Operation, Profile};
 use crate::core::{Class, ToolDefinition};
 use crate::engine::Surveyed;
 
@@ -31,7 +31,7 @@ impl<'a> ToldProfile<'a> {
             .map(|tool| (tool.name.as_str(), tool))
             .collect();
         let operations = profile.operations.iter().map(|(name, operation)| {
-            let live = tools.get(operation.tool.as_str()).map(|tool| class_of(profile, tool));
+            let live = surveyed.and_then(|surveyed| surveyed.classes.get(&operation.tool));
             let live = live.map(|class| (class.class, class.why.to_string()));
             ToldOperation { name, operation, live }
         });

@@ -12,6 +12,7 @@ pub(super) fn verdict(conclusion: &Conclusion) -> (Mark, &'static str) {
         Conclusion::GateFails(_) => (Mark::Bad, "blocked"),
         Conclusion::Undecided(_) => (Mark::Doubt, "undecided"),
         Conclusion::Invalid(_) => (Mark::Bad, "invalid"),
+        Conclusion::Moved(_) => (Mark::Bad, "stale"),
         Conclusion::Refused(_) => (Mark::Bad, "refused"),
         Conclusion::Unconfirmed(_) => (Mark::Doubt, "dry run not confirmed"),
         Conclusion::NeedsInput(_) => (Mark::Bad, "needs input"),

@@ -11,6 +11,7 @@ mod http_tls;
 mod issuer;
 mod line;
 mod loopiq;
+mod offers;
 mod timing;
 mod transport;
 
@@ -24,6 +25,7 @@ const FAMILIES: &[Family] = &[
     gossip::play,
     transport::play,
     loopiq::play,
+    offers::play,
     timing::play,
     between::play,
     http::play,

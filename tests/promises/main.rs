@@ -38,6 +38,10 @@ mod killed;
 #[cfg(test)]
 mod lies;
 #[cfg(test)]
+mod lock;
+#[cfg(test)]
+mod locked_recipes;
+#[cfg(test)]
 mod main_job;
 #[cfg(test)]
 mod mcp;

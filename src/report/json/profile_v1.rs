@@ -4,7 +4,7 @@ use schemars::{JsonSchema, schema_for};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::catalog::{Profile, class_of};
+use crate::catalog::{Profile, ToolClass};
 use crate::engine::Surveyed;
 use crate::report::profile_told::ToldProfile;
 
@@ -52,8 +52,10 @@ struct ToolV1<'a> {
 #[must_use]
 pub fn profile_json(profile: &Profile, surveyed: Option<&Surveyed>) -> Value {
     let told = ToldProfile::new(profile, surveyed);
-    let tools = surveyed.iter().flat_map(|surveyed| &surveyed.tools).map(|tool| {
-        let class = class_of(profile, tool);
+    let tools = surveyed.iter().flat_map(|surveyed| {
+        surveyed.tools.iter().filter_map(|tool| Some((tool, surveyed.classes.get(&tool.name)?)))
+    });
+    let tools = tools.map(|(tool, class): (_, &ToolClass)| {
         let named = told.operations.iter().filter(|named| named.operation.tool == tool.name);
         ToolV1 {
             name: &tool.name,

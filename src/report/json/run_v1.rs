@@ -70,8 +70,8 @@ struct AppliedBeforeV1<'a> {
 /// What a run came to.
 #[derive(Serialize, JsonSchema)]
 struct ConclusionV1<'a> {
-    /// done, changes-planned, nothing-to-do, gate-fails, undecided, invalid, refused, unconfirmed-dry-run,
-    /// needs-input, unreachable, sign-in-refused or interrupted.
+    /// done, changes-planned, nothing-to-do, gate-fails, undecided, invalid, moved, refused,
+    /// unconfirmed-dry-run, needs-input, unreachable, sign-in-refused or interrupted.
     word: &'a str,
     /// In a sentence.
     message: String,

@@ -35,6 +35,7 @@ mod profile_check;
 mod reconcile;
 mod records;
 mod revoke;
+mod role_settings;
 mod run;
 mod runtime;
 mod sandbox;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::environment::Environment;
 use super::exit::Exit;
 use super::fault::Fault;
+use super::role_settings::Instead;
 use super::token_settings::TokenSource;
 use crate::core::file::read_bounded;
 use crate::mcp::{ChildCommand, Endpoint, Era, HttpAddress, HttpProxy, HttpServer, Limits};
@@ -62,6 +63,13 @@ pub(super) struct Server {
     /// Whether the credential, or what the program is started with, is meant for dry runs of writes.
     #[serde(default)]
     pub dry_runs: bool,
+    /// What dry runs of writes are made with instead.
+    #[serde(default)]
+    pub dry_run: Option<Instead>,
+    /// What `apply` and `reconcile` use instead, for all that they do; nothing else reads it [default: they use what
+    /// reads do].
+    #[serde(default)]
+    pub write: Option<Instead>,
     /// Time limits.
     #[serde(default)]
     pub time_limits: TimeLimits,

@@ -4,6 +4,7 @@
 //! writes: a tool of class write is called with its dry-run switch set, or not at all.
 
 mod analyze;
+mod apart;
 mod applied;
 mod apply;
 mod arguments;

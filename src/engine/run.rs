@@ -2,11 +2,13 @@
 
 use std::future::Future;
 
+use futures_util::future::join_all;
 use jiff::Timestamp;
 
+use super::apart::Apart;
 use super::channel::Channel;
 use super::contract::contract;
-use super::dry_run::dry_run;
+use super::dry_run::{dry_run, possible};
 use super::event::{Event, Events};
 use super::plan::build;
 use super::reach::{no_session, no_tools};
@@ -41,8 +43,6 @@ pub struct RunOptions {
     pub limits: Limits,
     /// How many independent reads are under way at once, at least 1.
     pub concurrency: usize,
-    /// Whether planned writes may be tried out.
-    pub dry_runs: DryRuns,
     /// Which time the same effect is wanted, from 1.
     pub occurrence: u32,
     /// The trace that the calls belong to.
@@ -51,12 +51,14 @@ pub struct RunOptions {
     pub who: Option<String>,
 }
 
-/// Whether planned writes may be tried out with their dry-run switch set.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// With what planned writes are tried out, their dry-run switch set.
+#[derive(Debug)]
 pub enum DryRuns {
     /// The connection's credential is meant for it.
     Allowed,
-    /// It is not. Why.
+    /// With another credential, at the same server.
+    Apart(Box<Endpoint>),
+    /// With none. Why.
     Withheld(String),
 }
 
@@ -65,6 +67,7 @@ pub enum DryRuns {
 pub async fn run<Stop: Future<Output = Signal>>(
     run: Run<'_>,
     endpoint: Endpoint,
+    dry_runs: DryRuns,
     events: &dyn Events,
     stop: Stop,
 ) -> (RunResult, impl Future<Output = ()> + use<Stop>) {
@@ -81,15 +84,15 @@ pub async fn run<Stop: Future<Output = Signal>>(
     let conclusion = tokio::select! {
         biased;
         signal = stop => Err(Conclusion::Interrupted(signal)),
-        ended = course.go(&run, endpoint, events) => ended,
+        ended = course.go(&run, endpoint, dry_runs, events) => ended,
     };
-    let closing = match course.session.take() {
-        Some(session) => Some(session.leave().await),
-        None => None,
-    };
+    let mut closing = Vec::new();
+    for session in [course.session.take(), course.trying_session.take()].into_iter().flatten() {
+        closing.push(session.leave().await);
+    }
     let closed = async move {
-        if let Some(closing) = closing {
-            tracing::debug!(closing = ?closing.await, "closed");
+        for closing in join_all(closing).await {
+            tracing::debug!(?closing, "closed");
         }
     };
     (course.finish(&run, conclusion, events), closed)
@@ -101,6 +104,8 @@ struct Course<'a> {
     started: Timestamp,
     target: TargetFact,
     session: Option<Session>,
+    /// The one that writes are tried out in, where it is another.
+    trying_session: Option<Session>,
     steps: Steps<'a>,
     artifact: Option<Artifact>,
     /// The write whose dry run is under way.
@@ -126,13 +131,20 @@ impl<'a> Course<'a> {
                 contract: None,
             },
             session: None,
+            trying_session: None,
             steps: Steps::new(run.recipe, &run.inputs.values, run.target, run.options.occurrence),
             artifact: None,
             trying: None,
         }
     }
 
-    async fn go(&mut self, run: &Run<'a>, endpoint: Endpoint, events: &dyn Events) -> Result<(), Conclusion> {
+    async fn go(
+        &mut self,
+        run: &Run<'a>,
+        endpoint: Endpoint,
+        dry_runs: DryRuns,
+        events: &dyn Events,
+    ) -> Result<(), Conclusion> {
         tenant_lacking(run.target).map_or(Ok(()), Err)?;
         let connected = Session::connect(endpoint, run.options.limits.clone()).await;
         let connected = connected.map_err(|error| no_session(&error))?;
@@ -167,10 +179,22 @@ impl<'a> Course<'a> {
             return Ok(());
         }
         let mut planned = Vec::new();
-        for write in self.steps.take_writes() {
+        let writes = self.steps.take_writes();
+        let apart = match dry_runs {
+            DryRuns::Apart(endpoint) if writes.iter().any(|write| possible(write).is_ok()) => {
+                Some(Apart::reach(run, *endpoint, &self.target, channel, &mut self.trying_session).await?)
+            }
+            DryRuns::Apart(_) | DryRuns::Allowed => None,
+            DryRuns::Withheld(why) => Some(Apart::withheld(why)),
+        };
+        for write in writes {
             let mut calls = Vec::new();
+            let way = match &apart {
+                Some(apart) => apart.way(channel, &write),
+                None => Ok(channel),
+            };
             self.trying = Some(write.id.clone());
-            let verdict = dry_run(channel, &write, &run.options, &mut calls).await;
+            let verdict = dry_run(way, &write, &run.options, channel.events, &mut calls).await;
             self.trying = None;
             self.steps.record_calls(&write.id, calls);
             let verdict = verdict?;

@@ -4,6 +4,8 @@
 //! A family of modes is one file with a `play` function, listed in [`FAMILIES`].
 
 mod between;
+mod claims;
+mod door;
 mod http;
 mod http_fault;
 mod http_tls;
@@ -19,8 +21,17 @@ use std::process::ExitCode;
 /// Plays `mode` with its arguments until the client is gone; `None` where the family has no such mode.
 type Family = fn(mode: &str, arguments: &[String]) -> Option<ExitCode>;
 
-const FAMILIES: &[Family] =
-    &[transport::play, loopiq::play, timing::play, between::play, http::play, http::play_proxy, issuer::play];
+const FAMILIES: &[Family] = &[
+    transport::play,
+    loopiq::play,
+    timing::play,
+    between::play,
+    http::play,
+    http::play_proxy,
+    issuer::play,
+    claims::play,
+    door::play,
+];
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);

@@ -28,6 +28,8 @@ mod foreign_writes;
 #[cfg(test)]
 mod governed;
 #[cfg(test)]
+mod guarded;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod house;
@@ -51,6 +53,8 @@ mod readme;
 mod reads;
 #[cfg(test)]
 mod recipes;
+#[cfg(test)]
+mod roles;
 #[cfg(test)]
 mod served;
 #[cfg(test)]

@@ -133,7 +133,7 @@ impl Signed {
     }
 }
 
-fn all_files(folder: &Path, files: &mut Vec<(String, Vec<u8>)>) {
+pub fn all_files(folder: &Path, files: &mut Vec<(String, Vec<u8>)>) {
     for entry in fs_err::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         match path.is_dir() {

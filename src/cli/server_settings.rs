@@ -15,8 +15,6 @@ use super::token_settings::TokenSource;
 use crate::core::file::read_bounded;
 use crate::mcp::{ChildCommand, Endpoint, Era, HttpAddress, HttpProxy, HttpServer, Limits};
 
-/// Variables that every child gets, where they are set.
-const ALWAYS: [&str; 4] = ["PATH", "HOME", "LANG", "TMPDIR"];
 /// The longest time limit: nothing in a pipeline waits longer.
 const LONGEST_LIMIT: Duration = Duration::from_secs(60 * 60);
 /// The largest file of a token, a secret, a key or certificates, in bytes.
@@ -188,19 +186,11 @@ impl Server {
     }
 
     fn child(&self, program: &str, folder: &Path, environment: &Environment) -> ChildCommand {
-        let variables: BTreeMap<String, String> = ALWAYS
-            .iter()
-            .copied()
-            .chain(self.environment.iter().map(String::as_str))
-            .filter_map(|name| Some((name.to_owned(), environment.variables.get(name)?.clone())))
-            .collect();
-        let program = Path::new(program);
-        let is_path = program.components().count() > 1;
         ChildCommand {
-            program: if is_path { folder.join(program) } else { program.to_owned() },
+            program: program_path(program, folder),
             arguments: self.arguments.clone(),
             folder: self.folder.as_ref().map(|inner| folder.join(inner)),
-            environment: variables,
+            environment: environment.passed_on(&self.environment),
             era: self.era(Era::Sessions),
         }
     }
@@ -228,6 +218,12 @@ impl Server {
         }
         Ok(limits)
     }
+}
+
+/// Where a program is: a path is relative to the trust folder, a name is looked up.
+pub(super) fn program_path(program: &str, folder: &Path) -> PathBuf {
+    let program = Path::new(program);
+    if program.components().count() > 1 { folder.join(program) } else { program.to_owned() }
 }
 
 /// The proxy that the environment names for `https`, as most tools read it.

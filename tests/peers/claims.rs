@@ -40,6 +40,7 @@ pub fn play(mode: &str, arguments: &[String]) -> Option<ExitCode> {
     let claims = json!({
         "sub": option("who"), "aud": option("audience"), "org_id": tenants, "may": option("may").map(listed),
         "exp": Timestamp::now().as_second() + expires, "jti": number.to_string(),
+        "at": Timestamp::now().to_string(),
     });
     let file = std::fs::OpenOptions::new().create(true).append(true).open(minted);
     let _ = file.and_then(|mut file| file.write_all(format!("{claims}\n").as_bytes()));

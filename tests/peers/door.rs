@@ -1,9 +1,9 @@
 //! A door before the sandbox over HTTP, which only who shows a token of `claims.rs` for this door passes, as far as it
-//! says what they may and for which tenants: `door FOLDER ADDRESS TOKEN [alters=WHO]`. The sandbox is at ADDRESS and
+//! says what they may and for which tenants: `door FOLDER ADDRESS TOKEN [alters=WHO] [late=MS]`. The sandbox is at ADDRESS and
 //! takes TOKEN. It prints its URL, and ends with its standard input.
 //!
 //! FOLDER has the issuer's key, and receives `door.jsonl`: who came, for which tool, and what they were told. To WHO the
-//! tools look otherwise than to others.
+//! tools look otherwise than to others; a write that is no dry run is answered so late.
 
 #![expect(clippy::indexing_slicing, reason = "a peer that panics fails the test that started it")]
 
@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -26,6 +27,7 @@ struct Door {
     sandbox: String,
     token: String,
     alters: Option<String>,
+    late: Duration,
     log: Mutex<()>,
 }
 
@@ -37,12 +39,14 @@ pub fn play(mode: &str, arguments: &[String]) -> Option<ExitCode> {
     let [folder, sandbox, token, rest @ ..] = arguments else { return Some(ExitCode::from(64)) };
     let Ok(listener) = TcpListener::bind("127.0.0.1:0") else { return Some(ExitCode::from(65)) };
     let Ok(address) = listener.local_addr() else { return Some(ExitCode::from(65)) };
+    let late = rest.iter().find_map(|option| option.strip_prefix("late="));
     let door = Arc::new(Door {
         folder: folder.into(),
         url: format!("http://{address}/mcp"),
         sandbox: sandbox.clone(),
         token: token.clone(),
         alters: rest.iter().find_map(|option| option.strip_prefix("alters=")).map(str::to_owned),
+        late: Duration::from_millis(late.and_then(|late| late.parse().ok()).unwrap_or_default()),
         log: Mutex::default(),
     });
     let _ = writeln!(std::io::stdout(), "{}", door.url).and_then(|()| std::io::stdout().flush());
@@ -81,6 +85,9 @@ impl Door {
                 }
                 Ok(()) => {
                     let mut answer = self.asked(&request).unwrap_or_default();
+                    if needed(&request) == "write" {
+                        thread::sleep(self.late);
+                    }
                     if self.alters.as_deref().is_some_and(|altered| who == altered) {
                         answer = altered(answer);
                     }
@@ -128,20 +135,25 @@ impl Door {
     }
 }
 
-/// Whether that request is one of those that the claims allow.
-fn allowed(request: &Request, claims: &Value) -> Result<(), &'static str> {
+/// What it takes for that request.
+fn needed(request: &Request) -> &'static str {
     let parameters = &request.body["params"];
     let is_write = parameters["name"].as_str().is_some_and(|tool| tool.starts_with("loopiq_create"));
-    let needed = match (is_write, &parameters["arguments"]["dryRun"]) {
+    match (is_write, &parameters["arguments"]["dryRun"]) {
         (false, _) => "read",
         (true, Value::Bool(true)) => "dry_run",
         (true, _) => "write",
-    };
+    }
+}
+
+/// Whether that request is one of those that the claims allow.
+fn allowed(request: &Request, claims: &Value) -> Result<(), &'static str> {
+    let parameters = &request.body["params"];
     let held = |list: &Value, item: &str| match list {
         Value::Array(items) => items.iter().any(|one| one == item),
         other => other == item,
     };
-    if !held(&claims["may"], needed) {
+    if !held(&claims["may"], needed(request)) {
         return Err("the token is for something else");
     }
     match parameters["_meta"]["loopiq/tenant"].as_str() {

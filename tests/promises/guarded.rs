@@ -66,6 +66,11 @@ impl Guarded {
         json!({ "file": file })
     }
 
+    /// Settings by which a command gives the token.
+    pub fn by_command(&self, options: &[&str]) -> Value {
+        json!({ "command": self.mint(options) })
+    }
+
     pub fn plan(&self) -> Ran {
         self.folder.run(&["remediation-plan", "--release", "REL-BLOCKED"])
     }
@@ -81,6 +86,11 @@ impl Guarded {
     /// Every request at the door.
     pub fn log(&self) -> Vec<Value> {
         self.lines("door.jsonl")
+    }
+
+    /// The claims of every token that the issuer was asked for.
+    pub fn minted(&self) -> Vec<Value> {
+        self.lines("minted.jsonl")
     }
 
     fn lines(&self, file: &str) -> Vec<Value> {

@@ -20,6 +20,8 @@ mod crash;
 #[cfg(test)]
 mod defaults;
 #[cfg(test)]
+mod expiry;
+#[cfg(test)]
 mod foreign;
 #[cfg(test)]
 mod foreign_crash;

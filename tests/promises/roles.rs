@@ -58,6 +58,15 @@ fn a_run_does_not_load_the_credential_for_writes() {
         let told = guarded.apply(&id).exits(3).told();
         assert!(told.contains("the token of `guarded`"), "{told}");
     }
+    // The program that gives it leaves a line when it is started.
+    let write = guarded.by_command(&WRITES);
+    guarded.settings(|server| server["write"] = json!({"token": write}));
+    let writers = || guarded.minted().iter().filter(|claims| claims["sub"] == "writer").count();
+    guarded.plan().exits(0);
+    assert_eq!(writers(), 0);
+    let id = guarded.approved();
+    guarded.apply(&id).exits(0);
+    assert_eq!(writers(), 1);
 }
 
 #[test]

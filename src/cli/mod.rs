@@ -47,6 +47,7 @@ mod show;
 mod signals;
 mod signing;
 mod status;
+mod tenant_settings;
 mod token_settings;
 mod validate;
 

@@ -129,6 +129,8 @@ pub(super) fn find(wanted: &Wanted<'_>, environment: &Environment) -> Result<Kno
         None if server.dry_runs => Trying::Allowed,
         None => Trying::Withheld(format!("the settings of `{name}` do not say `dry_runs: true`")),
     };
+    let mut target = Target::new(server.identity(name)?, false, tenant, profile.clone());
+    target.tenants = server.tenants.clone().unwrap_or_default().rules(server, name)?;
     let reach = match server.playing(wanted.role, name)?.endpoint(name, &folder, environment)? {
         Endpoint::Http(server) => Reach::Http(server),
         Endpoint::Child(child) if profile.context.headers().next().is_none() => Reach::Child(child),
@@ -140,14 +142,7 @@ pub(super) fn find(wanted: &Wanted<'_>, environment: &Environment) -> Result<Kno
             .hint("only a server with a `url` gets headers: use `meta` or `argument` in the profile"));
         }
     };
-    Ok(KnownServer {
-        name: name.to_owned(),
-        profile_source,
-        target: Target::new(server.identity(name)?, false, tenant, profile),
-        limits: server.limits()?,
-        reach,
-        trying,
-    })
+    Ok(KnownServer { name: name.to_owned(), profile_source, target, limits: server.limits()?, reach, trying })
 }
 
 /// Finds the server that an artifact is for. The command line only says where a sandbox keeps its data.

@@ -11,6 +11,7 @@ use super::environment::Environment;
 use super::exit::Exit;
 use super::fault::Fault;
 use super::role_settings::Instead;
+use super::tenant_settings::TenantSettings;
 use super::token_settings::TokenSource;
 use crate::core::file::read_bounded;
 use crate::mcp::{ChildCommand, Endpoint, Era, HttpAddress, HttpProxy, HttpServer, Limits};
@@ -58,6 +59,9 @@ pub(super) struct Server {
     /// The tenant on this server.
     #[serde(default)]
     pub tenant: Option<String>,
+    /// For which tenants this server may be used, and how they must be known.
+    #[serde(default)]
+    pub tenants: Option<TenantSettings>,
     /// Whether the credential, or what the program is started with, is meant for dry runs of writes.
     #[serde(default)]
     pub dry_runs: bool,

@@ -7,6 +7,7 @@ use super::reach::{no_session, no_tools};
 use super::result::{Conclusion, TargetFact};
 use super::run::Run;
 use super::target::{Tools, hear_contract};
+use super::tenant::Acting;
 use crate::core::Class;
 use crate::core::text::visible;
 use crate::mcp::{Endpoint, Session};
@@ -46,23 +47,18 @@ impl<'s> Apart<'s> {
             Ok(session) => &*place.insert(session),
             Err(error) => return refused(no_session(&error)),
         };
+        let acting = Acting::by_credential(run.target, reads.tenant.as_deref(), session)?;
         let tools = match session.tools().await {
             Ok(listed) => Tools::survey(&run.target.profile, listed),
             Err(error) => return refused(no_tools(&error)),
         };
         let there = Channel { session, tools: &tools, ..channel };
-        let tenant = match contract_answer(there, run.target, run.options.limits.call).await {
+        let told = match contract_answer(there, run.target, run.options.limits.call).await {
             Ok(Some(answer)) => hear_contract(run.target, &answer)?.1,
-            Ok(None) => run.target.tenant.clone(),
+            Ok(None) => None,
             Err(conclusion) => return refused(conclusion),
         };
-        if tenant != reads.tenant {
-            let [ours, theirs] = [&reads.tenant, &tenant]
-                .map(|tenant| visible(tenant.as_deref().unwrap_or("nobody")).into_owned());
-            return Err(Conclusion::SignIn(format!(
-                "the reads are for tenant `{ours}`, and the credential for dry runs is for `{theirs}`"
-            )));
-        }
+        acting.hear(run.target, told)?;
         Ok(Self::There { session, tools })
     }
 

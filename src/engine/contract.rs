@@ -7,21 +7,21 @@ use serde_json::Map;
 use super::arguments::read_tool;
 use super::channel::{Channel, Letter};
 use super::read::conclusion;
-use super::result::{Conclusion, ContractFact, TenantKnownBy};
+use super::result::{Conclusion, ContractFact};
 use super::target::{Target, hear_contract};
 use crate::core::text::visible;
 use crate::core::{Outcome, ToolAnswer};
 
-/// Calls the contract's tool, and gives what it says, the tenant and how that is known; nothing where the
-/// server does not offer it.
+/// Calls the contract's tool, and gives what it says and the tenant that it names; nothing where the server does not
+/// offer it.
 ///
 /// # Errors
-/// It cannot be read, or names another tenant.
+/// It cannot be read, or names no tenant where one belongs.
 pub(super) async fn contract(
     channel: Channel<'_>,
     target: &Target,
     deadline: Duration,
-) -> Result<Option<(ContractFact, Option<String>, TenantKnownBy)>, Conclusion> {
+) -> Result<Option<(ContractFact, Option<String>)>, Conclusion> {
     let answer = contract_answer(channel, target, deadline).await?;
     answer.map(|answer| hear_contract(target, &answer)).transpose()
 }

@@ -33,6 +33,7 @@ mod steps;
 mod stopping;
 mod survey;
 mod target;
+mod tenant;
 mod terms;
 mod way;
 
@@ -48,4 +49,5 @@ pub use result::{
 pub use run::{DryRuns, Run, RunOptions, run};
 pub use survey::{Sample, Sampled, Survey, Surveyed, survey};
 pub use target::Target;
+pub use tenant::TenantRules;
 pub use way::{Way, way};

@@ -16,7 +16,8 @@ use super::result::{
     Conclusion, InputFact, RecipeFact, RunResult, Signal, StepResult, StepStatus, TargetFact, TenantKnownBy,
 };
 use super::steps::Steps;
-use super::target::{Caller, Target, Tools, tenant_lacking};
+use super::target::{Caller, Target, Tools};
+use super::tenant::{Acting, tenant_lacking};
 use crate::artifact::Artifact;
 use crate::core::id::{RunId, Trace};
 use crate::mcp::{Endpoint, Limits, Session};
@@ -145,7 +146,13 @@ impl<'a> Course<'a> {
         dry_runs: DryRuns,
         events: &dyn Events,
     ) -> Result<(), Conclusion> {
-        tenant_lacking(run.target).map_or(Ok(()), Err)?;
+        let named = run.target.tenant.as_deref();
+        match (named, &run.target.tenants.claim) {
+            // The token may still say.
+            (None, Some(_)) => {}
+            (None, None) => tenant_lacking(run.target, None).map_or(Ok(()), Err)?,
+            (named, _) => run.target.tenants.permit(named)?,
+        }
         let connected = Session::connect(endpoint, run.options.limits.clone()).await;
         let connected = connected.map_err(|error| no_session(&error))?;
         let session = self.session.insert(connected);
@@ -153,26 +160,26 @@ impl<'a> Course<'a> {
         self.target.name.clone_from(&facts.name);
         self.target.version.clone_from(&facts.version);
         self.target.protocol.clone_from(&facts.revision);
+        let acting = Acting::by_credential(run.target, named, session)?;
+        self.target.act(&acting, run.target);
+        tenant_lacking(run.target, acting.tenant.as_deref()).map_or(Ok(()), Err)?;
         let listed = session.tools().await.map_err(|error| no_tools(&error))?;
         let tools = Tools::survey(&run.target.profile, listed);
         events.emit(&Event::Connected { server: self.target.name.clone(), tools: tools.len() });
 
         let asking = Caller {
             profile: &run.target.profile,
-            tenant: run.target.tenant.as_deref(),
+            tenant: acting.tenant.as_deref(),
             workflow: &run.recipe.name,
             trace: &run.options.trace,
         };
         let channel = Channel { session, caller: &asking, tools: &tools, events };
-        if let Some((contract, tenant, known_by)) =
-            contract(channel, run.target, run.options.limits.call).await?
-        {
-            self.target.contract = Some(contract);
-            self.target.tenant = tenant;
-            self.target.tenant_known_by = known_by;
-        }
-        let tenant = self.target.tenant.clone();
-        let caller = Caller { tenant: tenant.as_deref(), ..asking };
+        let heard = contract(channel, run.target, run.options.limits.call).await?;
+        let (contract, told) = heard.map_or((None, None), |(contract, told)| (Some(contract), told));
+        self.target.contract = contract;
+        let acting = acting.clone().hear(run.target, told)?;
+        self.target.act(&acting, run.target);
+        let caller = Caller { tenant: acting.tenant.as_deref(), ..asking };
         let channel = Channel { session, caller: &caller, tools: &tools, events };
         self.steps.all(channel, &run.options).await?;
         if !writes(run.recipe) {
@@ -204,6 +211,11 @@ impl<'a> Course<'a> {
                 self.steps.leave_unproven(unproven);
             }
             planned.push((write, verdict));
+        }
+        // A token that was renewed meanwhile is for the same tenant still.
+        Acting::by_credential(run.target, acting.tenant.as_deref(), session)?;
+        if let Err(conclusion) = acting.suffices(&run.target.tenants) {
+            self.steps.leave_unproven(format!("`apply` will refuse this: {}", conclusion.message()));
         }
         self.artifact = Some(build(run, &self.target, &caller, &self.steps, planned)?);
         Ok(())
@@ -260,6 +272,13 @@ impl<'a> Course<'a> {
             applied_before: Vec::new(),
             conclusion,
         }
+    }
+}
+
+impl TargetFact {
+    fn act(&mut self, acting: &Acting, target: &Target) {
+        self.tenant.clone_from(&acting.tenant);
+        self.tenant_known_by = acting.known_by(&target.tenants);
     }
 }
 

@@ -9,6 +9,7 @@ use super::arrival::Silent;
 use super::channel::{Channel, Letter, payload};
 use super::journal::{Committed, Journal};
 use super::reach::no_token;
+use super::tenant::Acting;
 use super::terms::Termed;
 use crate::artifact::v1::Operation;
 use crate::artifact::{Filling, filled};
@@ -39,11 +40,15 @@ impl Course<'_> {
         let Some(arrival) = &self.arrival else { return Ok(()) };
         tokio::select! {
             biased;
-            signal = self.told.clone() => Err(ApplyEnd::Stopped(Stopped::Interrupted(signal))),
+            signal = self.told.clone() => return Err(ApplyEnd::Stopped(Stopped::Interrupted(signal))),
             signed_in = arrival.session.stays_signed_in(self.apply.options.limits.call) => {
-                signed_in.map_err(|why| no_token(&why).into())
+                signed_in.map_err(|why| no_token(&why))?;
             }
         }
+        // A token that was renewed meanwhile is for the same tenant still.
+        let planned = self.apply.artifact.target().tenant.as_deref();
+        Acting::by_credential(self.apply.target, planned, &arrival.session)?;
+        Ok(())
     }
 
     /// Sends an operation, for the first time or again under its key.

@@ -26,6 +26,7 @@ use super::link::{GRACE, Link};
 use super::patience::pause;
 use super::reply;
 use super::wire::SendFailed;
+use crate::core::Pointer;
 use crate::core::call::{Seen, Silence, ToolCall};
 use crate::core::text::excerpt;
 
@@ -148,6 +149,13 @@ impl Session {
         let need = Need { connect: self.limits.connect, lasts, kept: KEPT };
         let signed_in = timeout(self.limits.connect, self.link.signed_in(&need)).await;
         signed_in.unwrap_or_else(|_| Err(late(&self.limits)))
+    }
+
+    /// What the token in use says of itself at that place, where it is a JWT that does. Nobody's signature is verified:
+    /// it is our own token.
+    #[must_use]
+    pub fn claim(&self, at: &Pointer) -> Option<Value> {
+        self.link.server.as_ref()?.token.as_ref()?.claim(at)
     }
 
     /// Calls a tool once, and says what was seen of it by `deadline`.

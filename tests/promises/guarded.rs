@@ -20,6 +20,10 @@ pub struct Guarded {
 }
 
 impl Guarded {
+    pub fn new() -> Self {
+        Self::with(&[])
+    }
+
     pub fn with(options: &[&str]) -> Self {
         let (folder, backstage) = (Folder::new(), Folder::new());
         backstage.write("issuer.key", "the issuer's own key, which nobody else has");

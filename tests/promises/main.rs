@@ -64,4 +64,6 @@ mod stdio;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod tenants;
+#[cfg(test)]
 mod tokens;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use http::header::HeaderValue;
+use serde_json::Value;
 
 use super::client_credentials::ClientCredentials;
 use super::no_token::NoToken;
@@ -10,6 +11,7 @@ use super::server::HttpServer;
 use super::token::Token;
 use super::token_command::TokenCommand;
 use super::tokens::Need;
+use crate::core::Pointer;
 
 /// Where the bearer token for a server comes from. Nothing prints a secret of it.
 #[derive(Debug, Clone)]
@@ -30,6 +32,16 @@ impl Credential {
             Self::Client(client) => client.token()?.authorization(),
             Self::Command(command) => command.token()?.authorization(),
         }
+    }
+
+    /// What the token in use says of itself at that place, where it is a JWT that does. Nobody's signature is verified.
+    pub(in crate::mcp) fn claim(&self, at: &Pointer) -> Option<Value> {
+        let token = match self {
+            Self::Token(token) => token.clone(),
+            Self::Client(client) => client.token()?,
+            Self::Command(command) => command.token()?,
+        };
+        at.get(&token.claims()?).cloned()
     }
 
     /// `text` without what must not be shown, which a server may echo.

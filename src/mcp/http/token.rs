@@ -6,6 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
 use thiserror::Error;
 
 use super::claims::{claims, expiry};
@@ -55,6 +56,11 @@ impl Token {
     /// When it expires, where it is a JWT that says so.
     pub(super) fn expires(&self) -> Option<Timestamp> {
         self.expires
+    }
+
+    /// What it says of itself, where it is a JWT.
+    pub(super) fn claims(&self) -> Option<Value> {
+        claims(self.text.expose_secret())
     }
 
     /// `text` without the token, which a server may echo.

@@ -49,6 +49,7 @@ mod signing;
 mod status;
 mod tenant_settings;
 mod token_settings;
+mod url_password;
 mod validate;
 
 use std::process::ExitCode;
@@ -67,6 +68,18 @@ use output::Output;
 #[must_use]
 pub fn main() -> ExitCode {
     let environment = Environment::capture();
+    if std::env::args_os().any(|argument| url_password::has_credential(&argument.to_string_lossy())) {
+        // Before anybody repeats what was not understood.
+        let fault = Fault::new(
+            Exit::Usage,
+            "a URL on the command line has a name or a password before its host",
+        )
+        .hint(
+            "whoever lists processes or reads logs sees it: change it, and name a `token` in loopgate.yaml",
+        );
+        Output::new(&environment, 0).fault(&fault);
+        return fault.exit.into();
+    }
     let recipes = match shipped_recipes(std::env::args_os().nth(1).as_deref()) {
         Ok(recipes) => recipes,
         Err(fault) => {

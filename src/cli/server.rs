@@ -8,6 +8,7 @@ use super::fault::Fault;
 use super::role_settings::Role;
 use super::server_settings::Server;
 use super::settings::{FILE_NAME, Settings, profile_with_source};
+use super::url_password::has_credential;
 use crate::artifact::Artifact;
 use crate::catalog::Profile;
 use crate::core::text::visible;
@@ -85,6 +86,13 @@ pub(super) fn find(wanted: &Wanted<'_>, environment: &Environment) -> Result<Kno
             reach: Reach::Sandbox(location),
             trying: Trying::Allowed,
         });
+    }
+    for (name, wrong) in [(wanted.server, Exit::Usage), (wanted.recipe, Exit::Invalid)] {
+        // The URL itself is not repeated: whoever reads the log would have the password.
+        if name.is_some_and(has_credential) {
+            return Err(Fault::new(wrong, "the server is named by a URL with a name or a password before its host")
+                .hint("name one of loopgate.yaml, which says where its `token` comes from; and change that password"));
+        }
     }
     let folder = trust_folder(wanted, environment)?;
     let settings = Settings::read(&folder)?;

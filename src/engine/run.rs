@@ -181,6 +181,7 @@ impl<'a> Course<'a> {
         self.target.act(&acting, run.target);
         let caller = Caller { tenant: acting.tenant.as_deref(), ..asking };
         let channel = Channel { session, caller: &caller, tools: &tools, events };
+        self.steps.act(self.target.tenant_known_by);
         self.steps.all(channel, &run.options).await?;
         if !writes(run.recipe) {
             return Ok(());

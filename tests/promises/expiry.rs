@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::governed::ARTIFACT;
 use crate::guarded::Guarded;
+use crate::hostile::Hostile;
 use crate::support::peer;
 
 const ALL: [&str; 3] = ["who=pipeline", "tenants=acme", "may=read,dry_run,write"];
@@ -70,6 +71,23 @@ fn a_program_that_gives_no_token_is_a_refused_sign_in_and_nothing_is_called() {
         assert!(!told.contains("canary"), "{told}");
     }
     assert_eq!(guarded.log().len(), 0);
+}
+
+#[test]
+fn no_redirect_is_followed_with_a_token_that_a_program_gives() {
+    for status in [302, 307, 308] {
+        let elsewhere = Hostile::new("", "auto");
+        let there = elsewhere.server.url.replace('/', "+").replace(':', ";");
+        for on in ["look", "list", "discover"] {
+            let hostile = Hostile::new(&format!("{on}:status={status}@{there}"), "auto");
+            hostile.settings(|server| server["token"] = json!({"command": ["printf", "canary-token-8"]}));
+            let ran = hostile.read();
+            assert_ne!(ran.code, 0, "{on}");
+            let told = ran.told();
+            assert!(told.contains("not followed") && !told.contains("canary"), "{on}: {told}");
+        }
+        assert_eq!(elsewhere.log(), Vec::<Value>::new(), "{status}");
+    }
 }
 
 #[test]

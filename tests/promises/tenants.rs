@@ -109,6 +109,38 @@ fn a_tenant_that_is_not_on_the_allow_list_is_refused_before_anybody_is_asked() {
 }
 
 #[test]
+fn an_empty_answer_says_whether_anybody_knows_for_which_tenant_it_is() {
+    let notes = |folder: &crate::support::Folder, step: &str| {
+        let run = folder.json("loopgate-out/run.json");
+        let step = run["steps"].as_array().unwrap().iter().find(|one| one["id"] == step).cloned().unwrap();
+        step["notes"].to_string()
+    };
+    let guarded = claiming("acme");
+    for (known_by, says) in [("claim", "the credential is for"), ("tool", "the server answers for")] {
+        guarded.settings(|server| server["tenants"]["known_by"] = json!([known_by]));
+        guarded.folder.run(&["evidence-graph", "--release", "REL-EMPTY"]).exits(5);
+        let told = notes(&guarded.folder, "graph");
+        assert!(told.contains(&format!("may see: {says} the tenant `acme`")), "{told}");
+    }
+    // A refusal of what is not visible is told in other words.
+    let told = guarded.folder.run(&["evidence-graph", "--release", "REL-NOWHERE"]).exits(5).told();
+    assert!(
+        told.contains("nothing is visible to this caller: `loopiq_get_release_certification` says"),
+        "{told}"
+    );
+    let full = Hostile::new("", "auto");
+    full.read().exits(0);
+    assert_eq!(notes(&full.folder, "seen"), "[]");
+    let empty = Hostile::new("look:no-items", "auto");
+    let profile =
+        empty.folder.read("hostile.yaml").replace("{ id: /id, state: /state }", "{ items: /items }");
+    empty.folder.write("hostile.yaml", profile);
+    let told = empty.read().exits(0).told();
+    assert!(told.contains("nothing is there, or nothing is visible to this caller"), "{told}");
+    assert!(notes(&empty.folder, "seen").contains("for the tenant `acme` stands the caller's word alone"));
+}
+
+#[test]
 fn nothing_is_written_for_a_tenant_that_is_not_known_as_the_settings_want() {
     let hostile = Hostile::new("", "auto");
     hostile.settings(|server| server["tenants"] = json!({"known_by": ["tool", "asserted"]}));

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::governed::ARTIFACT;
+use crate::governed::{ARTIFACT, Governed, Keys};
 use crate::guarded::Guarded;
 
 const READS: [&str; 3] = ["who=reader", "tenants=acme", "may=read"];
@@ -110,4 +110,30 @@ fn a_credential_that_nothing_is_tried_out_with_need_not_be_there() {
     let calls = guarded.log().len();
     guarded.plan().exits(3);
     assert_eq!(guarded.log().len(), calls);
+}
+
+#[test]
+fn a_program_is_started_with_the_variables_of_its_role() {
+    let governed = Governed::with("", Keys::Honoured, false);
+    governed.settings(|settings| {
+        let server = &mut settings["servers"]["governed"];
+        let shell = "echo got=$READS$DRY_RUNS$WRITES >> roles.log; exec \"$0\" \"$@\"";
+        let mut arguments = vec![json!("-c"), json!(shell), server["command"].clone()];
+        arguments.extend(server["arguments"].as_array().unwrap().iter().cloned());
+        server["command"] = json!("sh");
+        server["arguments"] = json!(arguments);
+        server["environment"] = json!(["READS"]);
+        server["dry_run"] = json!({"environment": ["DRY_RUNS"]});
+        server["write"] = json!({"environment": ["WRITES"]});
+    });
+    let run = |arguments: &[&str]| {
+        let mut command = governed.folder.command(arguments);
+        let command = command.env("READS", "reader").env("DRY_RUNS", "rehearser").env("WRITES", "writer");
+        assert_eq!(command.output().unwrap().status.code(), Some(0), "{arguments:?}");
+    };
+    run(&["remediation-plan", "--release", "REL-BLOCKED"]);
+    assert_eq!(governed.folder.read("roles.log"), "got=reader\ngot=rehearser\n");
+    let id = governed.approve("alice");
+    run(&["apply", ARTIFACT, "--approval-id", &id]);
+    assert_eq!(governed.folder.read("roles.log"), "got=reader\ngot=rehearser\ngot=writer\n");
 }

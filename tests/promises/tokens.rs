@@ -212,6 +212,26 @@ fn a_token_that_expires_in_mid_run_is_renewed_before_the_next_request() {
 }
 
 #[test]
+fn a_token_that_an_issuer_gives_says_itself_for_which_tenant_and_until_when() {
+    for (tenants, expires, code, asked) in [
+        ("tenants=acme", "expires=3600", 0, 1),
+        // Each request wants one that lasts for a minute.
+        ("tenants=acme,globex", "expires=30", 0, 3),
+        ("tenants=acme", "expires=1", 51, 1),
+        ("tenants=globex", "expires=3600", 51, 1),
+    ] {
+        let signed = Signed::by_secret(&["good", tenants, expires], "");
+        signed.backstage.write("issuer.key", "k");
+        signed.hostile.settings(|server| server["tenants"] = json!({"claim": "/org_id"}));
+        signed.hostile.read().exits(code);
+        assert_eq!(signed.asked("/token").len(), asked, "{tenants} {expires}");
+        let target = &signed.hostile.folder.json("loopgate-out/run.json")["target"];
+        assert_eq!(target["tenant_known_by"], if code == 0 { "claim" } else { "asserted" });
+        assert_eq!(signed.hostile.calls("look"), usize::from(code == 0));
+    }
+}
+
+#[test]
 fn a_write_with_tokens_that_hardly_last_is_sent_once() {
     for seconds in ["0", "1", "60"] {
         let signed = Signed::by_secret(&["good", &format!("expires={seconds}")], "");

@@ -98,7 +98,7 @@ pub(super) enum ShowFormat {
 #[derive(Debug, Args)]
 pub(super) struct RunOptions {
     /// The server: `sandbox`, `sandbox:PATH`, `sandbox:memory`, or a name from loopgate.yaml.
-    #[arg(long, value_name = "NAME", env = "LOOPGATE_SERVER")]
+    #[arg(long, value_name = "NAME", env = "LOOPGATE_SERVER", hide_env_values = true)]
     pub server: Option<String>,
     /// The tenant to act for.
     #[arg(long, value_name = "NAME", env = "LOOPGATE_TENANT")]
@@ -108,7 +108,7 @@ pub(super) struct RunOptions {
     pub out: PathBuf,
     /// The ledger that says what took place already: `sqlite:PATH` [default: .loopgate/ledger.db, where it is
     /// there].
-    #[arg(long, value_name = "LEDGER", env = "LOOPGATE_LEDGER")]
+    #[arg(long, value_name = "LEDGER", env = "LOOPGATE_LEDGER", hide_env_values = true)]
     pub ledger: Option<String>,
     /// An input, as name=value.
     #[arg(long = "input", value_name = "NAME=VALUE")]

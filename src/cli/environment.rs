@@ -6,6 +6,9 @@ use std::path::PathBuf;
 
 use crate::report::TerminalFacts;
 
+/// Variables that every program gets, where they are set.
+const ALWAYS: [&str; 4] = ["PATH", "HOME", "LANG", "TMPDIR"];
+
 /// What the process was started with.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Environment {
@@ -41,6 +44,12 @@ impl Environment {
     /// A variable that is set and not empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// What a program gets of it: the variables that every program needs, and those that are named, where they are set.
+    pub fn passed_on(&self, named: &[String]) -> BTreeMap<String, String> {
+        let named = ALWAYS.iter().copied().chain(named.iter().map(String::as_str));
+        named.filter_map(|name| Some((name.to_owned(), self.variables.get(name)?.clone()))).collect()
     }
 
     /// Whether this is a pipeline: `CI` is set, and not to `false` or `0`; or, where it is not set, `TF_BUILD`

@@ -7,6 +7,7 @@ use super::environment::Environment;
 use super::exit::Exit;
 use super::fault::Fault;
 use super::settings::Settings;
+use super::url_password::has_credential;
 use crate::core::Digest;
 use crate::core::text::excerpt;
 use crate::ledger::{Ledger, LedgerError, LockError};
@@ -46,11 +47,9 @@ pub(super) fn find(
 
 /// The file that `name` means; `wrong` is the exit code for what can be none.
 fn file(name: &str, wrong: Exit) -> Result<PathBuf, Fault> {
-    if let Some((scheme, rest)) = name.split_once("://") {
-        let authority = rest.split(['/', '?']).next().unwrap_or_default();
-        let signs_in = authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'));
+    if let Some((scheme, _)) = name.split_once("://") {
         // The URL itself is not repeated: whoever reads the log would have the password.
-        if signs_in || rest.to_ascii_lowercase().contains("password=") {
+        if has_credential(name) {
             return Err(Fault::new(wrong, "the ledger's URL has a password in it")
                 .hint("whoever lists processes or reads logs sees it: change that password"));
         }

@@ -11,6 +11,7 @@ use super::lock_place::{LockPlace, ReadLock};
 use super::output::Output;
 use super::profile::surveyed;
 use super::profile_arguments::AskedServer;
+use super::role_settings;
 use super::server::{KnownServer, Wanted, find_unlocked};
 use super::used::{Used, tools_of};
 use crate::catalog::Agreed;
@@ -27,7 +28,8 @@ pub(super) fn lock(
 ) -> Result<Exit, Fault> {
     let AskedServer { server, trust } = &arguments.asked;
     let (server, trust) = (server.as_deref(), trust.as_deref());
-    let wanted = Wanted { server, recipe: None, tenant: None, profile: None, trust };
+    let wanted =
+        Wanted { server, recipe: None, tenant: None, profile: None, trust, role: role_settings::Role::Plan };
     let server = find_unlocked(&wanted, environment)?;
     let Some(place) = &server.lock else {
         return Err(Fault::new(Exit::Invalid, "in CI the tool lock is not taken from a checkout")

@@ -38,6 +38,7 @@ mod profile_check;
 mod reconcile;
 mod records;
 mod revoke;
+mod role_settings;
 mod run;
 mod runtime;
 mod sandbox;
@@ -50,7 +51,9 @@ mod show;
 mod signals;
 mod signing;
 mod status;
+mod tenant_settings;
 mod token_settings;
+mod url_password;
 mod used;
 mod validate;
 
@@ -70,6 +73,18 @@ use output::Output;
 #[must_use]
 pub fn main() -> ExitCode {
     let environment = Environment::capture();
+    if std::env::args_os().any(|argument| url_password::has_credential(&argument.to_string_lossy())) {
+        // Before anybody repeats what was not understood.
+        let fault = Fault::new(
+            Exit::Usage,
+            "a URL on the command line has a name or a password before its host",
+        )
+        .hint(
+            "whoever lists processes or reads logs sees it: change it, and name a `token` in loopgate.yaml",
+        );
+        Output::new(&environment, 0).fault(&fault);
+        return fault.exit.into();
+    }
     let first = std::env::args_os().nth(1);
     let recipes = match shipped_recipes(first.as_deref()) {
         Ok(recipes) => recipes,

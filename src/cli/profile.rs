@@ -9,6 +9,7 @@ use super::fault::Fault;
 use super::output::Output;
 use super::profile_arguments::{AskedServer, ProfileCommand, ProfileInit, ProfileShow};
 use super::profile_check::check;
+use super::role_settings::Role;
 use super::runtime::runtime;
 use super::server::{KnownServer, Wanted, find};
 use super::settings;
@@ -44,7 +45,7 @@ pub(super) fn asked_server(
     environment: &Environment,
 ) -> Result<KnownServer, Fault> {
     let (server, trust) = (asked.server.as_deref(), asked.trust.as_deref());
-    find(&Wanted { server, recipe: None, tenant, profile, trust }, environment)
+    find(&Wanted { server, recipe: None, tenant, profile, trust, role: Role::Plan }, environment)
 }
 
 /// Asks a server for its tools and for what it answers to the samples.

@@ -26,7 +26,7 @@ pub(super) enum ProfileCommand {
 #[derive(Debug, Args)]
 pub(super) struct AskedServer {
     /// The server: `sandbox`, `sandbox:PATH`, `sandbox:memory`, or a name from loopgate.yaml.
-    #[arg(long, value_name = "NAME", env = "LOOPGATE_SERVER")]
+    #[arg(long, value_name = "NAME", env = "LOOPGATE_SERVER", hide_env_values = true)]
     pub server: Option<String>,
     /// The folder with loopgate.yaml and what it names [default: the working folder, outside CI].
     #[arg(long, value_name = "DIR", env = "LOOPGATE_TRUST")]

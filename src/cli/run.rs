@@ -16,6 +16,7 @@ use super::input::{load, recipe_source};
 use super::ledger_place::find as find_ledger;
 use super::output::Output;
 use super::policy::Trusted;
+use super::role_settings::Role;
 use super::runtime::runtime;
 use super::server::{KnownServer, Wanted, find};
 use super::signals::Stop;
@@ -77,6 +78,7 @@ fn execute(
         tenant: options.tenant.as_deref(),
         profile: None,
         trust: options.trust.as_deref(),
+        role: Role::Plan,
     };
     let server = find(&wanted, environment)?;
     let recipe = match read {
@@ -226,11 +228,16 @@ fn run(
         options: engine::RunOptions {
             limits: server.limits.clone(),
             concurrency: usize::from(options.concurrency),
-            dry_runs: server.dry_runs.clone(),
             occurrence: options.occurrence,
             trace: Trace::from_parent(environment.get("TRACEPARENT"), environment.get("TRACESTATE")),
             who: environment.person(),
         },
+    };
+    let writes = recipe.steps.iter().any(|step| matches!(step.kind, Kind::Write(_)));
+    let dry_runs = match writes {
+        true => server.dry_runs(environment)?,
+        // A credential that nothing is tried out with need not be there.
+        false => engine::DryRuns::Withheld("the recipe has no writes".to_owned()),
     };
     // What the server's answers are held against; without a thread for it, it is done when it is needed.
     let prepare = || {
@@ -239,8 +246,9 @@ fn run(
     };
     let (result, closed) = thread::scope(|scope| {
         let _ = thread::Builder::new().spawn_scoped(scope, prepare);
-        runtime
-            .block_on(async { Ok::<_, Fault>(engine::run(run, server.endpoint()?, &fan, stop.wait()).await) })
+        runtime.block_on(async {
+            Ok::<_, Fault>(engine::run(run, server.endpoint()?, dry_runs, &fan, stop.wait()).await)
+        })
     })?;
     drop(fan);
     Ok((Ran { result, events: file }, closed))

@@ -7,7 +7,10 @@ use super::exit::Exit;
 use super::fault::Fault;
 use super::lock_place::LockPlace;
 use super::policy::trust_for;
+use super::role_settings::Role;
+use super::server_settings::Server;
 use super::settings::{FILE_NAME, Settings, profile_with_source};
+use super::url_password::has_credential;
 use crate::artifact::Artifact;
 use crate::catalog::{Agreed, Allowed, Profile};
 use crate::core::text::visible;
@@ -27,11 +30,22 @@ pub(super) struct KnownServer {
     pub target: Target,
     /// The text of the target's profile.
     pub profile_source: Source,
-    pub dry_runs: DryRuns,
     pub limits: Limits,
     /// Where its tool lock is, where there may be one.
     pub lock: Option<LockPlace>,
     reach: Reach,
+    trying: Trying,
+}
+
+/// With which credential planned writes are tried out.
+#[derive(Debug)]
+enum Trying {
+    /// With the one that reads.
+    Allowed,
+    /// With one of its own, which is not read yet.
+    Apart { server: Box<Server>, folder: PathBuf },
+    /// With none. Why.
+    Withheld(String),
 }
 
 #[derive(Debug)]
@@ -53,6 +67,8 @@ pub(super) struct Wanted<'a> {
     pub profile: Option<&'a str>,
     /// The trust folder, where one is named.
     pub trust: Option<&'a Path>,
+    /// What the server is asked for.
+    pub role: Role,
 }
 
 /// Finds the server: the command line's, else the recipe's, else the settings'; with its part of the tool lock.
@@ -82,11 +98,18 @@ pub(super) fn find_unlocked(wanted: &Wanted<'_>, environment: &Environment) -> R
             name: name.clone(),
             target: Target::new(name, true, tenant, profile),
             profile_source,
-            dry_runs: DryRuns::Allowed,
             limits: Limits::default(),
             lock,
             reach: Reach::Sandbox(location),
+            trying: Trying::Allowed,
         });
+    }
+    for (name, wrong) in [(wanted.server, Exit::Usage), (wanted.recipe, Exit::Invalid)] {
+        // The URL itself is not repeated: whoever reads the log would have the password.
+        if name.is_some_and(has_credential) {
+            return Err(Fault::new(wrong, "the server is named by a URL with a name or a password before its host")
+                .hint("name one of loopgate.yaml, which says where its `token` comes from; and change that password"));
+        }
     }
     let folder = trust_folder(wanted, environment)?;
     let settings = Settings::read(&folder)?;
@@ -126,7 +149,14 @@ pub(super) fn find_unlocked(wanted: &Wanted<'_>, environment: &Environment) -> R
         Some(profile) => profile_with_source(profile, Path::new("."))?,
         None => profile_with_source(&server.profile, &folder)?,
     };
-    let reach = match server.endpoint(name, &folder, environment)? {
+    let trying = match server.dry_running(name)? {
+        Some(apart) => Trying::Apart { server: Box::new(apart), folder: folder.clone() },
+        None if server.dry_runs => Trying::Allowed,
+        None => Trying::Withheld(format!("the settings of `{name}` do not say `dry_runs: true`")),
+    };
+    let mut target = Target::new(server.identity(name)?, false, tenant, profile.clone());
+    target.tenants = server.tenants.clone().unwrap_or_default().rules(server, name)?;
+    let reach = match server.playing(wanted.role, name)?.endpoint(name, &folder, environment)? {
         Endpoint::Http(server) => Reach::Http(server),
         Endpoint::Child(child) if profile.context.headers().next().is_none() => Reach::Child(child),
         _ => {
@@ -140,19 +170,15 @@ pub(super) fn find_unlocked(wanted: &Wanted<'_>, environment: &Environment) -> R
     Ok(KnownServer {
         name: name.to_owned(),
         profile_source,
-        target: Target::new(server.identity(name)?, false, tenant, profile).agreed(Agreed {
+        target: target.agreed(Agreed {
             server: name.to_owned(),
             lock: None,
             allowed: Allowed::by(server.allow.clone()),
         }),
         lock: Some(LockPlace::of(&folder, settings.as_ref())),
-        dry_runs: if server.dry_runs {
-            DryRuns::Allowed
-        } else {
-            DryRuns::Withheld(format!("the settings of `{name}` do not say `dry_runs: true`"))
-        },
         limits: server.limits()?,
         reach,
+        trying,
     })
 }
 
@@ -177,18 +203,21 @@ pub(super) fn find_for(
         (true, Some(named)) if sandbox_location(named).is_none() => Err(moved(named)),
         (true, named) => {
             let (server, tenant) = (Some(named.unwrap_or("sandbox")), target.tenant.as_deref());
-            find(&Wanted { server, recipe: None, tenant, profile: None, trust }, environment)
+            find(&for_writes(server, tenant, trust), environment)
         }
         (false, named) => {
             let named = match named {
                 Some(named) => named.to_owned(),
                 None => named_for(artifact, trust, environment)?,
             };
-            let wanted = Wanted { server: Some(&named), recipe: None, tenant: None, profile: None, trust };
-            let found = find(&wanted, environment)?;
+            let found = find(&for_writes(Some(&named), None, trust), environment)?;
             if found.target.identity == target.server.identity { Ok(found) } else { Err(moved(&named)) }
         }
     }
+}
+
+fn for_writes<'a>(server: Option<&'a str>, tenant: Option<&'a str>, trust: Option<&'a Path>) -> Wanted<'a> {
+    Wanted { server, recipe: None, tenant, profile: None, trust, role: Role::Write }
 }
 
 /// The name in the settings of the server that an artifact is for: the one with its identity; of several the
@@ -196,7 +225,7 @@ pub(super) fn find_for(
 fn named_for(artifact: &Artifact, trust: Option<&Path>, environment: &Environment) -> Result<String, Fault> {
     let target = artifact.target();
     let identity = &target.server.identity;
-    let wanted = Wanted { server: Some(identity), recipe: None, tenant: None, profile: None, trust };
+    let wanted = for_writes(Some(identity), None, trust);
     let folder = trust_folder(&wanted, environment)?;
     let settings = Settings::read(&folder)?.unwrap_or_default();
     let mut same = Vec::new();
@@ -223,6 +252,17 @@ fn named_for(artifact: &Artifact, trust: Option<&Path>, environment: &Environmen
 }
 
 impl KnownServer {
+    /// With what planned writes are tried out. Reads the credential that is meant for that.
+    pub fn dry_runs(&self, environment: &Environment) -> Result<DryRuns, Fault> {
+        Ok(match &self.trying {
+            Trying::Allowed => DryRuns::Allowed,
+            Trying::Withheld(why) => DryRuns::Withheld(why.clone()),
+            Trying::Apart { server, folder } => {
+                DryRuns::Apart(Box::new(server.endpoint(&self.name, folder, environment)?))
+            }
+        })
+    }
+
     /// Makes the connection possible: opens the sandbox and serves it, or says which child to start.
     /// Runs inside the asynchronous runtime.
     pub fn endpoint(&self) -> Result<Endpoint, Fault> {
@@ -286,6 +326,7 @@ mod tests {
             tenant: None,
             profile: None,
             trust: Some(Path::new("/nowhere")),
+            role: Role::Plan,
         };
         assert_eq!(find(&nobody, &Environment::default()).unwrap_err().exit, Exit::Invalid);
     }
@@ -294,7 +335,7 @@ mod tests {
     fn a_checkouts_settings_are_not_trusted_in_ci() {
         let mut environment = Environment::default();
         environment.variables.insert("CI".into(), "true".into());
-        let wanted = Wanted { server: Some("mine"), recipe: None, tenant: None, profile: None, trust: None };
+        let wanted = for_writes(Some("mine"), None, None);
         let fault = find(&wanted, &environment).unwrap_err();
         assert_eq!(fault.exit, Exit::Invalid);
         assert!(fault.hint.unwrap().contains("--trust"));

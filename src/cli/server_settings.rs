@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 use super::environment::Environment;
 use super::exit::Exit;
 use super::fault::Fault;
+use super::role_settings::Instead;
+use super::tenant_settings::TenantSettings;
 use super::token_settings::TokenSource;
 use crate::catalog::AllowList;
 use crate::core::file::read_bounded;
 use crate::mcp::{ChildCommand, Endpoint, Era, HttpAddress, HttpProxy, HttpServer, Limits};
 
-/// Variables that every child gets, where they are set.
-const ALWAYS: [&str; 4] = ["PATH", "HOME", "LANG", "TMPDIR"];
 /// The longest time limit: nothing in a pipeline waits longer.
 const LONGEST_LIMIT: Duration = Duration::from_secs(60 * 60);
 /// The largest file of a token, a secret, a key or certificates, in bytes.
@@ -60,12 +60,22 @@ pub(super) struct Server {
     /// The tenant on this server.
     #[serde(default)]
     pub tenant: Option<String>,
+    /// For which tenants this server may be used, and how they must be known.
+    #[serde(default)]
+    pub tenants: Option<TenantSettings>,
     /// Whether the credential, or what the program is started with, is meant for dry runs of writes.
     #[serde(default)]
     pub dry_runs: bool,
     /// The tools and families of operations that may be called, and no others [default: all but raw routes].
     #[serde(default)]
     pub allow: Option<AllowList>,
+    /// What dry runs of writes are made with instead.
+    #[serde(default)]
+    pub dry_run: Option<Instead>,
+    /// What `apply` and `reconcile` use instead, for all that they do; nothing else reads it [default: they use what
+    /// reads do].
+    #[serde(default)]
+    pub write: Option<Instead>,
     /// Time limits.
     #[serde(default)]
     pub time_limits: TimeLimits,
@@ -184,19 +194,11 @@ impl Server {
     }
 
     fn child(&self, program: &str, folder: &Path, environment: &Environment) -> ChildCommand {
-        let variables: BTreeMap<String, String> = ALWAYS
-            .iter()
-            .copied()
-            .chain(self.environment.iter().map(String::as_str))
-            .filter_map(|name| Some((name.to_owned(), environment.variables.get(name)?.clone())))
-            .collect();
-        let program = Path::new(program);
-        let is_path = program.components().count() > 1;
         ChildCommand {
-            program: if is_path { folder.join(program) } else { program.to_owned() },
+            program: program_path(program, folder),
             arguments: self.arguments.clone(),
             folder: self.folder.as_ref().map(|inner| folder.join(inner)),
-            environment: variables,
+            environment: environment.passed_on(&self.environment),
             era: self.era(Era::Sessions),
         }
     }
@@ -224,6 +226,12 @@ impl Server {
         }
         Ok(limits)
     }
+}
+
+/// Where a program is: a path is relative to the trust folder, a name is looked up.
+pub(super) fn program_path(program: &str, folder: &Path) -> PathBuf {
+    let program = Path::new(program);
+    if program.components().count() > 1 { folder.join(program) } else { program.to_owned() }
 }
 
 /// The proxy that the environment names for `https`, as most tools read it.

@@ -1,4 +1,4 @@
-//! Where the bearer token of a server comes from: a variable, a file, or an issuer.
+//! Where the bearer token of a server comes from: a variable, a file, a program, or an issuer.
 
 use std::path::{Path, PathBuf};
 
@@ -8,9 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::environment::Environment;
 use super::exit::Exit;
 use super::fault::Fault;
-use super::server_settings::LARGEST;
+use super::server_settings::{LARGEST, program_path};
 use crate::core::file::read_bounded;
-use crate::mcp::{ClientCredentials, ClientProof, Credential, Issuer, Secret, SigningKey, Token};
+use crate::mcp::{
+    ClientCredentials, ClientProof, Credential, Issuer, Secret, SigningKey, Token, TokenCommand, TokenProgram,
+};
 
 /// Where a bearer token comes from: exactly one.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -22,6 +24,13 @@ pub(super) struct TokenSource {
     /// A file, relative to the trust folder.
     #[serde(default)]
     pub file: Option<PathBuf>,
+    /// A program prints it, in ten seconds at most: its path (relative to the trust folder) or name, and its arguments.
+    /// It is started before the first request, and again when a token that says when it expires is about to.
+    #[serde(default)]
+    pub command: Option<Vec<String>>,
+    /// Variables of loopgate's own environment that the `command` gets, besides PATH, HOME, LANG and TMPDIR.
+    #[serde(default)]
+    pub variables: Vec<String>,
     /// An issuer gives it (OAuth 2.1 client credentials), before the first request and whenever it is about to expire.
     #[serde(default)]
     pub client_credentials: Option<Client>,
@@ -69,16 +78,32 @@ impl TokenSource {
         environment: &Environment,
     ) -> Result<Credential, Fault> {
         let invalid = |what: String| Fault::new(Exit::Invalid, format!("the token of `{name}`: {what}"));
-        let Self { environment: variable, file, client_credentials } = self;
-        match (client_credentials, variable.is_some() || file.is_some()) {
-            (Some(client), false) => client.read(folder, environment).map(Credential::Client),
-            (None, true) => {
+        let Self { environment: variable, file, command, variables, client_credentials } = self;
+        if command.is_none() && !variables.is_empty() {
+            return Err(invalid("`variables` are for a `command`, and there is none".to_owned()));
+        }
+        match (client_credentials, command, variable.is_some() || file.is_some()) {
+            (Some(client), None, false) => client.read(folder, environment).map(Credential::Client),
+            (None, Some(command), false) => match command.split_first() {
+                Some((program, arguments)) if !program.is_empty() => {
+                    Ok(Credential::Command(TokenCommand::new(TokenProgram {
+                        program: program_path(program, folder),
+                        arguments: arguments.to_vec(),
+                        environment: environment.passed_on(variables),
+                    })))
+                }
+                _ => Err("`command` names no program".to_owned()),
+            },
+            (None, None, true) => {
                 let place = Place { environment: variable.clone(), file: file.clone() };
                 place
                     .read(folder, environment, |text| Token::new(text).map_err(|error| error.to_string()))
                     .map(Credential::Token)
             }
-            _ => Err("it has exactly one of `environment`, `file` and `client_credentials`".to_owned()),
+            _ => {
+                Err("it has exactly one of `environment`, `file`, `command` and `client_credentials`"
+                    .to_owned())
+            }
         }
         .map_err(invalid)
     }
@@ -168,6 +193,14 @@ mod tests {
         assert!(!format!("{credential:?}").contains("canary"));
         assert!(read(json!({}), &environment).is_err());
         assert!(read(json!({"environment": "T", "file": "t"}), &environment).is_err());
+        assert!(read(json!({"environment": "T", "variables": ["A"]}), &environment).is_err());
+        for command in [json!([]), json!([""])] {
+            assert!(read(json!({"command": command}), &environment).is_err());
+        }
+        assert!(read(json!({"command": ["vault"], "file": "t"}), &environment).is_err());
+        let command =
+            read(json!({"command": ["vault", "canary"], "variables": ["T"]}), &environment).unwrap();
+        assert!(!format!("{command:?}").contains("canary"), "{command:?}");
     }
 
     #[test]

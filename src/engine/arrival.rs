@@ -13,8 +13,9 @@ use super::contract::contract;
 use super::event::{Event, Events};
 use super::locked::{as_locked, used_by_artifact};
 use super::reach::{no_session, no_tools};
-use super::result::{Conclusion, TenantKnownBy};
+use super::result::Conclusion;
 use super::target::{Caller, Target, Tools};
+use super::tenant::Acting;
 use crate::artifact::v1;
 use crate::core::text::visible;
 use crate::core::{Class, SecretText, ToolAnswer};
@@ -52,6 +53,7 @@ pub(super) async fn arrive(
             visible(&target.identity)
         )));
     }
+    target.tenants.permit(artifact.target().tenant.as_deref())?;
     let limits = apply.options.limits.clone();
     let secrets = (apply.secrets)().map_err(ApplyEnd::Invalid)?;
     let told: Vec<SecretText> = secrets.values().cloned().collect();
@@ -73,24 +75,23 @@ async fn checked(
     session: &Session,
 ) -> Result<(Tools, Option<SignedDuration>, Connected), ApplyEnd> {
     let target = apply.target;
+    // Of several tenants that a token is for, the artifact chooses.
+    let claimed = target.tenants.claim.as_ref().and(apply.artifact.target().tenant.as_deref());
+    let acting = Acting::by_credential(target, target.tenant.as_deref().or(claimed), session)?;
+    if acting.tenant.is_some() {
+        same_tenant(apply, acting.tenant.clone())?;
+    }
     let listed = session.tools().await.map_err(|error| no_tools(&error))?;
     let used = used_by_artifact(apply.artifact, &target.profile);
     as_locked(target, session.facts(), &listed, used).map_err(ApplyEnd::Moved)?;
     let tools = Tools::survey(target, listed);
     let channel = Channel { session, caller: &caller, tools: &tools, events: &Silent };
     let heard = contract(channel, target, apply.options.limits.call).await?;
-    let retention = heard.as_ref().and_then(|(contract, _, _)| retention(target, &contract.answer));
-    let (contract, tenant, known_by) = match heard {
-        Some((contract, tenant, known_by)) => (Some(contract.digest), tenant, known_by),
-        None => {
-            let known_by = match target.tenant {
-                Some(_) => TenantKnownBy::Asserted,
-                None => TenantKnownBy::None,
-            };
-            (None, target.tenant.clone(), known_by)
-        }
-    };
-    let tenant = same_tenant(apply, tenant)?;
+    let retention = heard.as_ref().and_then(|(contract, _)| retention(target, &contract.answer));
+    let (contract, told) = heard.map_or((None, None), |(contract, told)| (Some(contract.digest), told));
+    let acting = acting.hear(target, told)?;
+    let tenant = same_tenant(apply, acting.tenant.clone())?;
+    acting.suffices(&target.tenants)?;
     same_tools(apply, &tools)?;
     let facts = session.facts();
     let connected = Connected {
@@ -101,11 +102,7 @@ async fn checked(
             protocol: facts.revision.clone(),
         },
         tenant,
-        tenant_known_by: match known_by {
-            TenantKnownBy::Tool => v1::TenantKnownBy::Tool,
-            TenantKnownBy::Asserted => v1::TenantKnownBy::Asserted,
-            TenantKnownBy::None => v1::TenantKnownBy::None,
-        },
+        tenant_known_by: acting.known_by(&target.tenants).into(),
         profile: target.profile_fact(),
         contract,
     };

@@ -5,11 +5,11 @@ use serde_json::Value;
 
 use super::arguments::read_tool;
 use super::channel::{Channel, Letter, in_words};
-use super::event::Event;
+use super::event::{Event, Events};
 use super::plan::Write;
 use super::read::conclusion;
 use super::result::{CallFact, Conclusion};
-use super::run::{DryRuns, RunOptions};
+use super::run::RunOptions;
 use crate::artifact::v1::Slot;
 use crate::artifact::{Filling, fill};
 use crate::catalog::{Created, Operation, Profile, confirms_dry_run, created_ids};
@@ -24,21 +24,25 @@ pub(super) struct Verdict {
     pub why: String,
 }
 
-/// Tries a write out.
+/// Tries a write out on `way`, or says why there is none.
 ///
 /// # Errors
 /// The server refuses the payload, does not answer, or nobody can be sure that it was a dry run.
 pub(super) async fn dry_run(
-    channel: Channel<'_>,
+    way: Result<Channel<'_>, String>,
     write: &Write<'_>,
     options: &RunOptions,
+    events: &dyn Events,
     calls: &mut Vec<CallFact>,
 ) -> Result<Verdict, Conclusion> {
-    let verdict = match possible(write, &options.dry_runs) {
-        Err(why) => Verdict { validated: false, why },
-        Ok((operation, created)) => attempt(channel, write, operation, created, options, calls).await?,
+    let can = possible(write).and_then(|what| Ok((what, way?)));
+    let verdict = match can {
+        Err(why) => Verdict { validated: false, why: format!("not tried out: {why}") },
+        Ok(((operation, created), channel)) => {
+            attempt(channel, write, operation, created, options, calls).await?
+        }
     };
-    channel.events.emit(&Event::DryRun {
+    events.emit(&Event::DryRun {
         operation: write.id.clone(),
         validated: verdict.validated,
         why: verdict.why.clone(),
@@ -47,24 +51,18 @@ pub(super) async fn dry_run(
 }
 
 /// What a dry run needs, or why there is none.
-fn possible<'a>(write: &Write<'a>, allowed: &DryRuns) -> Result<(&'a Operation, &'a Created), String> {
-    let operation = write.operation.ok_or("not tried out: no profile describes the tool")?;
+pub(super) fn possible<'a>(write: &Write<'a>) -> Result<(&'a Operation, &'a Created), String> {
+    let operation = write.operation.ok_or("no profile describes the tool")?;
     if operation.control.dry_run.is_none() {
-        return Err("not tried out: the profile names no dry run for the tool".to_owned());
+        return Err("the profile names no dry run for the tool".to_owned());
     }
     if operation.dry_run_confirmed.is_empty() {
-        return Err("not tried out: the profile does not say how an answer confirms a dry run".to_owned());
+        return Err("the profile does not say how an answer confirms a dry run".to_owned());
     }
-    let created = operation
-        .created
-        .as_ref()
-        .ok_or("not tried out: the profile does not say where created IDs stand")?;
     if write.slots.iter().any(|slot| matches!(slot, Slot::Secret { .. })) {
-        return Err("not tried out: a secret goes with it, which only `apply` has".to_owned());
+        return Err("a secret goes with it, which only `apply` has".to_owned());
     }
-    if let DryRuns::Withheld(why) = allowed {
-        return Err(format!("not tried out: {why}"));
-    }
+    let created = operation.created.as_ref().ok_or("the profile does not say where created IDs stand")?;
     Ok((operation, created))
 }
 

@@ -4,6 +4,7 @@
 //! writes: a tool of class write is called with its dry-run switch set, or not at all.
 
 mod analyze;
+mod apart;
 mod applied;
 mod apply;
 mod arguments;
@@ -33,6 +34,7 @@ mod steps;
 mod stopping;
 mod survey;
 mod target;
+mod tenant;
 mod terms;
 mod way;
 
@@ -48,4 +50,5 @@ pub use result::{
 pub use run::{DryRuns, Run, RunOptions, run};
 pub use survey::{Sample, Sampled, Survey, Surveyed, survey};
 pub use target::Target;
+pub use tenant::TenantRules;
 pub use way::{Way, way};

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::arguments::in_words;
 use super::dry_run::Verdict;
 use super::given::{Given, ReadRecord};
-use super::result::{Conclusion, StepResult, StepStatus, TargetFact, TenantKnownBy};
+use super::result::{Conclusion, StepResult, StepStatus, TargetFact};
 use super::run::Run;
 use super::steps::Steps;
 use super::target::Caller;
@@ -170,11 +170,7 @@ pub(super) fn build(
             protocol: target.protocol.clone(),
         },
         tenant: target.tenant.clone(),
-        tenant_known_by: match target.tenant_known_by {
-            TenantKnownBy::Tool => v1::TenantKnownBy::Tool,
-            TenantKnownBy::Asserted => v1::TenantKnownBy::Asserted,
-            TenantKnownBy::None => v1::TenantKnownBy::None,
-        },
+        tenant_known_by: target.tenant_known_by.into(),
         profile: run.target.profile_fact(),
         contract: target.contract.as_ref().map(|contract| v1::Contract { digest: contract.digest.clone() }),
         recipe: v1::Recipe {

@@ -9,8 +9,17 @@ pub(super) fn no_session(error: &ConnectError) -> Conclusion {
     let said = with_causes(error);
     match error {
         ConnectError::Setup(_) => Conclusion::Invalid(said),
-        ConnectError::SignIn { .. } | ConnectError::NoToken(NoToken::Refused(_)) => Conclusion::SignIn(said),
+        ConnectError::SignIn { .. } => Conclusion::SignIn(said),
+        ConnectError::NoToken(why) => no_token(why),
         _ => Conclusion::Unreachable(said),
+    }
+}
+
+/// What a run comes to without a token.
+pub(super) fn no_token(why: &NoToken) -> Conclusion {
+    match why {
+        NoToken::Unreachable(_) => Conclusion::Unreachable(why.to_string()),
+        NoToken::Refused(_) | NoToken::Expired(_) => Conclusion::SignIn(why.to_string()),
     }
 }
 

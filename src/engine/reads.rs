@@ -5,13 +5,14 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt as _};
+use serde_json::Value;
 
 use super::arguments::{offered, readable};
 use super::channel::Channel;
 use super::ended::Ended;
 use super::given::{Kept, ReadRecord};
 use super::read::{ReadCall, ReadEnd, read};
-use super::result::{CallFact, Conclusion, StepStatus};
+use super::result::{CallFact, Conclusion, StepStatus, TenantKnownBy};
 use super::run::RunOptions;
 use super::steps::Steps;
 use super::target::Caller;
@@ -112,6 +113,9 @@ impl Steps<'_> {
                     None => (answer.plain(), BTreeMap::new()),
                 };
                 result.notes.extend(unknown.values().flatten().cloned());
+                if is_empty(&value) {
+                    result.notes.push(nothing_there(caller.tenant, self.known_by));
+                }
                 let operation = match &step.kind {
                     Kind::Read(wanted) => call.operation.map(|_| wanted.operation.clone()),
                     _ => None,
@@ -120,6 +124,39 @@ impl Steps<'_> {
                 self.given.keep(&step.id, Kept { value, unknown, read: Some(record) });
                 StepStatus::Done.into()
             }
+        }
+    }
+}
+
+/// Whether an answer has lists, and nothing in them.
+fn is_empty(value: &Value) -> bool {
+    let empty = |value: &Value| value.as_array().is_some_and(Vec::is_empty);
+    match value {
+        Value::Object(members) => {
+            let mut lists = members.values().filter(|value| value.is_array()).peekable();
+            lists.peek().is_some() && lists.all(empty)
+        }
+        other => empty(other),
+    }
+}
+
+/// What an empty answer means, which is another thing than the refusal of what is not visible: it depends on whether
+/// anybody but the caller says for which tenant it is.
+fn nothing_there(tenant: Option<&str>, known_by: TenantKnownBy) -> String {
+    let tenant = visible(tenant.unwrap_or_default());
+    match known_by {
+        TenantKnownBy::Tool => {
+            format!("nothing is there that this caller may see: the server answers for the tenant `{tenant}`")
+        }
+        TenantKnownBy::Claim => {
+            format!("nothing is there that this caller may see: the credential is for the tenant `{tenant}`")
+        }
+        TenantKnownBy::Asserted => format!(
+            "nothing is there, or nothing is visible to this caller: for the tenant `{tenant}` stands the caller's word \
+             alone"
+        ),
+        TenantKnownBy::None => {
+            "nothing is there, or nothing is visible to this caller: nobody says for which tenant".to_owned()
         }
     }
 }

@@ -112,8 +112,10 @@ pub struct ContractFact {
 }
 
 /// How a tenant is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TenantKnownBy {
+    /// A claim of the credential names it; nobody's signature was verified here.
+    Claim,
     /// The server named it, in its answer to a tool.
     Tool,
     /// The command line or the settings say so; the server was not heard on it.
@@ -127,9 +129,21 @@ impl TenantKnownBy {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Claim => "claim",
             Self::Tool => "tool",
             Self::Asserted => "asserted",
             Self::None => "none",
+        }
+    }
+}
+
+impl From<TenantKnownBy> for v1::TenantKnownBy {
+    fn from(known_by: TenantKnownBy) -> Self {
+        match known_by {
+            TenantKnownBy::Claim => Self::Claim,
+            TenantKnownBy::Tool => Self::Tool,
+            TenantKnownBy::Asserted => Self::Asserted,
+            TenantKnownBy::None => Self::None,
         }
     }
 }

@@ -2,11 +2,13 @@
 
 use std::future::Future;
 
+use futures_util::future::join_all;
 use jiff::Timestamp;
 
+use super::apart::Apart;
 use super::channel::Channel;
 use super::contract::contract;
-use super::dry_run::dry_run;
+use super::dry_run::{dry_run, possible};
 use super::event::{Event, Events};
 use super::locked::{as_locked, used_by_recipe};
 use super::plan::build;
@@ -15,7 +17,8 @@ use super::result::{
     Conclusion, InputFact, RecipeFact, RunResult, Signal, StepResult, StepStatus, TargetFact, TenantKnownBy,
 };
 use super::steps::Steps;
-use super::target::{Caller, Target, Tools, tenant_lacking};
+use super::target::{Caller, Target, Tools};
+use super::tenant::{Acting, tenant_lacking};
 use crate::artifact::Artifact;
 use crate::core::id::{RunId, Trace};
 use crate::mcp::{Endpoint, Limits, Session};
@@ -42,8 +45,6 @@ pub struct RunOptions {
     pub limits: Limits,
     /// How many independent reads are under way at once, at least 1.
     pub concurrency: usize,
-    /// Whether planned writes may be tried out.
-    pub dry_runs: DryRuns,
     /// Which time the same effect is wanted, from 1.
     pub occurrence: u32,
     /// The trace that the calls belong to.
@@ -52,12 +53,14 @@ pub struct RunOptions {
     pub who: Option<String>,
 }
 
-/// Whether planned writes may be tried out with their dry-run switch set.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// With what planned writes are tried out, their dry-run switch set.
+#[derive(Debug)]
 pub enum DryRuns {
     /// The connection's credential is meant for it.
     Allowed,
-    /// It is not. Why.
+    /// With another credential, at the same server.
+    Apart(Box<Endpoint>),
+    /// With none. Why.
     Withheld(String),
 }
 
@@ -66,6 +69,7 @@ pub enum DryRuns {
 pub async fn run<Stop: Future<Output = Signal>>(
     run: Run<'_>,
     endpoint: Endpoint,
+    dry_runs: DryRuns,
     events: &dyn Events,
     stop: Stop,
 ) -> (RunResult, impl Future<Output = ()> + use<Stop>) {
@@ -82,15 +86,15 @@ pub async fn run<Stop: Future<Output = Signal>>(
     let conclusion = tokio::select! {
         biased;
         signal = stop => Err(Conclusion::Interrupted(signal)),
-        ended = course.go(&run, endpoint, events) => ended,
+        ended = course.go(&run, endpoint, dry_runs, events) => ended,
     };
-    let closing = match course.session.take() {
-        Some(session) => Some(session.leave().await),
-        None => None,
-    };
+    let mut closing = Vec::new();
+    for session in [course.session.take(), course.trying_session.take()].into_iter().flatten() {
+        closing.push(session.leave().await);
+    }
     let closed = async move {
-        if let Some(closing) = closing {
-            tracing::debug!(closing = ?closing.await, "closed");
+        for closing in join_all(closing).await {
+            tracing::debug!(?closing, "closed");
         }
     };
     (course.finish(&run, conclusion, events), closed)
@@ -102,6 +106,8 @@ struct Course<'a> {
     started: Timestamp,
     target: TargetFact,
     session: Option<Session>,
+    /// The one that writes are tried out in, where it is another.
+    trying_session: Option<Session>,
     steps: Steps<'a>,
     artifact: Option<Artifact>,
     /// The write whose dry run is under way.
@@ -127,14 +133,27 @@ impl<'a> Course<'a> {
                 contract: None,
             },
             session: None,
+            trying_session: None,
             steps: Steps::new(run.recipe, &run.inputs.values, run.target, run.options.occurrence),
             artifact: None,
             trying: None,
         }
     }
 
-    async fn go(&mut self, run: &Run<'a>, endpoint: Endpoint, events: &dyn Events) -> Result<(), Conclusion> {
-        tenant_lacking(run.target).map_or(Ok(()), Err)?;
+    async fn go(
+        &mut self,
+        run: &Run<'a>,
+        endpoint: Endpoint,
+        dry_runs: DryRuns,
+        events: &dyn Events,
+    ) -> Result<(), Conclusion> {
+        let named = run.target.tenant.as_deref();
+        match (named, &run.target.tenants.claim) {
+            // The token may still say.
+            (None, Some(_)) => {}
+            (None, None) => tenant_lacking(run.target, None).map_or(Ok(()), Err)?,
+            (named, _) => run.target.tenants.permit(named)?,
+        }
         let connected = Session::connect(endpoint, run.options.limits.clone()).await;
         let connected = connected.map_err(|error| no_session(&error))?;
         let session = self.session.insert(connected);
@@ -142,6 +161,9 @@ impl<'a> Course<'a> {
         self.target.name.clone_from(&facts.name);
         self.target.version.clone_from(&facts.version);
         self.target.protocol.clone_from(&facts.revision);
+        let acting = Acting::by_credential(run.target, named, session)?;
+        self.target.act(&acting, run.target);
+        tenant_lacking(run.target, acting.tenant.as_deref()).map_or(Ok(()), Err)?;
         let listed = session.tools().await.map_err(|error| no_tools(&error))?;
         let used = used_by_recipe(run.recipe, &run.target.profile, &listed);
         as_locked(run.target, session.facts(), &listed, used).map_err(Conclusion::Moved)?;
@@ -150,30 +172,40 @@ impl<'a> Course<'a> {
 
         let asking = Caller {
             profile: &run.target.profile,
-            tenant: run.target.tenant.as_deref(),
+            tenant: acting.tenant.as_deref(),
             workflow: &run.recipe.name,
             trace: &run.options.trace,
         };
         let channel = Channel { session, caller: &asking, tools: &tools, events };
-        if let Some((contract, tenant, known_by)) =
-            contract(channel, run.target, run.options.limits.call).await?
-        {
-            self.target.contract = Some(contract);
-            self.target.tenant = tenant;
-            self.target.tenant_known_by = known_by;
-        }
-        let tenant = self.target.tenant.clone();
-        let caller = Caller { tenant: tenant.as_deref(), ..asking };
+        let heard = contract(channel, run.target, run.options.limits.call).await?;
+        let (contract, told) = heard.map_or((None, None), |(contract, told)| (Some(contract), told));
+        self.target.contract = contract;
+        let acting = acting.clone().hear(run.target, told)?;
+        self.target.act(&acting, run.target);
+        let caller = Caller { tenant: acting.tenant.as_deref(), ..asking };
         let channel = Channel { session, caller: &caller, tools: &tools, events };
+        self.steps.act(self.target.tenant_known_by);
         self.steps.all(channel, &run.options).await?;
         if !writes(run.recipe) {
             return Ok(());
         }
         let mut planned = Vec::new();
-        for write in self.steps.take_writes() {
+        let writes = self.steps.take_writes();
+        let apart = match dry_runs {
+            DryRuns::Apart(endpoint) if writes.iter().any(|write| possible(write).is_ok()) => {
+                Some(Apart::reach(run, *endpoint, &self.target, channel, &mut self.trying_session).await?)
+            }
+            DryRuns::Apart(_) | DryRuns::Allowed => None,
+            DryRuns::Withheld(why) => Some(Apart::withheld(why)),
+        };
+        for write in writes {
             let mut calls = Vec::new();
+            let way = match &apart {
+                Some(apart) => apart.way(channel, &write),
+                None => Ok(channel),
+            };
             self.trying = Some(write.id.clone());
-            let verdict = dry_run(channel, &write, &run.options, &mut calls).await;
+            let verdict = dry_run(way, &write, &run.options, channel.events, &mut calls).await;
             self.trying = None;
             self.steps.record_calls(&write.id, calls);
             let verdict = verdict?;
@@ -183,6 +215,11 @@ impl<'a> Course<'a> {
                 self.steps.leave_unproven(unproven);
             }
             planned.push((write, verdict));
+        }
+        // A token that was renewed meanwhile is for the same tenant still.
+        Acting::by_credential(run.target, acting.tenant.as_deref(), session)?;
+        if let Err(conclusion) = acting.suffices(&run.target.tenants) {
+            self.steps.leave_unproven(format!("`apply` will refuse this: {}", conclusion.message()));
         }
         self.artifact = Some(build(run, &self.target, &caller, &self.steps, planned)?);
         Ok(())
@@ -239,6 +276,13 @@ impl<'a> Course<'a> {
             applied_before: Vec::new(),
             conclusion,
         }
+    }
+}
+
+impl TargetFact {
+    fn act(&mut self, acting: &Acting, target: &Target) {
+        self.tenant.clone_from(&acting.tenant);
+        self.tenant_known_by = acting.known_by(&target.tenants);
     }
 }
 

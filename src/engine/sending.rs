@@ -9,6 +9,8 @@ use super::apply::{Course, note, record};
 use super::arrival::Silent;
 use super::channel::{Channel, Letter, payload};
 use super::journal::{Committed, Journal};
+use super::reach::no_token;
+use super::tenant::Acting;
 use super::terms::Termed;
 use crate::artifact::v1::{Operation, Slot};
 use crate::artifact::{Filling, filled};
@@ -25,7 +27,8 @@ use crate::mcp::classify;
 const LONGEST_TASK: usize = 500;
 
 impl Course<'_> {
-    /// Pauses, and connects where there is no connection.
+    /// Pauses, connects where there is no connection, and sees to it that the credential lasts for the call: once the
+    /// intent is recorded, nothing but the call follows.
     pub(super) async fn ready(&mut self, journal: &mut Journal<'_>, pause: Duration) -> Result<(), ApplyEnd> {
         if !pause.is_zero() {
             tokio::select! {
@@ -34,7 +37,19 @@ impl Course<'_> {
                 () = tokio::time::sleep(pause) => {}
             }
         }
-        self.arrived(journal).await
+        self.arrived(journal).await?;
+        let Some(arrival) = &self.arrival else { return Ok(()) };
+        tokio::select! {
+            biased;
+            signal = self.told.clone() => return Err(ApplyEnd::Stopped(Stopped::Interrupted(signal))),
+            signed_in = arrival.session.stays_signed_in(self.apply.options.limits.call) => {
+                signed_in.map_err(|why| no_token(&why))?;
+            }
+        }
+        // A token that was renewed meanwhile is for the same tenant still.
+        let planned = self.apply.artifact.target().tenant.as_deref();
+        Acting::by_credential(self.apply.target, planned, &arrival.session)?;
+        Ok(())
     }
 
     /// Sends an operation, for the first time or again under its key.

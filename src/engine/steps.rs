@@ -16,7 +16,7 @@ use super::gate::decide;
 use super::given::{Given, Kept, Readiness};
 use super::plan::{Place, Write};
 use super::reads::independent_reads;
-use super::result::{CallFact, Conclusion, Emitted, StepResult, StepStatus};
+use super::result::{CallFact, Conclusion, Emitted, StepResult, StepStatus, TenantKnownBy};
 use super::run::RunOptions;
 use super::target::{Caller, Target, Tools};
 use crate::artifact::v1;
@@ -29,6 +29,8 @@ pub(super) struct Steps<'a> {
     pub(super) recipe: &'a Recipe,
     target: &'a Target,
     occurrence: u32,
+    /// How the tenant is known that the reads are for.
+    pub(super) known_by: TenantKnownBy,
     pub(super) given: Given,
     pub(super) results: Vec<StepResult>,
     emitted: Vec<Emitted>,
@@ -55,6 +57,7 @@ impl<'a> Steps<'a> {
             recipe,
             target,
             occurrence,
+            known_by: TenantKnownBy::None,
             given: Given::new(inputs),
             results,
             emitted: Vec::new(),
@@ -73,6 +76,11 @@ impl<'a> Steps<'a> {
 
     pub fn not_proven(&self) -> &[String] {
         &self.not_proven
+    }
+
+    /// Records how the tenant is known that the reads are for.
+    pub fn act(&mut self, known_by: TenantKnownBy) {
+        self.known_by = known_by;
     }
 
     pub fn take_writes(&mut self) -> Vec<Write<'a>> {

@@ -12,7 +12,8 @@ use super::contract::contract;
 use super::reach::{no_session, no_tools};
 use super::read::{ReadCall, ReadEnd, read};
 use super::result::{Conclusion, Signal};
-use super::target::{Caller, Target, Tools, tenant_lacking};
+use super::target::{Caller, Target, Tools};
+use super::tenant::{Acting, tenant_lacking};
 use crate::catalog::ToolClass;
 use crate::core::ToolDefinition;
 use crate::core::id::Trace;
@@ -74,7 +75,10 @@ pub async fn survey(
     stop: impl Future<Output = Signal>,
 ) -> Result<Surveyed, Conclusion> {
     if !survey.samples.is_empty() {
-        tenant_lacking(survey.target).map_or(Ok(()), Err)?;
+        let tenant = survey.target.tenant.as_deref();
+        if survey.target.tenants.claim.is_none() {
+            tenant_lacking(survey.target, tenant).map_or(Ok(()), Err)?;
+        }
     }
     let mut stop = std::pin::pin!(stop);
     let connected = tokio::select! {
@@ -99,16 +103,17 @@ async fn asked(survey: &Survey<'_>, session: &Session) -> Result<Surveyed, Concl
     let tools = Tools::survey(target, listed.clone());
     let mut samples = Vec::new();
     if !survey.samples.is_empty() {
+        let acting = Acting::by_credential(target, target.tenant.as_deref(), session)?;
         let asking = Caller {
             profile: &target.profile,
-            tenant: target.tenant.as_deref(),
+            tenant: acting.tenant.as_deref(),
             workflow: "profile-check",
             trace: &survey.trace,
         };
         let channel = Channel { session, caller: &asking, tools: &tools, events: &Silent };
         let heard = contract(channel, target, survey.limits.call).await?;
-        let tenant = heard.and_then(|(_, tenant, _)| tenant).or_else(|| target.tenant.clone());
-        let caller = Caller { tenant: tenant.as_deref(), ..asking };
+        let acting = acting.clone().hear(target, heard.and_then(|(_, told)| told))?;
+        let caller = Caller { tenant: acting.tenant.as_deref(), ..asking };
         let channel = Channel { caller: &caller, ..channel };
         for sample in survey.samples {
             let operation = sample.operation.clone();

@@ -5,7 +5,8 @@ use std::sync::OnceLock;
 
 use serde_json::{Map, Value};
 
-use super::result::{Conclusion, ContractFact, TenantKnownBy};
+use super::result::{Conclusion, ContractFact};
+use super::tenant::TenantRules;
 use crate::artifact::v1;
 use crate::catalog::{Agreed, ClassReason, ContextField, Profile, ToolClass, class_in};
 use crate::core::id::{RequestId, Trace};
@@ -25,6 +26,8 @@ pub struct Target {
     pub profile: Profile,
     /// What was agreed on for the server: the tool lock, and which tools may be called.
     pub agreed: Agreed,
+    /// What the trust settings say of its tenants.
+    pub tenants: TenantRules,
     /// Digest of the profile, once somebody has asked for it.
     profile_digest: OnceLock<Digest>,
 }
@@ -34,7 +37,8 @@ impl Target {
     #[must_use]
     pub fn new(identity: String, sandbox: bool, tenant: Option<String>, profile: Profile) -> Self {
         let agreed = Agreed { server: identity.clone(), ..Agreed::default() };
-        Self { identity, sandbox, tenant, profile, agreed, profile_digest: OnceLock::new() }
+        let (tenants, profile_digest) = (TenantRules::default(), OnceLock::new());
+        Self { identity, sandbox, tenant, profile, agreed, tenants, profile_digest }
     }
 
     /// The same target with what was agreed on for it.
@@ -201,21 +205,14 @@ impl Tools {
     }
 }
 
-/// Why no call may be made for lack of a tenant, if so.
-pub(super) fn tenant_lacking(target: &Target) -> Option<Conclusion> {
-    let required = target.profile.context.tenant.as_ref().is_some_and(|field| field.required);
-    (required && target.tenant.is_none()).then(|| {
-        Conclusion::Invalid(
-            "no tenant is named, and the server's profile wants one: add `--tenant NAME`".to_owned(),
-        )
-    })
-}
-
-/// The contract's facts and who the tenant is, by the server's word or ours.
+/// The contract's facts, and for which tenant the server believes that it answers, where it says so.
+///
+/// # Errors
+/// What should be a tenant's name is something else.
 pub(super) fn hear_contract(
     target: &Target,
     answer: &ToolAnswer,
-) -> Result<(ContractFact, Option<String>, TenantKnownBy), Conclusion> {
+) -> Result<(ContractFact, Option<String>), Conclusion> {
     let heard = answer.structured.clone().unwrap_or_else(|| answer.plain());
     let digest = Digest::of_foreign_json("loopgate.contract/1", &heard);
     let contract = ContractFact { digest, answer: heard };
@@ -228,18 +225,12 @@ pub(super) fn hear_contract(
         .and_then(|(operation, field)| {
             target.profile.read_answer(operation, &Map::new(), answer).value.get(field).cloned()
         });
-    match (named, &target.tenant) {
-        (None | Some(Value::Null), Some(ours)) => Ok((contract, Some(ours.clone()), TenantKnownBy::Asserted)),
-        (None | Some(Value::Null), None) => Ok((contract, None, TenantKnownBy::None)),
-        (Some(Value::String(server)), ours) if ours.as_ref().is_none_or(|ours| *ours == server) => {
-            Ok((contract, Some(server), TenantKnownBy::Tool))
-        }
-        (Some(other), ours) => {
-            let other = excerpt(other.as_str().unwrap_or(&other.to_string()), 100);
-            let ours = visible(ours.as_deref().unwrap_or("nobody"));
-            Err(Conclusion::SignIn(format!(
-                "this run is for tenant `{ours}`, and the server answers for `{other}`"
-            )))
+    match named {
+        None | Some(Value::Null) => Ok((contract, None)),
+        Some(Value::String(server)) => Ok((contract, Some(server))),
+        Some(other) => {
+            let other = excerpt(&other.to_string(), 100);
+            Err(Conclusion::SignIn(format!("the server answers for `{other}`, which is no tenant's name")))
         }
     }
 }
@@ -284,17 +275,11 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_answers_for_another_tenant_is_refused() {
-        assert!(matches!(
-            hear_contract(&target(Some("acme")), &contract(Some("globex"))),
-            Err(Conclusion::SignIn(_))
-        ));
-        let (_, tenant, known) = hear_contract(&target(Some("acme")), &contract(Some("acme"))).unwrap();
-        assert_eq!((tenant.as_deref(), known), (Some("acme"), TenantKnownBy::Tool));
-        let (_, tenant, known) = hear_contract(&target(Some("acme")), &contract(None)).unwrap();
-        assert_eq!((tenant.as_deref(), known), (Some("acme"), TenantKnownBy::Asserted));
-        let (_, tenant, known) = hear_contract(&target(None), &contract(None)).unwrap();
-        assert_eq!((tenant, known), (None, TenantKnownBy::None));
+    fn a_contract_names_the_tenant_or_nobody() {
+        for tenant in [Some("acme"), None] {
+            let (_, named) = hear_contract(&target(Some("globex")), &contract(tenant)).unwrap();
+            assert_eq!(named.as_deref(), tenant);
+        }
     }
 
     #[test]
@@ -305,11 +290,5 @@ mod tests {
             assert!(matches!(hear_contract(&target(Some("acme")), &answer), Err(Conclusion::SignIn(_))));
             assert!(matches!(hear_contract(&target(None), &answer), Err(Conclusion::SignIn(_))));
         }
-    }
-
-    #[test]
-    fn a_tenant_that_the_profile_requires_must_be_named() {
-        assert!(matches!(tenant_lacking(&target(None)), Some(Conclusion::Invalid(_))));
-        assert_eq!(tenant_lacking(&target(Some("acme"))), None);
     }
 }

@@ -1,6 +1,8 @@
 //! A server as a child process that can neither outlive its session nor stall it.
 
+use std::collections::BTreeMap;
 use std::io;
+use std::path::Path;
 use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -60,28 +62,8 @@ impl Child {
         secrets: Secrets,
     ) -> io::Result<(Self, ChildStdout, ChildStdin)> {
         let ChildCommand { program, arguments, folder, environment, era: _ } = command;
-        let mut wrap = CommandWrap::with_new(program, |command| {
-            command.args(arguments).env_clear().envs(environment);
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        });
-        if let Some(folder) = folder {
-            if !folder.is_dir() {
-                let problem = format!("its working folder `{}` is no folder", folder.display());
-                return Err(io::Error::new(io::ErrorKind::NotFound, problem));
-            }
-            wrap.command_mut().current_dir(folder);
-        }
-        wrap.wrap(KillOnDrop);
-        #[cfg(unix)]
-        wrap.wrap(process_wrap::tokio::ProcessGroup::leader());
-        #[cfg(windows)]
-        wrap.wrap(process_wrap::tokio::JobObject);
-        let mut group = Group(wrap.spawn()?);
-        let (Some(stdin), Some(stdout), Some(stderr)) =
-            (group.0.stdin().take(), group.0.stdout().take(), group.0.stderr().take())
-        else {
-            return Err(io::Error::other("the child has no pipes"));
-        };
+        let mut group = Group::start(program, arguments, folder.as_deref(), environment)?;
+        let (stdin, stdout, stderr) = group.pipes()?;
         let (stop, stopped) = oneshot::channel();
         let (tell, fate) = watch::channel(Fate::Running);
         let tail = Tail { secrets, bytes: Arc::default() };
@@ -133,7 +115,7 @@ pub(super) fn epitaph(status: Option<ExitStatus>, stderr: &str) -> String {
 
 /// The child with everything it has started. Dropping it kills them all.
 #[derive(Debug)]
-struct Group(Box<dyn ChildWrapper>);
+pub(super) struct Group(Box<dyn ChildWrapper>);
 
 impl Drop for Group {
     fn drop(&mut self) {
@@ -143,6 +125,45 @@ impl Drop for Group {
 }
 
 impl Group {
+    /// Starts a program in a process group of its own, with exactly the environment that is given.
+    pub(super) fn start(
+        program: &Path,
+        arguments: &[String],
+        folder: Option<&Path>,
+        environment: &BTreeMap<String, String>,
+    ) -> io::Result<Self> {
+        let mut wrap = CommandWrap::with_new(program, |command| {
+            command.args(arguments).env_clear().envs(environment);
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        });
+        if let Some(folder) = folder {
+            if !folder.is_dir() {
+                let problem = format!("its working folder `{}` is no folder", folder.display());
+                return Err(io::Error::new(io::ErrorKind::NotFound, problem));
+            }
+            wrap.command_mut().current_dir(folder);
+        }
+        wrap.wrap(KillOnDrop);
+        #[cfg(unix)]
+        wrap.wrap(process_wrap::tokio::ProcessGroup::leader());
+        #[cfg(windows)]
+        wrap.wrap(process_wrap::tokio::JobObject);
+        wrap.spawn().map(Self)
+    }
+
+    /// Its standard input, output and error, once.
+    pub(super) fn pipes(&mut self) -> io::Result<(ChildStdin, ChildStdout, ChildStderr)> {
+        match (self.0.stdin().take(), self.0.stdout().take(), self.0.stderr().take()) {
+            (Some(stdin), Some(stdout), Some(stderr)) => Ok((stdin, stdout, stderr)),
+            _ => Err(io::Error::other("the child has no pipes")),
+        }
+    }
+
+    /// Waits for the child, and says how it ended.
+    pub(super) async fn wait(&mut self) -> io::Result<ExitStatus> {
+        self.0.wait().await
+    }
+
     /// Waits for the child; after `stop`, for so long as that says, and then not kindly.
     async fn end(mut self, stop: oneshot::Receiver<Duration>) -> Option<ExitStatus> {
         let patience = tokio::select! {

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use super::asked::Asked;
 use super::child::{Child, epitaph};
 use super::ending::{End, Ending};
-use super::http::{Faults, HttpServer, NoToken};
+use super::http::{Faults, HttpServer, Need, NoToken};
 use crate::core::call::Silence;
 
 /// How long what is already on its way may take to arrive once the connection is over.
@@ -27,10 +27,10 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// Sees to it that the next request carries a token that is good, where it carries one.
-    pub(super) async fn signed_in(&self, connect: Duration) -> Result<(), NoToken> {
+    /// Sees to it that the next request carries a token that is good for as long as it needs, where it carries one.
+    pub(super) async fn signed_in(&self, need: &Need) -> Result<(), NoToken> {
         match &self.server {
-            Some(server) => server.signed_in(connect).await,
+            Some(server) => server.signed_in(need).await,
             None => Ok(()),
         }
     }

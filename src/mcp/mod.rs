@@ -33,7 +33,8 @@ pub use era::Era;
 pub use error::{ConnectError, ListError};
 pub use http::{
     AddressError, ClientCredentials, ClientProof, Credential, HttpAddress, HttpProxy, HttpServer, Issuer,
-    KeyError, NoToken, Secret, SecretError, SetupError, SigningKey, Token, TokenError,
+    KeyError, NoToken, Secret, SecretError, SetupError, SigningKey, Token, TokenCommand, TokenError,
+    TokenProgram,
 };
 pub use limits::Limits;
 pub use session::{ServerFacts, Session};

@@ -20,16 +20,20 @@ use super::client::Client;
 use super::ending::End;
 use super::endpoint::{Endpoint, Way};
 use super::error::ConnectError;
-use super::http::{Fault, NoToken, RequestHeaders};
+use super::http::{Fault, Need, NoToken, RequestHeaders};
 use super::limits::Limits;
 use super::link::{GRACE, Link};
 use super::patience::pause;
 use super::reply;
 use super::secrets::Secrets;
 use super::wire::SendFailed;
-use crate::core::SecretText;
 use crate::core::call::{Seen, Silence, ToolCall};
 use crate::core::text::excerpt;
+use crate::core::{Pointer, SecretText};
+
+/// How long it takes at most from the token to the first byte of a write: what stands between is its intent, which is
+/// made durable.
+const KEPT: Duration = Duration::from_secs(5);
 
 /// A connection after its handshake. Dropping it kills the child; [`Session::close`] does it kindly.
 #[derive(Debug)]
@@ -114,13 +118,11 @@ impl Session {
     ) -> Result<Self, ConnectError> {
         let lifecycle = endpoint.era().lifecycle();
         let (way, link) = endpoint.open(&limits, secrets)?;
-        match timeout_at(until, link.signed_in(limits.connect)).await {
+        // Nothing is begun with a token that does not last for a call.
+        let need = Need { connect: limits.connect, lasts: limits.call, kept: Duration::ZERO };
+        match timeout_at(until, link.signed_in(&need)).await {
             Ok(signed_in) => signed_in?,
-            Err(_) => {
-                let limit = limits.connect.as_millis();
-                let why = format!("the issuer did not answer within {limit} ms");
-                return Err(NoToken::Unreachable(why).into());
-            }
+            Err(_) => return Err(late(&limits).into()),
         }
         let handshake = async {
             match way {
@@ -157,6 +159,24 @@ impl Session {
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.link.ending.get().is_some()
+    }
+
+    /// Sees to it that a call that is made now, and may take so long, needs no other token than the one that is held
+    /// then: what follows is between a write's intent and its outcome.
+    ///
+    /// # Errors
+    /// There is none that is good for so long.
+    pub async fn stays_signed_in(&self, lasts: Duration) -> Result<(), NoToken> {
+        let need = Need { connect: self.limits.connect, lasts, kept: KEPT };
+        let signed_in = timeout(self.limits.connect, self.link.signed_in(&need)).await;
+        signed_in.unwrap_or_else(|_| Err(late(&self.limits)))
+    }
+
+    /// What the token in use says of itself at that place, where it is a JWT that does. Nobody's signature is verified:
+    /// it is our own token.
+    #[must_use]
+    pub fn claim(&self, at: &Pointer) -> Option<Value> {
+        self.link.server.as_ref()?.token.as_ref()?.claim(at)
     }
 
     /// Calls a tool once, and says what was seen of it by `deadline`.
@@ -238,10 +258,13 @@ impl Session {
             return Err(NoResult::NeverSent(self.link.silence().await.to_string()));
         }
         let until = Instant::now() + deadline;
-        match timeout_at(until, self.link.signed_in(self.limits.connect)).await {
+        let need = Need { connect: self.limits.connect, lasts: deadline, kept: Duration::ZERO };
+        match timeout_at(until, self.link.signed_in(&need)).await {
             Ok(Ok(())) => {}
-            Ok(Err(refused @ NoToken::Refused(_))) => return Err(NoResult::NoToken(refused.to_string())),
-            Ok(Err(unreachable)) => return Err(NoResult::NeverSent(unreachable.to_string())),
+            Ok(Err(unreachable @ NoToken::Unreachable(_))) => {
+                return Err(NoResult::NeverSent(unreachable.to_string()));
+            }
+            Ok(Err(refused)) => return Err(NoResult::NoToken(refused.to_string())),
             Err(_) => {
                 return Err(NoResult::NeverSent("no token came within the time limit".to_owned()));
             }
@@ -289,6 +312,10 @@ impl Session {
             other => NoResult::Silence(Silence::Malformed(other.to_string())),
         }
     }
+}
+
+fn late(limits: &Limits) -> NoToken {
+    NoToken::Unreachable(format!("none came within {} ms", limits.connect.as_millis()))
 }
 
 fn refused(error: ErrorData) -> NoResult {

@@ -11,7 +11,7 @@ use super::terminal::Terminal;
 use super::written::RunOutputs;
 use crate::artifact::v1;
 use crate::core::text::visible;
-use crate::engine::{AppliedBefore, Conclusion, RunResult, StepResult, StepStatus, TenantKnownBy};
+use crate::engine::{AppliedBefore, Conclusion, RunResult, StepResult, StepStatus};
 
 /// What every output about the sandbox says.
 pub(super) const SANDBOX_RUN: &str =
@@ -242,11 +242,7 @@ fn facts(out: &mut String, result: &RunResult, terminal: &Terminal, outputs: &Ru
             .collect();
         fact("inputs", &inputs.join(", "));
     }
-    let how = known_by(match result.target.tenant_known_by {
-        TenantKnownBy::Tool => v1::TenantKnownBy::Tool,
-        TenantKnownBy::Asserted => v1::TenantKnownBy::Asserted,
-        TenantKnownBy::None => v1::TenantKnownBy::None,
-    });
+    let how = known_by(result.target.tenant_known_by.into());
     match &result.target.tenant {
         Some(tenant) => fact("tenant", &format!("{}, {how}", bounded(tenant, SHORT))),
         None => fact("tenant", NO_TENANT),
@@ -282,6 +278,7 @@ fn facts(out: &mut String, result: &RunResult, terminal: &Terminal, outputs: &Ru
 mod tests {
     use super::*;
     use crate::core::text::is_hidden;
+    use crate::engine::TenantKnownBy;
     use crate::report::sample;
     use insta::assert_snapshot;
 

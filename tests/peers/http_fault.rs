@@ -123,6 +123,7 @@ impl Fault {
                 both["error"] = json!({"code": -32602, "message": "no"});
                 Reply::json(&both).send(stream)
             }
+            "no-items" => Reply::of("application/json", body.replace("\"id\":\"R-1\"", "\"items\":[]")).send(stream),
             "null" => result(Value::Null).send(stream),
             "twice" => Reply::of("application/json", body.replacen('{', "{\"id\":77,", 1)).send(stream),
             "batch" => Reply::of("application/json", format!("[{body}]")).send(stream),

@@ -1,9 +1,10 @@
 //! An issuer of tokens for the client `pipeline`, by its secret or by what it signs: `issuer WHAT FOLDER [tls=KIND]
-//! [expires=SECONDS] [grants=TIMES]`. It prints its URL, and ends with its standard input.
+//! [expires=SECONDS] [grants=TIMES] [tenants=A,B]`. It prints its URL, and ends with its standard input.
 //!
 //! WHAT it does: `good`, `refuses`, `html`, `redirects`, `down`, `silent`, `other` (its metadata name another issuer),
 //! `none` (it has no metadata), `openid` (they stand where OpenID Connect has them), `huge` (they have no end).
-//! It refuses after so many `grants`. FOLDER has the client's `secret` and `public` key, and receives `issuer.jsonl`,
+//! It refuses after so many `grants`. For `tenants` its tokens are JWTs that name them as `org_id`, and it leaves it to
+//! them to say when they expire. FOLDER has the client's `secret` and `public` key, and receives `issuer.jsonl`,
 //! one line for each request, `tokens.jsonl`, and `ca.pem`.
 
 #![expect(clippy::indexing_slicing, reason = "a peer that panics fails the test that started it")]
@@ -24,7 +25,7 @@ use serde_json::{Value, json};
 
 use crate::http::Request;
 use crate::http_fault::Reply;
-use crate::http_tls;
+use crate::{claims, http_tls};
 
 type Form = BTreeMap<String, String>;
 
@@ -34,6 +35,7 @@ struct Issuer {
     url: String,
     expires: i64,
     grants: usize,
+    tenants: Option<Vec<String>>,
     state: Mutex<State>,
 }
 
@@ -60,6 +62,7 @@ pub fn play(mode: &str, arguments: &[String]) -> Option<ExitCode> {
         url: format!("{}://{address}", if tls.is_some() { "https" } else { "http" }),
         expires: option("expires=").and_then(|seconds| seconds.parse().ok()).unwrap_or(3600),
         grants: option("grants=").and_then(|times| times.parse().ok()).unwrap_or(usize::MAX),
+        tenants: option("tenants=").map(|tenants| tenants.split(',').map(str::to_owned).collect()),
         state: Mutex::default(),
     });
     let _ = writeln!(std::io::stdout(), "{}", issuer.url).and_then(|()| std::io::stdout().flush());
@@ -169,10 +172,18 @@ impl Issuer {
             state.granted += 1;
             state.granted
         };
-        let token = format!("canary-issued-{number}");
+        let expires = Timestamp::now().as_second() + self.expires;
+        let token = match &self.tenants {
+            Some(tenants) => {
+                let said = json!({"jti": number, "iss": self.url, "org_id": tenants, "exp": expires});
+                claims::signed(&self.folder, &said)
+            }
+            None => format!("canary-issued-{number}"),
+        };
         let until = Timestamp::now().as_millisecond() + self.expires * 1_000;
         self.write("tokens.jsonl", &json!({"token": token, "until": until}));
-        Reply::json(&json!({"access_token": token, "token_type": "Bearer", "expires_in": self.expires}))
+        let lifetime = self.tenants.is_none().then_some(self.expires);
+        Reply::json(&json!({"access_token": token, "token_type": "Bearer", "expires_in": lifetime}))
     }
 
     fn secret(&self) -> String {

@@ -4,6 +4,8 @@
 //! A family of modes is one file with a `play` function, listed in [`FAMILIES`].
 
 mod between;
+mod claims;
+mod door;
 mod gossip;
 mod http;
 mod http_fault;
@@ -31,6 +33,8 @@ const FAMILIES: &[Family] = &[
     http::play,
     http::play_proxy,
     issuer::play,
+    claims::play,
+    door::play,
 ];
 
 fn main() -> ExitCode {

@@ -185,3 +185,36 @@ fn a_projects_own_results_become_evidence() {
         .exits(3);
     folder.sandbox("certify-release", "REL-NEW", &[]).exits(5);
 }
+
+#[test]
+fn a_url_with_a_password_on_the_command_line_is_refused_before_anything_and_not_repeated() {
+    let folder = Folder::new();
+    for arguments in [
+        ["certify-release", "--server", "https://me:canary@ai.example.com/mcp"].as_slice(),
+        &["certify-release", "--server=https://canary@ai.example.com/mcp", "--format", "json"],
+        &["apply", "--approval-id", "x", "--ledger", "postgres://me:canary@h/d"],
+        &["certify-release", "--ledger", "postgres://h/d?user=me&password=canary"],
+        &["certify-release", "--servr", "https://me:canary@ai.example.com/mcp"],
+        &["https://me:canary@ai.example.com/mcp"],
+    ] {
+        let told = folder.run(arguments).exits(2).told();
+        assert!(told.contains("has a name or a password before its host"), "{arguments:?}: {told}");
+        assert!(!told.contains("canary"), "{arguments:?}: {told}");
+    }
+    for (variable, url) in
+        [("LOOPGATE_SERVER", "https://me:canary@h/mcp"), ("LOOPGATE_LEDGER", "postgres://me:canary@h/d")]
+    {
+        let mut command = folder.command(&["certify-release", "--release", "REL-READY"]);
+        let output = command.env(variable, url).output().unwrap();
+        let told = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(!told.contains("canary"), "{variable}: {told}");
+        let help = folder.command(&["certify-release", "--help"]).env(variable, url).output().unwrap();
+        assert!(!String::from_utf8(help.stdout).unwrap().contains("canary"), "{variable}");
+    }
+    let mut command = folder.command(&["certify-release", "--release", "REL-READY"]);
+    let output = command.env("LOOPGATE_SERVER", "https://me:canary@h/mcp").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    folder.write("r.yaml", "recipe: r\nsummary: s\nserver: https://me:canary@h/mcp\nsteps: []\n");
+    let told = folder.run(&["run", "r.yaml"]).exits(3).told();
+    assert!(!told.contains("canary"), "{told}");
+}

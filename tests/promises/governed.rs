@@ -114,20 +114,24 @@ impl Governed {
 
     /// Makes the plan one of two packages, the second for another team.
     pub fn double(&self) {
-        let document: loopgate::artifact::v1::Document =
-            serde_json::from_str(&self.folder.read(ARTIFACT)).unwrap();
-        let mut plan = loopgate::artifact::Plan::from(document);
-        let mut second = plan.operations[0].clone();
-        second.id = "second".to_owned();
-        second.arguments["parent"]["owner"] = json!("another team");
-        plan.operations.push(second);
-        let artifact = loopgate::artifact::Artifact::build(plan).unwrap();
-        self.folder.write(ARTIFACT, artifact.bytes());
+        double(&self.folder);
     }
 
     pub fn audit(&self) -> Value {
         self.folder.json("loopgate-out/audit.json")
     }
+}
+
+/// Makes the plan in a folder one of two packages, the second for another team.
+pub fn double(folder: &Folder) {
+    let document: loopgate::artifact::v1::Document = serde_json::from_str(&folder.read(ARTIFACT)).unwrap();
+    let mut plan = loopgate::artifact::Plan::from(document);
+    let mut second = plan.operations[0].clone();
+    second.id = "second".to_owned();
+    second.arguments["parent"]["owner"] = json!("another team");
+    plan.operations.push(second);
+    let artifact = loopgate::artifact::Artifact::build(plan).unwrap();
+    folder.write(ARTIFACT, artifact.bytes());
 }
 
 /// Approves an artifact, and gives the approval's ID.

@@ -20,6 +20,8 @@ mod crash;
 #[cfg(test)]
 mod defaults;
 #[cfg(test)]
+mod expiry;
+#[cfg(test)]
 mod foreign;
 #[cfg(test)]
 mod foreign_crash;
@@ -27,6 +29,8 @@ mod foreign_crash;
 mod foreign_writes;
 #[cfg(test)]
 mod governed;
+#[cfg(test)]
+mod guarded;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
@@ -56,6 +60,8 @@ mod reads;
 #[cfg(test)]
 mod recipes;
 #[cfg(test)]
+mod roles;
+#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod served;
@@ -63,5 +69,7 @@ mod served;
 mod stdio;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod tenants;
 #[cfg(test)]
 mod tokens;

@@ -5,8 +5,8 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::Client;
@@ -21,11 +21,8 @@ use super::no_token::NoToken;
 use super::secret::Secret;
 use super::server::HttpServer;
 use super::token::Token;
+use super::tokens::{Held, Need, Tokens};
 
-/// A token that is good for less than this is fetched anew: a request waits for its turn, and clocks differ.
-const MARGIN: Duration = Duration::from_secs(60);
-/// How many tokens are remembered, so that none is shown: as many as requests may be under way.
-const REMEMBERED: usize = 64;
 /// For how long a server may think about what it says to a stranger; its metadata are looked for all the same.
 const CHALLENGE: Duration = Duration::from_secs(5);
 
@@ -48,27 +45,17 @@ struct Inner {
     scope: Option<String>,
     /// Locked while a token is fetched, so that one fetch is for all who wait.
     state: tokio::sync::Mutex<State>,
-    /// The last tokens; the last of them is the one in use.
-    tokens: Mutex<Vec<Token>>,
+    tokens: Tokens,
 }
 
 #[derive(Default)]
 struct State {
-    /// Whether a token is held, and until when it is good.
-    held: Option<Until>,
+    held: Option<Held>,
     /// Where tokens are given, once that is known.
     place: Option<Place>,
     /// Why the issuer gives none: it is not asked again.
     refused: Option<NoToken>,
     encrypted: Option<Client>,
-}
-
-/// Until when a token is good.
-#[derive(Clone, Copy)]
-enum Until {
-    /// The server refuses it: the issuer did not say.
-    Told,
-    Then(Instant),
 }
 
 #[derive(Clone)]
@@ -82,30 +69,35 @@ impl ClientCredentials {
     /// A client with that ID, which asks for that scope, or for whatever the issuer gives by itself.
     #[must_use]
     pub fn new(client: String, proof: ClientProof, scope: Option<String>) -> Self {
-        let (state, tokens) = (tokio::sync::Mutex::default(), Mutex::default());
+        let (state, tokens) = (tokio::sync::Mutex::default(), Tokens::default());
         Self(Arc::new(Inner { client, proof, scope, state, tokens }))
     }
 
-    /// Sees to it that a token is held that will not expire soon.
-    pub(super) async fn fetched(&self, server: &HttpServer, connect: Duration) -> Result<(), NoToken> {
+    /// Sees to it that a token is held that the next request can do with.
+    pub(super) async fn fetched(&self, server: &HttpServer, need: &Need) -> Result<(), NoToken> {
         let mut state = self.0.state.lock().await;
         if let Some(refused) = &state.refused {
             return Err(refused.clone());
         }
-        let soon = Instant::now().checked_add(MARGIN);
-        match state.held {
-            Some(Until::Told) => return Ok(()),
-            Some(Until::Then(until)) if soon.is_some_and(|soon| until > soon) => return Ok(()),
-            _ => {}
-        }
-        let fetched = self.fetch(&mut state, server, connect).await;
-        if let Err(refused @ NoToken::Refused(_)) = &fetched {
-            state.refused = Some(refused.clone());
-        }
-        fetched
+        let mut held = match state.held {
+            Some(held) if held.does(need) => held,
+            _ => match self.fetch(&mut state, server, need.connect).await {
+                Ok(held) => held,
+                Err(refused @ NoToken::Refused(_)) => return Err(state.refused.insert(refused).clone()),
+                Err(other) => return Err(other),
+            },
+        };
+        let taken = held.take(need);
+        state.held = Some(held);
+        taken
     }
 
-    async fn fetch(&self, state: &mut State, server: &HttpServer, connect: Duration) -> Result<(), NoToken> {
+    async fn fetch(
+        &self,
+        state: &mut State,
+        server: &HttpServer,
+        connect: Duration,
+    ) -> Result<Held, NoToken> {
         let Inner { client, proof, scope, .. } = self.0.as_ref();
         let mut asking = Asking::new(server, connect, &mut state.encrypted);
         let place = match &state.place {
@@ -122,20 +114,13 @@ impl ClientCredentials {
                 .map(|assertion| Request::with_assertion(&wanted, assertion)),
         };
         let request = request.ok_or_else(|| refused("the request cannot be made"))?;
-        let asked = Instant::now();
+        let asked = Timestamp::now();
         let reply = asking.form(&place.endpoint, request.authorization.clone(), request.form.clone()).await?;
         let given = request.given(&reply).map_err(|why| refused(&why))?;
         tracing::debug!(issuer = name, lifetime = ?given.lifetime, "fetched a token");
-        let mut tokens = self.0.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        if tokens.len() >= REMEMBERED {
-            tokens.remove(0);
-        }
-        tokens.push(given.token);
-        state.held = Some(match given.lifetime.and_then(|lifetime| asked.checked_add(lifetime)) {
-            Some(until) => Until::Then(until),
-            None => Until::Told,
-        });
-        Ok(())
+        let held = Held::given(&given.token, asked, given.lifetime);
+        self.0.tokens.push(given.token);
+        Ok(held)
     }
 
     /// Finds out where tokens are given. Where the issuer is named, the server is not asked.
@@ -162,26 +147,19 @@ impl ClientCredentials {
 
     /// The token in use.
     pub(super) fn token(&self) -> Option<Token> {
-        self.0.tokens.lock().unwrap_or_else(PoisonError::into_inner).last().cloned()
+        self.0.tokens.last()
     }
 
     /// `text` without the tokens and the secret, which a server may echo.
     pub(super) fn concealed<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let mut concealed = match &self.0.proof {
+        self.0.tokens.concealed(match &self.0.proof {
             ClientProof::Secret(secret, _) => secret.concealed(text),
             ClientProof::Key(..) => Cow::Borrowed(text),
-        };
-        for token in self.0.tokens.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            if let Cow::Owned(without) = token.concealed(&concealed) {
-                concealed = Cow::Owned(without);
-            }
-        }
-        concealed
+        })
     }
 
     pub(super) fn without_beginning<'t>(&self, text: &'t str) -> &'t str {
-        let tokens = self.0.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        tokens.iter().fold(text, |text, token| token.without_beginning(text))
+        self.0.tokens.without_beginning(text)
     }
 }
 

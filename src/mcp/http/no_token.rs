@@ -13,7 +13,10 @@ pub enum NoToken {
     /// The issuer, or who would have named it, cannot be reached at this moment.
     #[error("no token could be fetched: {}", excerpt(.0, SHOWN))]
     Unreachable(String),
-    /// The issuer gave none, or is not to be trusted with the client's credentials.
+    /// The one at hand is not good for as long as a request may take, or not any more.
+    #[error("the token {0}: get a fresh one, or have it fetched by a `command` or for `client_credentials`")]
+    Expired(String),
+    /// The issuer or the program gave none, or the issuer is not to be trusted with the client's credentials.
     #[error("no token was given: {}", excerpt(.0, SHOWN))]
     Refused(String),
 }

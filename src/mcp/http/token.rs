@@ -3,15 +3,22 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use jiff::Timestamp;
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
 use thiserror::Error;
 
+use super::claims::{claims, expiry};
 use super::concealed::{concealed, without_beginning};
 
 /// A bearer token (RFC 6750). It is wiped from memory when it goes, and nothing prints it.
 #[derive(Clone)]
-pub struct Token(SecretString);
+pub struct Token {
+    text: SecretString,
+    /// When it says that it expires.
+    expires: Option<Timestamp>,
+}
 
 /// Why a text is no bearer token. Says nothing of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -42,12 +49,23 @@ impl Token {
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(TokenError::Character);
         }
-        Ok(Self(SecretString::from(text)))
+        let expires = claims(text).as_ref().and_then(expiry);
+        Ok(Self { text: SecretString::from(text), expires })
+    }
+
+    /// When it expires, where it is a JWT that says so.
+    pub(super) fn expires(&self) -> Option<Timestamp> {
+        self.expires
+    }
+
+    /// What it says of itself, where it is a JWT.
+    pub(super) fn claims(&self) -> Option<Value> {
+        claims(self.text.expose_secret())
     }
 
     /// `text` without the token, which a server may echo.
     pub(super) fn concealed<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let token = self.0.expose_secret();
+        let token = self.text.expose_secret();
         if token.len() < SHORTEST_SECRET {
             return Cow::Borrowed(text);
         }
@@ -56,12 +74,12 @@ impl Token {
 
     /// `text`, which may break off anywhere, without what may be the beginning of the token at its end.
     pub(super) fn without_beginning<'t>(&self, text: &'t str) -> &'t str {
-        without_beginning(text, self.0.expose_secret())
+        without_beginning(text, self.text.expose_secret())
     }
 
     /// The value of the `Authorization` header, marked so that no HTTP library logs it.
     pub(super) fn authorization(&self) -> Option<HeaderValue> {
-        let mut value = HeaderValue::from_str(&format!("Bearer {}", self.0.expose_secret())).ok()?;
+        let mut value = HeaderValue::from_str(&format!("Bearer {}", self.text.expose_secret())).ok()?;
         value.set_sensitive(true);
         Some(value)
     }

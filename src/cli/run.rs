@@ -225,6 +225,7 @@ fn run(
             occurrence: options.occurrence,
             trace: Trace::from_parent(environment.get("TRACEPARENT"), environment.get("TRACESTATE")),
             who: environment.person(),
+            pipeline: environment.planned_in(),
         },
     };
     // What the server's answers are held against; without a thread for it, it is done when it is needed.

@@ -16,6 +16,7 @@ use super::result::{
 use super::steps::Steps;
 use super::target::{Caller, Target, Tools, tenant_lacking};
 use crate::artifact::Artifact;
+use crate::artifact::v1::PlannedIn;
 use crate::core::id::{RunId, Trace};
 use crate::mcp::{Endpoint, Limits, Session};
 use crate::recipe::{Kind, Recipe, Resolved};
@@ -49,6 +50,8 @@ pub struct RunOptions {
     pub trace: Trace,
     /// Who runs it, in the words of the pipeline or the machine.
     pub who: Option<String>,
+    /// The pipeline that runs it, in its own words.
+    pub pipeline: Option<PlannedIn>,
 }
 
 /// Whether planned writes may be tried out with their dry-run switch set.

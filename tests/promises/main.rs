@@ -44,6 +44,10 @@ mod mcp;
 #[cfg(test)]
 mod output;
 #[cfg(test)]
+mod platform;
+#[cfg(test)]
+mod platform_answers;
+#[cfg(test)]
 mod profiles;
 #[cfg(test)]
 mod readme;

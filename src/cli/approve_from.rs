@@ -11,7 +11,6 @@ use super::output::Output;
 use super::policy::{Trusted, in_force};
 use super::records::{add, beside, judged, must_be_folder, refusals};
 use super::show::read_artifact;
-use super::signing::unfit;
 use crate::approval::platform::{Answer, MOST_DAYS};
 use crate::approval::{Approver, Assurance, Decision, Draft, Filed, Policy, Record, Source, read_approvals};
 use crate::artifact::Artifact;
@@ -103,5 +102,5 @@ fn record(
         expires: Some(expires),
         platform: Some(answer.fact.clone()),
     })
-    .map_err(unfit)
+    .map_err(Fault::invalid)
 }

@@ -44,7 +44,8 @@ pub(super) struct ApprovalSettings {
     pub minimum: u32,
     /// Which kinds of identities count.
     pub accept: BTreeSet<Assurance>,
-    /// An `allowed_signers` file, relative to the trust folder; only signatures by them count then.
+    /// An `allowed_signers` file, relative to the trust folder; only signatures by them count then, and what the
+    /// platform vouches for.
     pub signers: Option<PathBuf>,
     /// Whether who planned may not approve.
     pub four_eyes: bool,

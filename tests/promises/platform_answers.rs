@@ -389,6 +389,14 @@ fn a_manual_job_counts_by_the_token_that_gitlab_signed() {
     assert!(!format!("{answers:?}").contains(&token), "the token itself is kept nowhere");
     let other = gated(&token, &pipeline(), "300").unwrap_err().to_string();
     assert!(other.contains("the plan was made in the pipeline `300`, and this is `301`"), "{other}");
+    // A job that runs by itself is run as whoever caused the pipeline.
+    for name in ["alice", "renamed"] {
+        let mut own = pipeline();
+        own["user"] = json!({"id": 17, "username": name});
+        let answers = gated(&token, &own, "301").unwrap();
+        assert_eq!(answers.given, []);
+        assert!(answers.refused[0].contains("caused the pipeline"), "{:?}", answers.refused);
+    }
     for (member, value) in [("id", json!(300)), ("sha", json!(OLD))] {
         let mut pipeline = pipeline();
         pipeline[member] = value;

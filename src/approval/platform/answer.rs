@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use thiserror::Error;
 
 use crate::approval::v1::{Decision, PlatformFact, Record};
@@ -97,10 +99,21 @@ impl PlatformError {
 }
 
 /// Reads a file of the platform's. Members that are not asked for are passed over: the platform adds some any day.
-pub(super) fn read<T: serde::de::DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T, PlatformError> {
+pub(super) fn read<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T, PlatformError> {
     let shape = |source| PlatformError::Shape { name: name.to_owned(), source };
     let value = parse_strict(bytes).map_err(shape)?;
     serde_json::from_value(value).map_err(|error| shape(error.into()))
+}
+
+/// Like [`read`], of a list: in one page or, as a client puts it together, in a list of pages.
+pub(super) fn read_pages<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<Vec<T>, PlatformError> {
+    let items: Vec<Value> = read(name, bytes)?;
+    let items = items.into_iter().flat_map(|item| match item {
+        Value::Array(page) => page,
+        item => vec![item],
+    });
+    serde_json::from_value(Value::Array(items.collect()))
+        .map_err(|error| PlatformError::Shape { name: name.to_owned(), source: error.into() })
 }
 
 /// What is quoted of a stranger.

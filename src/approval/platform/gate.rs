@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::answer::{Answer, Answers, PlatformError, When, quoted, read};
+use super::person::same_person;
 use super::rest::listed;
 use super::token::claims;
 use crate::approval::v1::PlatformFact;
@@ -117,12 +118,16 @@ pub fn gitlab(
         return Err(other("`pipeline.json` is of another pipeline than the token".to_owned()));
     }
     let approver = format!("gitlab:{}#{}", claims.user_login, claims.user_id);
-    let mut answers = Answers {
-        given: Vec::new(),
-        refused: Vec::new(),
-        behind: Ok(BTreeSet::from([format!("gitlab:{}#{}", pipeline.user.username, pipeline.user.id)])),
-    };
-    if trust.approvers.is_empty() || listed(&approver, "gitlab", &trust.approvers) {
+    let caused_by = format!("gitlab:{}#{}", pipeline.user.username, pipeline.user.id);
+    let mut answers =
+        Answers { given: Vec::new(), refused: Vec::new(), behind: Ok(BTreeSet::from([caused_by.clone()])) };
+    // No claim says that a job is a manual one: of one that the pipeline's own user runs, nobody can tell.
+    if same_person(&approver) == same_person(&caused_by) {
+        let name = quoted(&approver);
+        answers
+            .refused
+            .push(format!("{name} caused the pipeline, so that they started the job shows nothing"));
+    } else if trust.approvers.is_empty() || listed(&approver, "gitlab", &trust.approvers) {
         answers.given.push(Answer {
             reason: format!(
                 "started job {} of pipeline {} in {}",

@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize;
-
-use super::answer::{Answer, Answers, PlatformError, When, quoted, read};
+use super::answer::{Answer, Answers, PlatformError, When, quoted, read, read_pages};
 use super::rest::{Commit, GithubTrust, Pull, Review, Run, User, in_repository};
 use crate::approval::v1::PlatformFact;
 use crate::artifact::v1::PlannedIn;
@@ -27,23 +25,6 @@ pub struct ReviewFiles<'a> {
     pub run: &'a [u8],
 }
 
-/// A list as it is answered: in one page or, put together by a client, in a list of pages.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Pages<T> {
-    Whole(Vec<T>),
-    Pages(Vec<Vec<T>>),
-}
-
-impl<T> Pages<T> {
-    fn all(self) -> Vec<T> {
-        match self {
-            Self::Whole(items) => items,
-            Self::Pages(pages) => pages.into_iter().flatten().collect(),
-        }
-    }
-}
-
 /// The reviews that approve `effect`: the last word of each reviewer, in a body that holds at least 16 hex digits of
 /// its digest, after the run that planned it began, and for the commit that the pull request ends with.
 ///
@@ -56,8 +37,8 @@ pub fn github_review(
     trust: &GithubTrust,
 ) -> Result<Answers, PlatformError> {
     let pull: Pull = read("pull.json", files.pull)?;
-    let reviews: Pages<Review> = read("reviews.json", files.reviews)?;
-    let commits: Pages<Commit> = read("commits.json", files.commits)?;
+    let reviews: Vec<Review> = read_pages("reviews.json", files.reviews)?;
+    let commits: Vec<Commit> = read_pages("commits.json", files.commits)?;
     let run: Run = read("run.json", files.run)?;
     is_ours(&pull, trust)?;
     run.planned(planned_in, trust)?;
@@ -68,7 +49,7 @@ pub fn github_review(
         )));
     }
     let mut last: BTreeMap<u64, (User, Review)> = BTreeMap::new();
-    for review in reviews.all() {
+    for review in reviews {
         let Some(user) = review.user.clone() else { continue };
         if !matches!(review.state.as_str(), "APPROVED" | "CHANGES_REQUESTED" | "DISMISSED") {
             continue;
@@ -89,7 +70,7 @@ pub fn github_review(
             )),
         }
     }
-    Ok(Answers { given, refused, behind: behind(&pull, &commits.all(), &run) })
+    Ok(Answers { given, refused, behind: behind(&pull, &commits, &run) })
 }
 
 /// That it is of the repository in the settings, from one of its own branches, and not given up.

@@ -8,6 +8,7 @@
 //! - [`Draft`] becomes a [`Record`]; reading checks the same rules and the ID.
 //! - [`read_approvals`] reads a folder, a file or a text of records; [`write_record`] adds one.
 //! - [`sign()`] runs `ssh-keygen`; [`verify`] says who of the [`Signers`] signed.
+//! - [`platform`] judges what a CI platform answered.
 //! - [`Policy`] is what the trust settings ask for, [`Overlay`] what a recipe or a tool asks besides.
 //! - [`decide`] and [`decide_resolution`] give the [`Verdict`].
 
@@ -15,6 +16,7 @@ mod decide;
 mod filed;
 mod folder;
 mod id;
+pub mod platform;
 mod policy;
 mod record;
 #[cfg(test)]
@@ -35,5 +37,5 @@ pub use record::{Draft, MAX_BYTES, RecordError, RecordFlaw};
 pub use sign::{SignError, sign};
 pub use signature::{NAMESPACE, SignatureError, verify};
 pub use signers::{Signers, SignersError};
-pub use v1::{Approver, Assurance, Decision, Filed, Record, Resolution, json_schema};
+pub use v1::{Approver, Assurance, Decision, Filed, PlatformFact, Record, Resolution, json_schema};
 pub use verdict::{Counted, Reason, ReasonCode, Verdict};

@@ -18,7 +18,8 @@ pub struct Policy {
     pub minimum: u32,
     /// Which kinds of identities count.
     pub accept: BTreeSet<Assurance>,
-    /// The lines of an `allowed_signers` file; where they are, only signatures by them count.
+    /// The lines of an `allowed_signers` file; where they are, only signatures by them count, and what the platform
+    /// vouches for.
     pub signers: Option<String>,
     /// Whether who planned may not approve.
     pub four_eyes: bool,

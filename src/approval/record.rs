@@ -5,7 +5,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::id::RecordId;
-use super::v1::{Approver, Decision, FORMAT, Format, Record};
+use super::v1::{Approver, Decision, FORMAT, Format, PlatformFact, Record};
 use crate::core::Digest;
 use crate::core::json::{StrictError, canonical, parse_strict};
 use crate::core::text::visible;
@@ -40,6 +40,8 @@ pub struct Draft {
     pub time: Timestamp,
     /// Until when an approval may be used.
     pub expires: Option<Timestamp>,
+    /// Where a CI platform has it.
+    pub platform: Option<PlatformFact>,
 }
 
 /// Why something is no record.
@@ -184,6 +186,7 @@ impl Record {
             reason,
             time,
             expires,
+            platform,
         } = draft;
         let mut record = Self {
             format: Format::V1,
@@ -198,6 +201,7 @@ impl Record {
             reason,
             time,
             expires,
+            platform,
         };
         record.id = record.computed_id();
         record.check()?;
@@ -400,7 +404,7 @@ mod tests {
     fn every_member_is_in_the_id() {
         let id = approve("alice").id;
         let other = Digest::of_bytes(b"other");
-        let changes: [fn(&mut Draft, Digest); 9] = [
+        let changes: [fn(&mut Draft, Digest); 10] = [
             |draft, other| draft.effect_digest = other,
             |draft, other| draft.file_digest = Some(other),
             |draft, _| draft.decision = Decision::Approve { external_id: Some("APR-1".into()) },
@@ -410,6 +414,7 @@ mod tests {
             |draft, _| draft.reason = "other".into(),
             |draft, _| draft.time = at("2026-01-01T00:00:01Z"),
             |draft, _| draft.expires = Some(at("2026-01-02T00:00:01Z")),
+            |draft, _| draft.platform = Some(sample::review()),
         ];
         for (index, change) in changes.iter().enumerate() {
             let mut draft = draft("alice");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::record::Draft;
-use super::v1::{Approver, Assurance, Decision, Filed, Record, Resolution};
+use super::v1::{Approver, Assurance, Decision, Filed, PlatformFact, Record, Resolution};
 use crate::core::Digest;
 
 /// A time as it is written.
@@ -30,6 +30,7 @@ pub(crate) fn draft(name: &str) -> Draft {
         reason: "reviewed".to_owned(),
         time: at("2026-01-01T00:00:00Z"),
         expires: Some(at("2026-01-02T00:00:00Z")),
+        platform: None,
     }
 }
 
@@ -48,6 +49,12 @@ pub(crate) fn filed(record: Record) -> Filed {
     Filed { record, signature: None }
 }
 
+/// Where a platform has a review.
+pub(crate) fn review() -> PlatformFact {
+    let repository = "acme/shop".to_owned();
+    PlatformFact::GithubReview { repository, pull: 5, review: 80, commit: "c0ffee".to_owned() }
+}
+
 /// One record of each kind.
 pub(crate) fn records() -> Vec<Record> {
     let created = BTreeMap::from([("story".to_owned(), vec!["STORY-1".to_owned()])]);
@@ -55,6 +62,7 @@ pub(crate) fn records() -> Vec<Record> {
     vec![
         approve("alice"),
         Record::new(Draft { decision: Decision::Approve { external_id }, ..draft("alice") }).unwrap(),
+        Record::new(Draft { platform: Some(review()), ..draft("alice") }).unwrap(),
         decided("bob", Decision::Revoke { approval: approve("alice").id }),
         decided("bob", Decision::Reject {}),
         decided(

@@ -6,12 +6,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::decide::Question;
 use super::id::RecordId;
+use super::platform::{aliases, namespace, same_person};
 use super::policy::Policy;
 use super::record::RecordFlaw;
 use super::signature::signer;
 use super::signers::{Signers, SignersError};
 use super::v1::{Assurance, Decision, Filed, Record};
 use super::verdict::{Counted, Reason, ReasonCode};
+use crate::artifact::v1::PlannedBy;
 use crate::core::text::excerpt;
 
 /// How far a record's time may be ahead of the clock.
@@ -41,14 +43,10 @@ pub(super) struct Measure<'a> {
     policy: Option<&'a Policy>,
     signers: Option<Signers>,
     revoked_by: BTreeMap<&'a RecordId, &'a Record>,
-    planner: Option<String>,
+    /// Everybody who may be behind the plan, by all that they may be called.
+    planners: BTreeSet<String>,
     /// Whether an intent lets approvals outlive their expiry.
     under_way_since: Option<Timestamp>,
-}
-
-/// A person's name as it is compared.
-pub(super) fn person(name: &str) -> String {
-    name.trim().to_lowercase()
 }
 
 /// The records of a kind, in the order of their IDs, and the damaged ones with what is wrong.
@@ -100,8 +98,12 @@ impl<'a> Measure<'a> {
                 }
             }
         }
-        let planner = question.planner.map(person).filter(|name| !name.is_empty());
-        Ok(Self { question, policy, signers, revoked_by, planner, under_way_since })
+        let authenticated = question.platform.and_then(|answers| answers.behind.as_ref().ok());
+        let PlannedBy { version: _, who, pipeline } = question.planned_by;
+        let named = who.iter().chain(pipeline.iter().flat_map(|pipeline| &pipeline.people));
+        let people = named.chain(authenticated.into_iter().flatten());
+        let planners = people.filter(|name| !name.trim().is_empty()).flat_map(|name| aliases(name)).collect();
+        Ok(Self { question, policy, signers, revoked_by, planners, under_way_since })
     }
 
     /// Whether `candidate` counts, or every reason why not; none where there is no policy to count by.
@@ -130,10 +132,8 @@ impl<'a> Measure<'a> {
                 None
             }
         };
-        let names = known.as_ref().map(|known| known.names.as_slice()).unwrap_or_default();
-        if policy.four_eyes && self.is_own(record, names) {
-            let message = format!("{} is by who planned it, and the policy wants another", named(record));
-            against.push(Reason::new(ReasonCode::OwnPlan, message));
+        if policy.four_eyes {
+            against.extend(self.own_plan(record, known.as_ref()));
         }
         match known {
             Some(Known { name, assurance, .. }) if against.is_empty() => Ok(Standing {
@@ -180,6 +180,11 @@ impl<'a> Measure<'a> {
         let not_verified =
             |what: String| Reason::new(ReasonCode::NotVerified, format!("{} {what}", named(record)));
         let claim = record.approver.assurance;
+        let answers = self.question.platform.filter(|_| policy.accept.contains(&Assurance::Platform));
+        if answers.is_some_and(|answers| answers.given.iter().any(|answer| answer.is_said_by(record))) {
+            let name = record.approver.name.clone();
+            return Ok(Known { names: Vec::new(), name, assurance: Assurance::Platform });
+        }
         let known = match (claim, &self.signers) {
             (Assurance::Platform | Assurance::Service, _) => {
                 let claim = word(claim);
@@ -219,17 +224,33 @@ impl<'a> Measure<'a> {
         Err(Reason::new(ReasonCode::NotAccepted, message))
     }
 
-    /// Whether any of the names that it goes by is one of who planned.
-    fn is_own(&self, record: &Record, names: &[String]) -> bool {
-        let planners: BTreeSet<String> =
-            self.planner.iter().cloned().chain(record.planner.as_deref().map(person)).collect();
-        names.iter().chain([&record.approver.name]).any(|name| planners.contains(&person(name)))
+    /// That any of the names that it goes by is one of who planned; or that this cannot be told, because the platform
+    /// knows the people behind the plan by other names than a signer's line has.
+    fn own_plan(&self, record: &Record, known: Option<&Known>) -> Option<Reason> {
+        let names = known.map(|known| known.names.as_slice()).unwrap_or_default();
+        let names: BTreeSet<String> =
+            names.iter().chain([&record.approver.name]).flat_map(|name| aliases(name)).collect();
+        let by_record = record.planner.as_deref().map(aliases).unwrap_or_default();
+        if !names.is_disjoint(&self.planners) || !names.is_disjoint(&by_record) {
+            let message = format!("{} is by who planned it, and the policy wants another", named(record));
+            return Some(Reason::new(ReasonCode::OwnPlan, message));
+        }
+        let signed = known.is_some_and(|known| known.assurance == Assurance::Signed);
+        let spoken: BTreeSet<String> = names.iter().filter_map(|name| namespace(name)).collect();
+        let platform = self.planners.iter().find_map(|name| namespace(name));
+        let platform = platform.filter(|platform| signed && !spoken.contains(platform))?;
+        let message = format!(
+            "{} is signed, and whether the signer is behind the plan cannot be told: add their `{platform}:LOGIN` to \
+             the names on their line of the signers",
+            named(record)
+        );
+        Some(Reason::new(ReasonCode::PlannerUnknown, message))
     }
+}
 
-    /// Whether it is known who planned.
-    pub(super) fn knows_planner(&self) -> bool {
-        self.planner.is_some()
-    }
+/// A name that is the same for all records of one person.
+pub(super) fn person(name: &str) -> String {
+    same_person(name)
 }
 
 struct Until {

@@ -45,6 +45,9 @@ pub struct Record {
     /// Until when it may be used; null for what does not expire.
     #[schemars(with = "Option<String>")]
     pub expires: Option<Timestamp>,
+    /// Where a CI platform has it, for an approval that was given there; it shows nothing by standing here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<PlatformFact>,
 }
 
 /// A format that this program knows.
@@ -115,6 +118,47 @@ pub enum Assurance {
     Service,
     /// By the caller's word alone.
     Asserted,
+}
+
+/// Where a CI platform has an approval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum PlatformFact {
+    /// A review of a pull request.
+    GithubReview {
+        /// `OWNER/NAME`.
+        repository: String,
+        /// The pull request's number.
+        pull: u64,
+        /// The review's ID.
+        review: u64,
+        /// The commit that was reviewed.
+        commit: String,
+    },
+    /// A reviewer's answer for an environment.
+    GithubEnvironment {
+        /// `OWNER/NAME`.
+        repository: String,
+        /// The run's ID.
+        run: u64,
+        /// The environment.
+        environment: String,
+    },
+    /// A manual job.
+    Gitlab {
+        /// The instance.
+        issuer: String,
+        /// `GROUP/NAME`.
+        project: String,
+        /// The pipeline's ID.
+        pipeline: String,
+        /// The job's ID.
+        job: String,
+        /// The environment that it deploys to.
+        environment: String,
+        /// The commit that the pipeline is of.
+        commit: String,
+    },
 }
 
 /// A record as it travels, with the signature beside it.

@@ -81,7 +81,7 @@ pub enum ReasonCode {
     NotVerified,
     /// Who planned approved.
     OwnPlan,
-    /// Nobody can say who planned, and the policy wants another to approve.
+    /// Nobody vouches for who planned, and the policy wants another to approve.
     PlannerUnknown,
     /// Fewer people approved than the policy asks for.
     TooFew,

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use super::v1::{
-    Contract, Document, Gate, Operation, PlannedBy, Precondition, Profile, Recipe, Server, Target,
+    Contract, Document, Gate, Operation, PlannedBy, PlannedIn, Precondition, Profile, Recipe, Server, Target,
     TenantKnownBy,
 };
 
@@ -39,10 +39,10 @@ pub struct Plan {
 }
 
 impl PlannedBy {
-    /// This program, run by `who` where somebody says who that is.
+    /// This program, run by `who` where somebody says who that is, in `pipeline` where it is one that is known.
     #[must_use]
-    pub fn this_program(who: Option<String>) -> Self {
-        Self { version: concat!("loopgate ", env!("CARGO_PKG_VERSION")).to_owned(), who }
+    pub fn this_program(who: Option<String>, pipeline: Option<PlannedIn>) -> Self {
+        Self { version: concat!("loopgate ", env!("CARGO_PKG_VERSION")).to_owned(), who, pipeline }
     }
 }
 

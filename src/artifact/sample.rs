@@ -42,7 +42,7 @@ pub fn plan() -> Plan {
             inputs: members(json!({"release": "REL-BLOCKED", "owner": "platform"})),
         },
         occurrence: NonZeroU32::MIN,
-        planned_by: PlannedBy { version: "loopgate 0.1.0".into(), who: None },
+        planned_by: PlannedBy { version: "loopgate 0.1.0".into(), who: None, pipeline: None },
         operations: vec![work_package(), note()],
         preconditions: vec![graph(), certification()],
         gates: vec![Gate {

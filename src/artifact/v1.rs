@@ -148,6 +148,21 @@ pub struct PlannedBy {
     /// neither says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub who: Option<String>,
+    /// The pipeline that it was planned in, in its own words. Absent outside of those that are known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pipeline: Option<PlannedIn>,
+}
+
+/// The pipeline that a plan was made in, as the runner says; nobody vouches for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedIn {
+    /// `github` or `gitlab`.
+    pub platform: String,
+    /// The ID of the workflow run or the pipeline.
+    pub run: String,
+    /// Who caused it, as `github:LOGIN` or `gitlab:LOGIN`, and who asked for what is planned where that is said.
+    pub people: Vec<String>,
 }
 
 /// One call that `apply` will make.

@@ -336,6 +336,7 @@ impl Chain {
             reason: "reviewed".into(),
             time: time(1_799_999_000),
             expires: approves.then(|| time(1_800_090_000)),
+            platform: None,
         };
         Record::new(draft).unwrap()
     }

@@ -13,5 +13,5 @@ pub(super) fn apply(arguments: Apply, environment: &Environment, output: &Output
     let Apply { effect, approval_id, running } = arguments;
     let told =
         Told { command: Command::Apply, effect: &effect, asked: Some(&approval_id), running: &running };
-    execute(told.job(environment)?, None, environment, output)
+    execute(told.job(environment, output)?, None, environment, output)
 }

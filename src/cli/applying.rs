@@ -24,6 +24,7 @@ use super::secret_settings::secrets_for;
 use super::server::{KnownServer, find_for};
 use super::show::read_artifact;
 use super::signals::Stop;
+use crate::approval::platform::Answers;
 use crate::approval::{Filed, Policy, Question};
 use crate::artifact::Artifact;
 use crate::audit::Report;
@@ -52,6 +53,8 @@ pub(super) struct Told<'a> {
 pub(super) struct Job<'a> {
     pub artifact: Artifact,
     pub policy: Option<Policy>,
+    /// What the CI platform answered, as far as it is its word.
+    pub platform: Option<Answers>,
     pub place: Place,
     told: &'a Told<'a>,
     filed: Vec<Filed>,
@@ -64,8 +67,8 @@ pub(super) struct Job<'a> {
 
 impl<'a> Told<'a> {
     /// Reads everything that is named: artifact, settings, records; nothing is opened or asked yet.
-    pub fn job(&'a self, environment: &Environment) -> Result<Job<'a>, Fault> {
-        let Effect { artifact: path, approvals, ledger, server, trust } = self.effect;
+    pub fn job(&'a self, environment: &Environment, output: &Output) -> Result<Job<'a>, Fault> {
+        let Effect { artifact: path, approvals, ledger, server, trust, platform } = self.effect;
         let artifact = read_artifact(path)?;
         let trusted = Trusted::read(trust.as_deref(), environment)?;
         let place = find_ledger(ledger.as_deref(), trusted.as_ref().map(Trusted::pair), environment)?;
@@ -73,6 +76,7 @@ impl<'a> Told<'a> {
         let audit = self.running.audit.clone().unwrap_or_else(|| path.with_file_name("audit.json"));
         Ok(Job {
             policy: in_force(&artifact, trusted.as_ref())?,
+            platform: platform.vouched(&artifact, trusted.as_ref(), environment, output)?,
             audit: AuditFile::check(&audit, Holds::Report, path, &place)?,
             place,
             filed: records::read(approvals.as_deref(), path)?,
@@ -195,6 +199,7 @@ fn apply(
         filed: &job.filed,
         revoked: &job.revoked,
         policy: job.policy.as_ref(),
+        platform: job.platform.as_ref(),
         target: &job.server.target,
         secrets: &secrets,
         run,
@@ -299,7 +304,8 @@ fn next(job: &Job<'_>, result: &ApplyResult) -> Option<String> {
         revoked: &job.revoked,
         policy: job.policy.as_ref(),
         sandbox: job.artifact.target().sandbox,
-        planner: job.artifact.document().planned_by.who.as_deref(),
+        planned_by: &job.artifact.document().planned_by,
+        platform: job.platform.as_ref(),
         now: Timestamp::now(),
         under_way_since: state.under_way_since(),
     };

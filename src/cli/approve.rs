@@ -4,7 +4,8 @@ use std::io::{self, BufRead as _, Read as _};
 
 use jiff::Timestamp;
 
-use super::arguments::Approve;
+use super::approve_from::approve_from;
+use super::effect_arguments::{Approve, Who};
 use super::environment::Environment;
 use super::exit::Exit;
 use super::fault::Fault;
@@ -13,7 +14,7 @@ use super::policy::{Trusted, in_force};
 use super::records::{add, beside, judged, must_be_folder, refusals};
 use super::show::read_artifact;
 use super::signing::{Decider, unfit};
-use crate::approval::{Decision, Draft, Filed, Policy, Record, Source, read_approvals};
+use crate::approval::{Decision, Draft, Filed, Policy, Record, Source, Verdict, read_approvals};
 use crate::artifact::Artifact;
 use crate::core::Digest;
 use crate::core::text::{excerpt, visible};
@@ -31,6 +32,9 @@ pub(super) fn approve(
     environment: &Environment,
     output: &Output,
 ) -> Result<Exit, Fault> {
+    if arguments.platform.from.is_some() {
+        return approve_from(arguments, environment, output);
+    }
     let prefix = arguments.digest.as_deref().map(Prefix::parse).transpose()?;
     must_be_folder(arguments.approvals.as_deref())?;
     let artifact = read_artifact(&arguments.artifact)?;
@@ -42,8 +46,13 @@ pub(super) fn approve(
     let folder = arguments.approvals.clone().unwrap_or_else(|| beside(&arguments.artifact));
     let others = read_approvals(&Source::Folder(folder.clone()))?;
     let signers = policy.as_ref().and_then(|policy| policy.signers.as_deref());
-    let decider = Decider::new(&arguments.who, signers)?;
-    let record = record(arguments, &artifact, &decider, policy.as_ref())?;
+    let who = Who {
+        name: arguments.name.clone(),
+        reason: arguments.reason.clone().unwrap_or_default(),
+        sign: arguments.sign.clone(),
+    };
+    let decider = Decider::new(&who, signers)?;
+    let record = record(arguments, &who, &artifact, &decider, policy.as_ref())?;
     let refused = refusals(&artifact, &record, &others, trusted.as_ref());
     if !refused.is_empty() {
         return Err(Fault::new(Exit::Rejected, refused.join("; "))
@@ -62,6 +71,7 @@ pub(super) fn approve(
 
 fn record(
     arguments: &Approve,
+    who: &Who,
     artifact: &Artifact,
     decider: &Decider,
     policy: Option<&Policy>,
@@ -78,9 +88,10 @@ fn record(
         approver: decider.approver.clone(),
         planner: artifact.document().planned_by.who.clone(),
         policy_digest: policy.map(Policy::digest),
-        reason: arguments.who.reason.clone(),
+        reason: who.reason.clone(),
         time,
         expires: Some(expires),
+        platform: None,
     })
     .map_err(unfit)
 }
@@ -142,12 +153,17 @@ fn warn(
     let record = filed.record.clone();
     let mut all = others;
     all.push(filed);
-    let verdict = judged(artifact, &record, &all, trusted, policy);
+    let verdict = judged(artifact, &record, &all, trusted, policy, None);
     let counted = verdict.counted.iter().find(|counted| counted.id == record.id);
     if let Some(counted) = counted.filter(|counted| counted.approver != record.approver.name) {
         let (key, name) = (excerpt(&counted.approver, 100), excerpt(&record.approver.name, 100));
         output.say(&format!("note: the key is that of `{key}`, for whom it counts, not for `{name}`"));
     }
+    missing(&verdict, output);
+}
+
+/// Says what is still missing, if anything is.
+pub(super) fn missing(verdict: &Verdict, output: &Output) {
     if !verdict.allowed {
         output.say("note: by the policy known here this is not enough yet:");
         for reason in &verdict.reasons {

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::arguments::Format;
 use super::period::Period;
+use super::platform::PlatformArguments;
 use crate::core::Digest;
 
 /// The artifact where none is named.
@@ -16,13 +17,22 @@ pub(super) struct Approve {
     /// The artifact.
     #[arg(default_value = ARTIFACT)]
     pub artifact: PathBuf,
+    /// Who decides [default with `--sign`: the name of the key, where the policy names signers].
+    #[arg(long = "as", value_name = "NAME", required_unless_present_any = ["sign", "from"], conflicts_with = "from")]
+    pub name: Option<String>,
+    /// Why.
+    #[arg(long, value_name = "TEXT", required_unless_present = "from", conflicts_with = "from")]
+    pub reason: Option<String>,
+    /// Sign with an SSH key, by `ssh-keygen` [default: git's `user.signingkey`].
+    #[arg(long, value_name = "KEYFILE", num_args = 0..=1, conflicts_with = "from")]
+    pub sign: Option<Option<PathBuf>>,
     #[command(flatten)]
-    pub who: Who,
+    pub platform: PlatformArguments,
     /// Confirm without a terminal: the first 12 hex digits, or more, of the effect digest that was reviewed.
-    #[arg(long, value_name = "PREFIX")]
+    #[arg(long, value_name = "PREFIX", conflicts_with = "from")]
     pub digest: Option<String>,
     /// The approval ID that the service issued, which is then what is sent.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", conflicts_with = "from")]
     pub external_id: Option<String>,
     /// For how long it may be used, such as `36h`.
     #[arg(long, value_name = "DURATION", default_value = "7d")]
@@ -140,6 +150,8 @@ pub(super) struct Effect {
     /// The folder with loopgate.yaml and what it names [default: the working folder, outside CI].
     #[arg(long, value_name = "DIR", env = "LOOPGATE_TRUST")]
     pub trust: Option<PathBuf>,
+    #[command(flatten)]
+    pub platform: PlatformArguments,
 }
 
 /// How what writes is run.

@@ -216,6 +216,7 @@ mod tests {
             effect_digest: effect.clone(),
             decision: Decision::Reject {},
             expires: None,
+            platform: None,
             ..sample::draft("bob")
         });
         let recorded = |record| Fact::Recorded { filed: Box::new(sample::filed(record)) };

@@ -166,8 +166,8 @@ pub(super) fn expect(ledger: &Ledger, head: Option<&Digest>) -> Result<(), Fault
     }
 }
 
-/// Whether git tracks the file, as far as git is there and says so.
-fn is_tracked(path: &Path) -> bool {
+/// Whether git tracks the file, or one in the folder, as far as git is there and says so.
+pub(super) fn is_tracked(path: &Path) -> bool {
     let (Some(name), folder) = (path.file_name(), path.parent()) else { return false };
     let folder = folder.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     Command::new("git")

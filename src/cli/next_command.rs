@@ -14,7 +14,7 @@ use crate::ledger::v1::Command;
 use crate::ledger::{LedgerError, OperationState, State, Status};
 use crate::report::quoted;
 
-const EFFECT_FLAGS: [&str; 4] = ["--approvals", "--ledger", "--server", "--trust"];
+const EFFECT_FLAGS: [&str; 6] = ["--approvals", "--ledger", "--server", "--trust", "--from", "--platform"];
 
 /// What of this command line the next one needs too.
 #[derive(Debug, Clone, Default)]
@@ -33,13 +33,15 @@ pub(super) struct NextCommand {
 impl NextCommand {
     /// What this command line says of the effect.
     pub fn new(effect: &Effect, approval_id: Option<&str>) -> Self {
-        let Effect { artifact, approvals, ledger, server, trust } = effect;
+        let Effect { artifact, approvals, ledger, server, trust, platform } = effect;
         let flags = [
             // Standard input is read by now.
             ("--approvals", approvals.as_deref().filter(|path| *path != Path::new("-")).and_then(word)),
             ("--ledger", ledger.clone()),
             ("--server", server.clone()),
             ("--trust", trust.as_deref().and_then(word)),
+            ("--from", platform.from.map(|from| from.to_string())),
+            ("--platform", platform.platform.as_deref().and_then(word)),
         ];
         Self {
             artifact: artifact.clone(),
@@ -99,9 +101,11 @@ impl NextCommand {
 
     /// How to approve the artifact.
     pub fn approve(&self) -> Option<String> {
-        let flags: &[&str] =
-            if self.approvals_are_a_file() { &["--trust"] } else { &["--approvals", "--trust"] };
-        self.shown(&["approve", &self.artifact()?], flags, &["--as NAME --reason TEXT"])
+        let folder = ["--approvals"].into_iter().filter(|_| !self.approvals_are_a_file());
+        let flags: Vec<&str> = folder.chain(["--trust", "--from", "--platform"]).collect();
+        let is_platform = self.flags.iter().any(|(flag, _)| *flag == "--from");
+        let by_hand: &[&str] = if is_platform { &[] } else { &["--as NAME --reason TEXT"] };
+        self.shown(&["approve", &self.artifact()?], &flags, by_hand)
     }
 
     /// How to apply the artifact: under the approval of the first attempt, where there was one, because no other

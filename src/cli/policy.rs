@@ -11,6 +11,7 @@ use super::environment::Environment;
 use super::exit::Exit;
 use super::fault::Fault;
 use super::period::Period;
+use super::platform::PlatformSettings;
 use super::settings::{FILE_NAME, Settings, text};
 use crate::approval::{Assurance, Overlay, Policy, Signers};
 use crate::artifact::Artifact;
@@ -29,6 +30,9 @@ pub(super) struct PolicySettings {
     /// What is asked besides of effects that call a tool, by its name.
     #[serde(default)]
     pub tools: BTreeMap<String, OverlaySettings>,
+    /// The CI platforms whose approvals are taken.
+    #[serde(default)]
+    pub platform: PlatformSettings,
 }
 
 /// What is asked of every effect.
@@ -40,7 +44,8 @@ pub(super) struct ApprovalSettings {
     pub minimum: u32,
     /// Which kinds of identities count.
     pub accept: BTreeSet<Assurance>,
-    /// An `allowed_signers` file, relative to the trust folder; only signatures by them count then.
+    /// An `allowed_signers` file, relative to the trust folder; only signatures by them count then, and what the
+    /// platform vouches for.
     pub signers: Option<PathBuf>,
     /// Whether who planned may not approve.
     pub four_eyes: bool,

@@ -34,10 +34,10 @@ pub(super) fn reconcile(
         running: &arguments.running,
     };
     let Some(resolve) = arguments.resolve else {
-        return execute(told.job(environment)?, None, environment, output);
+        return execute(told.job(environment, output)?, None, environment, output);
     };
     let folder = folder(&arguments)?;
-    let job = told.job(environment)?;
+    let job = told.job(environment, output)?;
     let who = Who {
         name: arguments.name.clone(),
         reason: arguments.reason.clone().unwrap_or_default(),
@@ -63,6 +63,7 @@ pub(super) fn reconcile(
         reason: who.reason.clone(),
         time: whole_second(Timestamp::now()),
         expires: None,
+        platform: None,
     })
     .map_err(unfit)?;
     let filed = decider.file(record)?;

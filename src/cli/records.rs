@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::exit::Exit;
 use super::fault::Fault;
 use super::policy::Trusted;
+use crate::approval::platform::Answers;
 use crate::approval::{
     ApprovalsError, Decision, Filed, MAX_SOURCE_BYTES, Policy, Question, Record, RecordError, RecordId,
     Resolution, Source, Verdict, decide, decide_resolution, read_approvals, write_record,
@@ -71,6 +72,7 @@ pub(super) fn judged(
     others: &[Filed],
     trusted: Option<&Trusted>,
     policy: Option<&Policy>,
+    platform: Option<&Answers>,
 ) -> Verdict {
     let none = BTreeSet::new();
     decide(&Question {
@@ -80,7 +82,8 @@ pub(super) fn judged(
         revoked: trusted.map_or(&none, |trusted| &trusted.settings.revoked),
         policy,
         sandbox: artifact.target().sandbox,
-        planner: artifact.document().planned_by.who.as_deref(),
+        planned_by: &artifact.document().planned_by,
+        platform,
         now: Timestamp::now(),
         under_way_since: None,
     })
@@ -135,7 +138,7 @@ pub(super) fn refusals(
     let not_an_approval = |filed: &&Filed| !matches!(filed.record.decision, Decision::Approve { .. });
     let mut filed: Vec<Filed> = others.iter().filter(not_an_approval).cloned().collect();
     filed.push(Filed { record: record.clone(), signature: None });
-    let verdict = judged(artifact, record, &filed, trusted, None);
+    let verdict = judged(artifact, record, &filed, trusted, None, None);
     let refused = verdict.reasons.into_iter().filter(|reason| reason.code.is_refusal());
     refused.map(|reason| reason.message).collect()
 }

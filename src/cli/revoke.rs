@@ -180,6 +180,7 @@ fn record(subject: Subject, arguments: &Revoke, decider: &Decider) -> Result<Rec
         reason: arguments.who.reason.clone(),
         time: Timestamp::from_second(Timestamp::now().as_second()).map_err(Fault::internal)?,
         expires: None,
+        platform: None,
     })
     .map_err(unfit)
 }

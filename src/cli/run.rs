@@ -231,6 +231,7 @@ fn run(
             occurrence: options.occurrence,
             trace: Trace::from_parent(environment.get("TRACEPARENT"), environment.get("TRACESTATE")),
             who: environment.person(),
+            pipeline: environment.planned_in(),
         },
     };
     let writes = recipe.steps.iter().any(|step| matches!(step.kind, Kind::Write(_)));

@@ -24,7 +24,7 @@ use crate::report::{self, HolderView, StatusView};
 
 /// Says where an artifact stands; it changes nothing and asks no server.
 pub(super) fn status(arguments: &Status, environment: &Environment, output: &Output) -> Result<Exit, Fault> {
-    let Effect { artifact: path, approvals, ledger, server: _, trust } = &arguments.effect;
+    let Effect { artifact: path, approvals, ledger, server: _, trust, platform } = &arguments.effect;
     let artifact = read_artifact(path)?;
     let trusted = Trusted::read(trust.as_deref(), environment)?;
     let place = find_ledger(ledger.as_deref(), trusted.as_ref().map(Trusted::pair), environment)?;
@@ -38,6 +38,7 @@ pub(super) fn status(arguments: &Status, environment: &Environment, output: &Out
     filed.extend(state.news(&brought).into_iter().cloned());
     let policy = in_force(&artifact, trusted.as_ref())?;
     let revoked = revoked(trusted.as_ref());
+    let platform = platform.vouched(&artifact, trusted.as_ref(), environment, output)?;
     let question = approval::Question {
         effect: artifact.effect_digest(),
         asked: "",
@@ -45,7 +46,8 @@ pub(super) fn status(arguments: &Status, environment: &Environment, output: &Out
         revoked: &revoked,
         policy: policy.as_ref(),
         sandbox: artifact.target().sandbox,
-        planner: artifact.document().planned_by.who.as_deref(),
+        planned_by: &artifact.document().planned_by,
+        platform: platform.as_ref(),
         now: Timestamp::now(),
         under_way_since: state.under_way_since(),
     };

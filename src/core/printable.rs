@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::text::is_hidden;
+use super::text::{COMMAND, is_hidden};
 
 /// `value` as indented JSON without a final line feed. Characters that steer a terminal or hide from a
 /// reader are written `\uXXXX`, so that it stays the same JSON.
@@ -17,13 +17,15 @@ pub fn one_line(value: &Value) -> String {
     printable(&value.to_string())
 }
 
-/// JSON text with what steers a terminal or hides from a reader escaped; the same JSON.
+/// JSON text with what steers a terminal or a runner, or hides from a reader, escaped; the same JSON.
 ///
 /// Between tokens JSON has no hidden character but the line feed, and inside strings none that counts
 /// for the syntax, so characters can be replaced without looking where they stand.
 #[must_use]
 pub fn printable(json: &str) -> String {
     let steers = |c| is_hidden(c) && c != '\n';
+    // Outside of strings no JSON has it.
+    let json = &json.replace(COMMAND, "#\\u0023[");
     let mut out = String::with_capacity(json.len());
     for piece in json.split_inclusive(steers) {
         let plain = piece.trim_end_matches(steers);

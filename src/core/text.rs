@@ -2,10 +2,16 @@
 
 use std::borrow::Cow;
 
+/// What a runner takes for the beginning of a workflow command wherever it stands in a line.
+pub(super) const COMMAND: &str = "##[";
+
 /// `text` on one line with every control, bidirectional and invisible formatting character written as
-/// `\u{…}` (line feed and tab as `\n` and `\t`).
+/// `\u{…}` (line feed and tab as `\n` and `\t`), and none that begins a workflow command in the middle of a line.
 #[must_use]
 pub fn visible(text: &str) -> Cow<'_, str> {
+    if text.contains(COMMAND) {
+        return Cow::Owned(visible(&text.replace(COMMAND, "#\\u{23}[")).into_owned());
+    }
     if text.chars().any(is_hidden) {
         Cow::Owned(text.chars().fold(String::with_capacity(text.len() + 16), |mut out, c| {
             match c {

@@ -18,6 +18,7 @@ use super::next::{Elsewhere, Next, Question, Sent, Stop, Terms, next};
 use super::result::Signal;
 use super::target::{Caller, Target};
 use super::terms::{Termed, terms};
+use crate::approval::platform::Answers;
 use crate::approval::{self, Filed, Policy, Resolution, Verdict};
 use crate::artifact::{Artifact, Key};
 use crate::core::SecretText;
@@ -43,6 +44,8 @@ pub struct Apply<'a> {
     pub revoked: &'a BTreeSet<String>,
     /// The policy of the trust settings for this artifact.
     pub policy: Option<&'a Policy>,
+    /// What the CI platform answered, as far as it is its word.
+    pub platform: Option<&'a Answers>,
     /// To whom it goes.
     pub target: &'a Target,
     /// Gives the secrets that it names by their names, where they may go there; not asked where nothing is sent.
@@ -310,7 +313,8 @@ impl<'a> Course<'a> {
             revoked: self.apply.revoked,
             policy: self.apply.policy,
             sandbox: self.apply.target.sandbox,
-            planner: self.apply.artifact.document().planned_by.who.as_deref(),
+            planned_by: &self.apply.artifact.document().planned_by,
+            platform: self.apply.platform,
             now: Timestamp::now(),
             under_way_since: state.under_way_since(),
         }

@@ -179,7 +179,7 @@ pub(super) fn build(
             inputs: run.inputs.values.clone(),
         },
         occurrence: NonZeroU32::new(run.options.occurrence).unwrap_or(NonZeroU32::MIN),
-        planned_by: v1::PlannedBy::this_program(run.options.who.clone()),
+        planned_by: v1::PlannedBy::this_program(run.options.who.clone(), run.options.pipeline.clone()),
         summary: summary(&operations, steps.results()),
         operations,
         preconditions: preconditions(run.recipe, steps.given(), &run.target.profile),

@@ -20,6 +20,7 @@ use super::steps::Steps;
 use super::target::{Caller, Target, Tools};
 use super::tenant::{Acting, tenant_lacking};
 use crate::artifact::Artifact;
+use crate::artifact::v1::PlannedIn;
 use crate::core::id::{RunId, Trace};
 use crate::mcp::{Endpoint, Limits, Session};
 use crate::recipe::{Kind, Recipe, Resolved};
@@ -51,6 +52,8 @@ pub struct RunOptions {
     pub trace: Trace,
     /// Who runs it, in the words of the pipeline or the machine.
     pub who: Option<String>,
+    /// The pipeline that runs it, in its own words.
+    pub pipeline: Option<PlannedIn>,
 }
 
 /// With what planned writes are tried out, their dry-run switch set.

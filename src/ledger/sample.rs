@@ -82,6 +82,7 @@ pub fn record(effect: &Digest, name: &str, decision: Decision) -> Record {
         reason: "reviewed \u{202e}".into(),
         time: at(-3600),
         expires,
+        platform: None,
     };
     Record::new(draft).unwrap()
 }

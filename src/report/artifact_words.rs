@@ -27,10 +27,14 @@ pub(super) fn known_by(how: TenantKnownBy) -> &'static str {
 }
 
 /// What wrote the plan, and who ran it where somebody says so.
-pub(super) fn planner(PlannedBy { version, who }: &PlannedBy) -> String {
+pub(super) fn planner(PlannedBy { version, who, pipeline }: &PlannedBy) -> String {
+    let place = pipeline.as_ref().map_or_else(String::new, |pipeline| {
+        let (platform, run) = (&pipeline.platform, &pipeline.run);
+        format!(", in {platform} run {run}, caused by {}", pipeline.people.join(", "))
+    });
     match who {
-        Some(who) => format!("{version}, run by {who}; nobody vouches for that name"),
-        None => version.clone(),
+        Some(who) => format!("{version}, run by {who}{place}; nobody vouches for that"),
+        None => format!("{version}{place}"),
     }
 }
 
@@ -290,7 +294,7 @@ mod tests {
         let artifact = Artifact::build(plan).unwrap();
         let wide = Terminal { width: 10_000, ..Terminal::plain() };
         for output in [artifact_text(&artifact, &wide), artifact_markdown(&artifact)] {
-            let said = r"run by mallory\u{202e}; nobody vouches for that name";
+            let said = r"run by mallory\u{202e}; nobody vouches for that";
             assert!(output.contains(said), "{output}");
         }
     }

@@ -145,7 +145,15 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     if !line.is_empty() || lines.is_empty() {
         lines.push(line);
     }
-    lines
+    lines.into_iter().map(inert).collect()
+}
+
+/// A line that is no workflow command: a runner takes what begins with two colons, behind blanks, for one.
+fn inert(line: String) -> String {
+    match line.strip_prefix("::") {
+        Some(rest) => format!("\\u{{3a}}:{rest}"),
+        None => line,
+    }
 }
 
 /// Adds `label` and `text` to `out`: wrapped within `width`, later lines under the first.

@@ -269,7 +269,7 @@ pub fn plan() -> Plan {
             inputs: members(json!({"owner": "platform", "release": "REL-BLOCKED"})),
         },
         occurrence: NonZeroU32::MIN,
-        planned_by: PlannedBy { version: "loopgate 0.1.0".into(), who: None },
+        planned_by: PlannedBy { version: "loopgate 0.1.0".into(), who: None, pipeline: None },
         operations: vec![Operation {
             id: "package".into(),
             operation: "work_package".into(),

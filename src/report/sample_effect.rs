@@ -56,6 +56,7 @@ pub fn filed(name: &str, number: u8, decision: Decision) -> Filed {
             reason: "reviewed".into(),
             time: time(0),
             expires: Some(time(3600)),
+            platform: None,
         },
         signature: None,
     }

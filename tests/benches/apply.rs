@@ -174,6 +174,7 @@ impl Case {
             reason: "measured".to_owned(),
             time: now,
             expires: Some(now + SignedDuration::from_hours(1)),
+            platform: None,
         })?;
         let target = Target::new("sandbox".to_owned(), true, Some(TENANT.to_owned()), Profile::loopiq()?);
         let filed = Filed { record, signature: None };
@@ -194,6 +195,7 @@ impl Case {
             filed: std::slice::from_ref(&self.filed),
             revoked: &BTreeSet::new(),
             policy: Some(&self.policy),
+            platform: None,
             target: &self.target,
             run: &RunId::new(),
             options: ApplyOptions {

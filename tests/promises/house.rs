@@ -170,3 +170,24 @@ fn the_import_check_sees_grouped_and_nested_imports() {
     let text = "use crate::{recipe::{A, B}, core::C};\nfn f() { crate::cli::x(); notcrate::y(); }";
     assert_eq!(named_after(text, "crate::"), ["recipe", "core", "cli"]);
 }
+
+#[test]
+fn every_test_that_the_threat_model_names_is_there() {
+    let model = fs_err::read_to_string(root().join(".github/SECURITY.md")).unwrap();
+    let mut texts: Vec<String> = Vec::new();
+    for folder in ["src", "tests/promises"] {
+        texts.extend(sources(&root().join(folder)).iter().map(|path| fs_err::read_to_string(path).unwrap()));
+    }
+    let rows = model.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| attacker"));
+    let mut named = 0;
+    for row in rows {
+        let shown = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        for name in shown.split(", ") {
+            let name = name.strip_prefix('`').and_then(|name| name.strip_suffix('`')).unwrap();
+            let test = format!("fn {name}(");
+            assert!(texts.iter().any(|text| text.contains(&test)), "no test is called `{name}`");
+            named += 1;
+        }
+    }
+    assert!(named > 40, "{named}");
+}

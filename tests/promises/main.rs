@@ -16,6 +16,8 @@ mod commands;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod corpus;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod defaults;
@@ -51,6 +53,10 @@ mod main_job;
 mod mcp;
 #[cfg(test)]
 mod output;
+#[cfg(test)]
+mod platform;
+#[cfg(test)]
+mod platform_answers;
 #[cfg(test)]
 mod profiles;
 #[cfg(test)]

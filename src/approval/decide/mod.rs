@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::id::RecordId;
+use super::platform::Answers;
 use super::policy::Policy;
 use super::record::RecordFlaw;
 use super::standing::{Candidate, Measure, Standing, candidates, external_id, named, person};
 use super::v1::{Decision, Filed, Record, Resolution};
 use super::verdict::{Reason, ReasonCode, Verdict};
+use crate::artifact::v1::PlannedBy;
 use crate::core::Digest;
 use crate::core::text::excerpt;
 
@@ -28,8 +30,10 @@ pub struct Question<'a> {
     pub policy: Option<&'a Policy>,
     /// Whether the target is the sandbox.
     pub sandbox: bool,
-    /// Who planned, as far as that is known.
-    pub planner: Option<&'a str>,
+    /// Who planned, in the artifact's own words.
+    pub planned_by: &'a PlannedBy,
+    /// What the CI platform answered, where this process fetched it and the protected branch decides what it does.
+    pub platform: Option<&'a Answers>,
     /// By the clock of whoever would send.
     pub now: Timestamp,
     /// When the plan's first intent was recorded, if it has one.
@@ -112,11 +116,13 @@ fn weigh(question: &Question<'_>, under_way_since: Option<Timestamp>, input: Inp
     let (mut standings, mut refused) = (Vec::new(), Vec::new());
     match Measure::new(question, policy, under_way_since) {
         Ok(measure) => {
-            if policy.is_some_and(|policy| policy.four_eyes) && !measure.knows_planner() {
-                if question.sandbox {
+            if policy.is_some_and(|policy| policy.four_eyes)
+                && let Some(unknown) = planner_unknown(question.platform)
+            {
+                if !question.sandbox {
+                    against.push(unknown);
+                } else if question.planned_by.who.as_ref().is_none_or(|name| name.trim().is_empty()) {
                     notes.push("who planned is not known, which the sandbox tolerates".to_owned());
-                } else {
-                    against.push(planner_unknown());
                 }
             }
             for candidate in these {
@@ -238,13 +244,19 @@ fn no_policy() -> Reason {
     )
 }
 
-fn planner_unknown() -> Reason {
-    Reason::new(
-        ReasonCode::PlannerUnknown,
-        "the artifact does not say who planned it, and the policy wants another to approve: plan it again where \
-         that is known"
-            .to_owned(),
-    )
+/// That nobody vouches for who is behind the plan, if so.
+fn planner_unknown(platform: Option<&Answers>) -> Option<Reason> {
+    let why = match platform.map(|answers| &answers.behind) {
+        Some(Ok(people)) if !people.is_empty() => return None,
+        Some(Ok(_)) => "the platform names nobody behind the plan".to_owned(),
+        Some(Err(why)) => excerpt(why, 300),
+        None => "nobody vouches for who planned".to_owned(),
+    };
+    let message = format!(
+        "{why}, and the policy wants another to approve: `--from`, in a job of the protected branch, says who is \
+         behind a plan, and `four_eyes: false` does without"
+    );
+    Some(Reason::new(ReasonCode::PlannerUnknown, message))
 }
 
 /// One for each person, in the order of the IDs: the one that was asked for, else the one that lasts longest.

@@ -5,11 +5,13 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::approval::platform::{Answer, When};
 use crate::approval::record::Draft;
-use crate::approval::sample::{approve, at, decided, draft, effect, filed};
+use crate::approval::sample::{approve, at, decided, draft, effect, filed, review};
 use crate::approval::sign::tests::{Keys, armored, keygen};
 use crate::approval::signature::NAMESPACE;
 use crate::approval::v1::{Approver, Assurance};
+use crate::artifact::v1::PlannedIn;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -21,7 +23,8 @@ struct Case {
     revoked: BTreeSet<String>,
     policy: Option<Policy>,
     sandbox: bool,
-    planner: Option<&'static str>,
+    planned_by: PlannedBy,
+    platform: Option<Answers>,
     now: Timestamp,
     under_way_since: Option<Timestamp>,
 }
@@ -37,7 +40,8 @@ fn case(records: impl IntoIterator<Item = Record>) -> Case {
         revoked: BTreeSet::new(),
         policy: Some(policy()),
         sandbox: false,
-        planner: Some("bot"),
+        planned_by: planned_by(Some("bot")),
+        platform: Some(answers([])),
         now: at("2026-01-01T12:00:00Z"),
         under_way_since: None,
     }
@@ -61,7 +65,8 @@ impl Case {
             revoked: &self.revoked,
             policy: self.policy.as_ref(),
             sandbox: self.sandbox,
-            planner: self.planner,
+            planned_by: &self.planned_by,
+            platform: self.platform.as_ref(),
             now: self.now,
             under_way_since: self.under_way_since,
         }
@@ -81,6 +86,19 @@ impl Case {
     fn codes(&self) -> Vec<ReasonCode> {
         codes(&self.verdict())
     }
+}
+
+/// What a platform answers that has these approvals, and knows that `bot` planned.
+fn answers(given: impl IntoIterator<Item = Answer>) -> Answers {
+    Answers {
+        given: given.into_iter().collect(),
+        refused: Vec::new(),
+        behind: Ok(BTreeSet::from(["bot".to_owned()])),
+    }
+}
+
+fn planned_by(who: Option<&str>) -> PlannedBy {
+    PlannedBy::this_program(who.map(str::to_owned), None)
 }
 
 fn codes(verdict: &Verdict) -> Vec<ReasonCode> {
@@ -340,7 +358,7 @@ fn an_identity_counts_only_as_far_as_it_is_accepted_and_verifies() {
 #[test]
 fn nobody_approves_what_they_planned() {
     for planner in ["alice", " ALICE\t"] {
-        let case = case([approve("alice")]).with(|case| case.planner = Some(planner));
+        let case = case([approve("alice")]).with(|case| case.planned_by = planned_by(Some(planner)));
         assert_eq!(case.codes(), [ReasonCode::OwnPlan, ReasonCode::TooFew]);
         assert!(case.policy(|policy| policy.four_eyes = false).verdict().allowed);
     }
@@ -353,13 +371,135 @@ fn nobody_approves_what_they_planned() {
 #[test]
 fn where_nobody_knows_who_planned_four_eyes_see_nothing() {
     for planner in [None, Some(" ")] {
-        let case = case([approve("alice")]).with(|case| case.planner = planner);
+        let case = case([approve("alice")])
+            .with(|case| (case.planned_by, case.platform) = (planned_by(planner), None));
         assert_eq!(case.codes(), [ReasonCode::PlannerUnknown]);
         assert!(case.clone().policy(|policy| policy.four_eyes = false).verdict().allowed);
         let sandbox = case.with(|case| (case.policy, case.sandbox) = (None, true)).verdict();
         assert!(sandbox.allowed);
         assert_eq!(sandbox.notes, ["who planned is not known, which the sandbox tolerates"]);
     }
+}
+
+fn reviewed(name: &str) -> Answer {
+    Answer {
+        approver: name.to_owned(),
+        reason: "reviewed".to_owned(),
+        when: When::At(at("2026-01-01T00:00:00Z")),
+        fact: review(),
+    }
+}
+
+/// The record of `answer`, by a file that anybody could have written.
+fn recorded(answer: &Answer) -> Record {
+    made(|draft| {
+        draft.approver.name = answer.approver.clone();
+        draft.platform = Some(answer.fact.clone());
+    })
+}
+
+#[test]
+fn a_record_is_the_platforms_word_only_where_the_platform_says_the_same_now() {
+    let answer = reviewed("github:alice#17");
+    let record = recorded(&answer);
+    let asked = |record: &Record, given: Vec<Answer>| {
+        case([record.clone()])
+            .with(|case| (case.asked, case.platform) = (record.id.to_string(), Some(answers(given))))
+            .policy(|policy| policy.accept = BTreeSet::from([Assurance::Platform]))
+    };
+    let verdict = asked(&record, vec![answer.clone()]).verdict();
+    assert!(verdict.allowed, "{verdict:?}");
+    assert_eq!(verdict.counted[0].assurance, Assurance::Platform);
+
+    let refused = vec![ReasonCode::NotAccepted, ReasonCode::TooFew];
+    assert_eq!(asked(&record, vec![]).codes(), refused);
+    assert_eq!(asked(&record, vec![reviewed("github:bob#18")]).codes(), refused);
+    let unasked = asked(&record, vec![]).with(|case| case.platform = None);
+    assert_eq!(unasked.codes(), [ReasonCode::NotAccepted, ReasonCode::PlannerUnknown, ReasonCode::TooFew]);
+    let changes: [fn(&mut Draft); 6] = [
+        |draft| draft.decision = Decision::Approve { external_id: Some("APR-1".into()) },
+        |draft| draft.reason = "something else".into(),
+        |draft| draft.time = at("2026-01-01T00:00:01Z"),
+        |draft| draft.expires = Some(at("2027-01-01T00:00:00Z")),
+        |draft| draft.platform = None,
+        |draft| draft.approver.name = "github:bob#18".into(),
+    ];
+    for (index, change) in changes.iter().enumerate() {
+        let forged = made(|draft| {
+            draft.approver.name.clone_from(&answer.approver);
+            draft.platform = Some(answer.fact.clone());
+            change(draft);
+        });
+        assert_eq!(asked(&forged, vec![answer.clone()]).codes(), refused, "{index}");
+    }
+    // Where the caller's word is enough, it is just that.
+    let asserted =
+        asked(&record, vec![]).policy(|policy| policy.accept = BTreeSet::from([Assurance::Asserted]));
+    assert_eq!(asserted.verdict().counted[0].assurance, Assurance::Asserted);
+}
+
+#[test]
+fn whoever_is_behind_the_plan_does_not_approve_it_under_any_name() {
+    for behind in ["github:alice#17", "github:renamed#17", "GitHub:ALICE"] {
+        let answer = reviewed("github:alice#17");
+        let people = Ok(BTreeSet::from(["github:carol#3".to_owned(), behind.to_owned()]));
+        let own = case([recorded(&answer)]).with(|case| {
+            case.asked = recorded(&answer).id.to_string();
+            case.platform = Some(Answers { behind: people, ..answers([answer.clone()]) });
+        });
+        assert_eq!(own.codes(), [ReasonCode::OwnPlan, ReasonCode::TooFew], "{behind}");
+    }
+    let answer = reviewed("github:alice#17");
+    let by_runner = case([recorded(&answer)]).with(|case| {
+        case.asked = recorded(&answer).id.to_string();
+        let people = vec!["github:alice".to_owned()];
+        let pipeline = PlannedIn { platform: "github".to_owned(), run: "7".to_owned(), people };
+        case.planned_by.pipeline = Some(pipeline);
+    });
+    assert_eq!(by_runner.codes(), [ReasonCode::OwnPlan, ReasonCode::TooFew]);
+}
+
+#[test]
+fn a_planner_that_nobody_vouches_for_decides_no_four_eyes() {
+    let plain = case([approve("alice")]);
+    assert!(plain.verdict().allowed);
+    let asserted = plain.clone().with(|case| case.platform = None);
+    assert_eq!(asserted.codes(), [ReasonCode::PlannerUnknown]);
+    assert!(asserted.clone().policy(|policy| policy.four_eyes = false).verdict().allowed);
+    assert!(asserted.with(|case| case.sandbox = true).verdict().allowed);
+    for behind in [Err("nobody knows who pushed".to_owned()), Ok(BTreeSet::new())] {
+        let case = plain.clone().with(|case| case.platform = Some(Answers { behind, ..answers([]) }));
+        assert_eq!(case.codes(), [ReasonCode::PlannerUnknown]);
+    }
+}
+
+#[test]
+fn a_signer_whose_account_nobody_knows_may_be_behind_the_plan() {
+    if !keygen() {
+        return;
+    }
+    let keys = Keys::new("ed25519");
+    let alice = approve("alice");
+    let signature = Some(armored(&alice.bytes(), &keys.key("one"), NAMESPACE));
+    let behind = |name: &str| Some(Answers { behind: Ok(BTreeSet::from([name.to_owned()])), ..answers([]) });
+    let signed = |names: &str, name: &str| {
+        let mut signed = case([]).with(|case| {
+            case.filed.push(Filed { record: alice.clone(), signature: signature.clone() });
+            case.platform = behind(name);
+        });
+        signed = signed.policy(|policy| {
+            policy.accept = BTreeSet::from([Assurance::Signed]);
+            policy.signers = Some(keys.line(names, "one", ""));
+        });
+        signed.codes()
+    };
+    assert_eq!(signed("alice", "github:mallory#9"), [ReasonCode::PlannerUnknown, ReasonCode::TooFew]);
+    assert_eq!(
+        signed("alice,gitlab:alice", "github:mallory#9"),
+        [ReasonCode::PlannerUnknown, ReasonCode::TooFew]
+    );
+    assert_eq!(signed("alice,github:alice", "github:mallory#9"), []);
+    assert_eq!(signed("alice,github:mallory", "github:mallory#9"), [ReasonCode::OwnPlan, ReasonCode::TooFew]);
 }
 
 #[test]
@@ -514,7 +654,7 @@ fn a_signature_says_who_approved() {
 
     // Under any of the names that the key goes by.
     for planner in ["ALICE", "a@example.com"] {
-        let own = asking(vec![alice.clone()]).with(|case| case.planner = Some(planner));
+        let own = asking(vec![alice.clone()]).with(|case| case.planned_by = planned_by(Some(planner)));
         assert_eq!(own.codes(), [ReasonCode::OwnPlan, ReasonCode::TooFew]);
     }
 }
@@ -555,9 +695,9 @@ fn a_resolution_is_taken_under_the_same_rules() {
     assert_eq!(refused(a_year_on.clone().policy(|policy| policy.minimum = 2)), few);
     let old = a_year_on.clone().policy(|policy| policy.max_age = Some(HOUR));
     assert_eq!(refused(old), [ReasonCode::Expired, ReasonCode::TooFew]);
-    let own = a_year_on.clone().with(|case| case.planner = Some("alice"));
+    let own = a_year_on.clone().with(|case| case.planned_by = planned_by(Some("alice")));
     assert_eq!(refused(own), [ReasonCode::OwnPlan, ReasonCode::TooFew]);
-    let unknown = a_year_on.clone().with(|case| case.planner = None);
+    let unknown = a_year_on.clone().with(|case| (case.planned_by, case.platform) = (planned_by(None), None));
     assert_eq!(refused(unknown), [ReasonCode::PlannerUnknown]);
     let revoked = a_year_on.clone().with(|case| case.revoked.extend([alice.id.to_string()]));
     assert_eq!(refused(revoked), [ReasonCode::TooFew, ReasonCode::Revoked]);

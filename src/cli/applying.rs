@@ -71,7 +71,8 @@ impl<'a> Told<'a> {
         let Effect { artifact: path, approvals, ledger, server, trust, platform } = self.effect;
         let artifact = read_artifact(path)?;
         let trusted = Trusted::read(trust.as_deref(), environment)?;
-        let place = find_ledger(ledger.as_deref(), trusted.as_ref().map(Trusted::pair), environment)?;
+        let place =
+            find_ledger(ledger.as_deref(), trusted.as_ref().map(|trusted| &trusted.settings), environment)?;
         let server = find_for(&artifact, server.as_deref(), trust.as_deref(), environment)?;
         let audit = self.running.audit.clone().unwrap_or_else(|| path.with_file_name("audit.json"));
         Ok(Job {

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use super::fault::Fault;
+use super::trust_folder::TrustFolder;
 use crate::report::TerminalFacts;
 
 /// Variables that every program gets, where they are set.
@@ -94,8 +96,9 @@ impl Environment {
         }
     }
 
-    /// The folder of the trust settings, where one is named.
-    pub fn trust(&self, named: Option<&PathBuf>) -> Option<PathBuf> {
-        named.cloned().or_else(|| self.get("LOOPGATE_TRUST").map(PathBuf::from))
+    /// The folder of the trust settings, where one is named, and it says what it is to say.
+    pub fn trust(&self, named: Option<&Path>) -> Result<Option<PathBuf>, Fault> {
+        let named = named.or_else(|| self.get("LOOPGATE_TRUST").map(Path::new));
+        named.map(|named| TrustFolder::from(named).checked()).transpose()
     }
 }

@@ -23,7 +23,8 @@ pub(super) fn profile_for(
         Some(name) => settings::profile(name, Path::new(".")),
         None => {
             let declared = recipe::declared_profile(source).unwrap_or_else(|| "plain".to_owned());
-            let folder = environment.trust(trust).unwrap_or_else(|| PathBuf::from("."));
+            let folder =
+                environment.trust(trust.map(PathBuf::as_path))?.unwrap_or_else(|| PathBuf::from("."));
             settings::profile(&declared, &folder)
         }
     }
@@ -54,7 +55,7 @@ pub(super) fn agreed_for(
     trust: Option<&PathBuf>,
     environment: &Environment,
 ) -> Result<Agreed, Fault> {
-    let folder = environment.trust(trust).unwrap_or_else(|| PathBuf::from("."));
+    let folder = environment.trust(trust.map(PathBuf::as_path))?.unwrap_or_else(|| PathBuf::from("."));
     let settings = Settings::read(&folder)?.unwrap_or_default();
     let read = LockPlace::of(&folder, Some(&settings)).read()?;
     let mut locked = read.map(|read| read.lock.servers).unwrap_or_default();

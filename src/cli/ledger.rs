@@ -28,7 +28,11 @@ pub(super) fn ledger(
 /// The ledger that is meant.
 pub(super) fn place(arguments: &LedgerPlace, environment: &Environment) -> Result<Place, Fault> {
     let trusted = Trusted::read(arguments.trust.as_deref(), environment)?;
-    ledger_place::find(arguments.ledger.as_deref(), trusted.as_ref().map(Trusted::pair), environment)
+    ledger_place::find(
+        arguments.ledger.as_deref(),
+        trusted.as_ref().map(|trusted| &trusted.settings),
+        environment,
+    )
 }
 
 fn init(arguments: &LedgerPlace, environment: &Environment, output: &Output) -> Result<Exit, Fault> {

@@ -29,18 +29,18 @@ pub(super) struct Place {
 /// default.
 pub(super) fn find(
     named: Option<&str>,
-    settings: Option<(&Settings, &Path)>,
+    settings: Option<&Settings>,
     environment: &Environment,
 ) -> Result<Place, Fault> {
-    let id = settings.and_then(|(settings, _)| settings.ledger.id.clone());
+    let id = settings.and_then(|settings| settings.ledger.id.clone());
     let place = |path: PathBuf, named| Place { path, named, id };
     if let Some(name) = named.filter(|name| !name.is_empty()).or_else(|| environment.get("LOOPGATE_LEDGER")) {
         return Ok(place(file(name, Exit::Usage)?, true));
     }
-    if let Some((settings, folder)) = settings
+    if let Some(settings) = settings
         && let Some(at) = &settings.ledger.at
     {
-        return Ok(place(folder.join(file(at, Exit::Invalid)?), true));
+        return Ok(place(settings.ledger.home.join(file(at, Exit::Invalid)?), true));
     }
     Ok(place(PathBuf::from(DEFAULT), false))
 }
@@ -230,13 +230,14 @@ mod tests {
     }
 
     fn found(named: Option<&str>, settings: Option<&Settings>) -> Result<Place, Fault> {
-        find(named, settings.map(|settings| (settings, Path::new("trust"))), &Environment::default())
+        find(named, settings, &Environment::default())
     }
 
     #[test]
     fn the_command_lines_ledger_is_taken_before_the_settings_and_theirs_before_the_default() {
-        let settings: Settings =
+        let mut settings: Settings =
             crate::catalog::read_yaml("ledger: { at: \"sqlite:l.db\", id: lgl-1 }").unwrap();
+        settings.ledger.home = "trust".into();
         let id = Some("lgl-1".to_owned());
         let from = |path: &str, named, id| Place { path: path.into(), named, id };
         assert_eq!(found(Some("sqlite:a.db"), Some(&settings)).unwrap(), from("a.db", true, id.clone()));

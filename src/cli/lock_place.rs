@@ -30,10 +30,12 @@ pub(super) struct ReadLock {
 impl LockPlace {
     /// Where the lock is by the settings of a trust folder.
     pub fn of(folder: &Path, settings: Option<&Settings>) -> Self {
-        let named = settings.and_then(|settings| settings.lock.as_deref());
-        let file = named.unwrap_or(Path::new(FILE_NAME));
-        let path = if folder == Path::new(".") { file.to_owned() } else { folder.join(file) };
-        Self { path, named: named.is_some() }
+        let named = settings.and_then(|settings| settings.lock.clone());
+        let usual = || match folder == Path::new(".") {
+            true => PathBuf::from(FILE_NAME),
+            false => folder.join(FILE_NAME),
+        };
+        Self { named: named.is_some(), path: named.unwrap_or_else(usual) }
     }
 
     /// The lock; none where none was made yet. One that the settings name is there.

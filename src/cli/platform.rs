@@ -109,12 +109,12 @@ impl PlatformArguments {
                 github_environment(&files, planned_in, trust)?
             }
             Platform::Gitlab => {
-                let (trust, at) = gitlab_trust(trusted)?;
+                let trust = gitlab_trust(trusted)?;
                 let token = read("id_token.jwt", "an `id_token` of the job")?;
                 let files = GateFiles {
                     token: &String::from_utf8_lossy(&token),
                     pipeline: &read("pipeline.json", "projects/ID/pipelines/ID")?,
-                    keys: &text(&at.join(&trust.keys))?,
+                    keys: &text(&trust.keys)?,
                 };
                 gitlab(&files, planned_in, trust, Timestamp::now())?
             }
@@ -199,7 +199,7 @@ fn answer(folder: &Path, name: &str, what: &str) -> Result<Vec<u8>, Fault> {
 }
 
 fn github(trusted: Option<&Trusted>) -> Result<&GithubTrust, Fault> {
-    let found = settings(trusted).and_then(|(settings, _)| settings.github.as_ref());
+    let found = settings(trusted).and_then(|settings| settings.github.as_ref());
     found.ok_or_else(|| {
         unnamed(
             "github: { repository: OWNER/NAME, workflow: \".github/workflows/apply.yml@refs/heads/main\" }",
@@ -207,14 +207,13 @@ fn github(trusted: Option<&Trusted>) -> Result<&GithubTrust, Fault> {
     })
 }
 
-fn gitlab_trust(trusted: Option<&Trusted>) -> Result<(&GitlabTrust, &Path), Fault> {
-    let found = settings(trusted).and_then(|(settings, at)| Some((settings.gitlab.as_ref()?, at)));
+fn gitlab_trust(trusted: Option<&Trusted>) -> Result<&GitlabTrust, Fault> {
+    let found = settings(trusted).and_then(|settings| settings.gitlab.as_ref());
     found.ok_or_else(|| unnamed("gitlab: { issuer, audience, keys, project, workflow, environment }"))
 }
 
-fn settings(trusted: Option<&Trusted>) -> Option<(&PlatformSettings, &Path)> {
-    let Trusted { settings, folder } = trusted?;
-    Some((&settings.policy.as_ref()?.platform, folder))
+fn settings(trusted: Option<&Trusted>) -> Option<&PlatformSettings> {
+    Some(&trusted?.settings.policy.as_ref()?.platform)
 }
 
 fn unnamed(wanted: &str) -> Fault {

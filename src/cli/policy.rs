@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::environment::Environment;
 use super::exit::Exit;
 use super::fault::Fault;
+use super::layers::policies;
 use super::period::Period;
 use super::platform::PlatformSettings;
 use super::settings::{FILE_NAME, Settings, text};
@@ -33,22 +34,25 @@ pub(super) struct PolicySettings {
     /// The CI platforms whose approvals are taken.
     #[serde(default)]
     pub platform: PlatformSettings,
+    /// The folder that files are relative to.
+    #[serde(skip)]
+    pub home: PathBuf,
 }
 
 /// What is asked of every effect.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct ApprovalSettings {
-    /// How many different people must approve.
+    /// How many different people must approve [default: 1].
     #[schemars(range(min = 1))]
-    pub minimum: u32,
-    /// Which kinds of identities count.
-    pub accept: BTreeSet<Assurance>,
+    pub minimum: Option<u32>,
+    /// Which kinds of identities count [default: signed].
+    pub accept: Option<BTreeSet<Assurance>>,
     /// An `allowed_signers` file, relative to the trust folder; only signatures by them count then, and what the
     /// platform vouches for.
     pub signers: Option<PathBuf>,
-    /// Whether who planned may not approve.
-    pub four_eyes: bool,
+    /// Whether who planned may not approve [default: true].
+    pub four_eyes: Option<bool>,
     /// How old an approval may be, such as `7d` [default: as old as it says].
     pub max_age: Option<Period>,
     /// For how long after its first intent a plan goes on with approvals that expired since [default: `24h`].
@@ -71,19 +75,6 @@ pub(super) struct OverlaySettings {
     pub resume_within: Option<Period>,
 }
 
-impl Default for ApprovalSettings {
-    fn default() -> Self {
-        Self {
-            minimum: 1,
-            accept: BTreeSet::from([Assurance::Signed]),
-            signers: None,
-            four_eyes: true,
-            max_age: None,
-            resume_within: None,
-        }
-    }
-}
-
 impl From<&OverlaySettings> for Overlay {
     fn from(settings: &OverlaySettings) -> Self {
         Self {
@@ -98,32 +89,72 @@ impl From<&OverlaySettings> for Overlay {
 
 impl Settings {
     /// The policy for `artifact`, with what its recipe and every one of its tools ask besides; none where the
-    /// settings, which were read from `folder`, have no policy.
-    pub fn policy_for(&self, artifact: &Artifact, folder: &Path) -> Result<Option<Policy>, Fault> {
-        let Some(settings) = &self.policy else { return Ok(None) };
-        let base = base(&settings.approvals, folder)?;
-        let recipe = settings.recipes.get(&artifact.document().recipe.name);
-        let tools = artifact.operations().iter().filter_map(|operation| settings.tools.get(&operation.tool));
-        let overlays = recipe.into_iter().chain(tools).map(Overlay::from);
-        Ok(Some(overlays.fold(base, |policy, overlay| policy.tightened(&overlay))))
+    /// settings have no policy.
+    pub fn policy_for(&self, artifact: &Artifact) -> Result<Option<Policy>, Fault> {
+        let mut all = None;
+        for settings in policies(self) {
+            let base = match all {
+                None => base(settings)?,
+                Some(policy) => tightened(policy, settings)?,
+            };
+            let recipe = settings.recipes.get(&artifact.document().recipe.name);
+            let tools =
+                artifact.operations().iter().filter_map(|operation| settings.tools.get(&operation.tool));
+            let overlays = recipe.into_iter().chain(tools).map(Overlay::from);
+            all = Some(overlays.fold(base, |policy, overlay| policy.tightened(&overlay)));
+        }
+        Ok(all)
     }
 }
 
-fn base(settings: &ApprovalSettings, folder: &Path) -> Result<Policy, Fault> {
-    let ApprovalSettings { minimum, accept, signers, four_eyes, max_age, resume_within } = settings;
-    if *minimum == 0 {
-        let place = folder.join(FILE_NAME);
-        let message = format!("`{}`: `policy.approvals.minimum` is at least 1", place.display());
-        return Err(Fault::new(Exit::Invalid, message));
-    }
+fn base(settings: &PolicySettings) -> Result<Policy, Fault> {
+    let ApprovalSettings { minimum, accept, signers: _, four_eyes, max_age, resume_within } =
+        &settings.approvals;
+    check_minimum(settings)?;
     Ok(Policy {
-        minimum: *minimum,
-        accept: accept.clone(),
-        signers: signers.as_ref().map(|file| read_signers(&folder.join(file))).transpose()?,
-        four_eyes: *four_eyes,
+        minimum: minimum.unwrap_or(1),
+        accept: accept.clone().unwrap_or_else(|| BTreeSet::from([Assurance::Signed])),
+        signers: signers(settings)?,
+        four_eyes: four_eyes.unwrap_or(true),
         max_age: max_age.map(Period::get),
         resume_within: resume_within.map_or(SignedDuration::from_hours(24), Period::get),
     })
+}
+
+/// `policy` with what settings ask of every effect that extend those which it is from.
+fn tightened(policy: Policy, settings: &PolicySettings) -> Result<Policy, Fault> {
+    let ApprovalSettings { minimum, accept, signers: _, four_eyes, max_age, resume_within } =
+        &settings.approvals;
+    check_minimum(settings)?;
+    let signers = policy.signers.clone().map_or_else(|| signers(settings), |above| Ok(Some(above)))?;
+    let overlay = Overlay {
+        minimum: *minimum,
+        accept: accept.clone(),
+        four_eyes: *four_eyes,
+        max_age: max_age.map(Period::get),
+        resume_within: resume_within.map(Period::get),
+    };
+    Ok(Policy { signers, ..policy.tightened(&overlay) })
+}
+
+fn check_minimum(settings: &PolicySettings) -> Result<(), Fault> {
+    if settings.approvals.minimum != Some(0) {
+        return Ok(());
+    }
+    let place = settings.home.join(FILE_NAME);
+    let message = format!("`{}`: `policy.approvals.minimum` is at least 1", place.display());
+    Err(Fault::new(Exit::Invalid, message))
+}
+
+fn signers(settings: &PolicySettings) -> Result<Option<String>, Fault> {
+    settings.signers_file().map(|file| read_signers(&file)).transpose()
+}
+
+impl PolicySettings {
+    /// The `allowed_signers` file, where these name one.
+    pub fn signers_file(&self) -> Option<PathBuf> {
+        self.approvals.signers.as_ref().map(|file| self.home.join(file))
+    }
 }
 
 /// The lines of an `allowed_signers` file, every one of which is understood.
@@ -138,7 +169,7 @@ pub(super) fn read_signers(path: &Path) -> Result<String, Fault> {
 /// The folder whose policy and revocations are trusted: the one that is named, or outside of CI the working
 /// folder; in CI none unless one is named, because a pull request can change a checkout.
 pub(super) fn trust_for(trust: Option<&Path>, environment: &Environment) -> Result<Option<PathBuf>, Fault> {
-    match environment.trust(trust.map(Path::to_owned).as_ref()) {
+    match environment.trust(trust)? {
         // A folder that is not there would stand for one without revocations.
         Some(folder) if !folder.is_dir() => {
             Err(Fault::new(Exit::Invalid, format!("the trust folder `{}` is not there", folder.display())))
@@ -149,30 +180,24 @@ pub(super) fn trust_for(trust: Option<&Path>, environment: &Environment) -> Resu
     }
 }
 
-/// Trust settings and the folder that they are from.
+/// Settings that are trusted here.
 #[derive(Debug)]
 pub(super) struct Trusted {
     pub settings: Settings,
-    pub folder: PathBuf,
 }
 
 impl Trusted {
     /// The settings that are trusted here; none where nothing is trusted or there is no settings file.
     pub fn read(trust: Option<&Path>, environment: &Environment) -> Result<Option<Self>, Fault> {
         let Some(folder) = trust_for(trust, environment)? else { return Ok(None) };
-        Ok(Settings::read(&folder)?.map(|settings| Self { settings, folder }))
-    }
-
-    /// Both, as `ledger_place::find` takes them.
-    pub fn pair(&self) -> (&Settings, &Path) {
-        (&self.settings, &self.folder)
+        Ok(Settings::read(&folder)?.map(|settings| Self { settings }))
     }
 }
 
 /// The policy in force for `artifact`: the settings', else the built-in one where the target is the sandbox.
 pub(super) fn in_force(artifact: &Artifact, trusted: Option<&Trusted>) -> Result<Option<Policy>, Fault> {
     let named = match trusted {
-        Some(trusted) => trusted.settings.policy_for(artifact, &trusted.folder)?,
+        Some(trusted) => trusted.settings.policy_for(artifact)?,
         None => None,
     };
     Ok(named.or_else(|| artifact.target().sandbox.then(Policy::for_sandbox)))
@@ -190,7 +215,7 @@ mod tests {
     }
 
     fn policy(yaml: &str) -> Policy {
-        settings(yaml).policy_for(&artifact(), Path::new("/nowhere")).unwrap().unwrap()
+        settings(yaml).policy_for(&artifact()).unwrap().unwrap()
     }
 
     fn artifact() -> Artifact {
@@ -207,7 +232,7 @@ mod tests {
             policy("policy: { approvals: { max_age: 7d } }").max_age,
             Some(SignedDuration::from_hours(168))
         );
-        assert!(settings("{}").policy_for(&artifact(), Path::new(".")).unwrap().is_none());
+        assert!(settings("{}").policy_for(&artifact()).unwrap().is_none());
     }
 
     #[test]
@@ -228,8 +253,9 @@ mod tests {
     fn a_bad_line_of_the_signers_is_told_with_file_and_line() {
         let folder = tempfile::tempdir().unwrap();
         replace(&folder.path().join("signers"), b"# who\nalice not-a-key\n").unwrap();
-        let settings = settings("policy: { approvals: { signers: signers } }");
-        let fault = settings.policy_for(&artifact(), folder.path()).unwrap_err();
+        let mut settings = settings("policy: { approvals: { signers: signers } }");
+        settings.policy.as_mut().unwrap().home = folder.path().to_owned();
+        let fault = settings.policy_for(&artifact()).unwrap_err();
         let message = fault.error.to_string();
         assert_eq!(fault.exit, Exit::Invalid);
         assert!(message.contains("signers`: line 2 of the signers"), "{message}");
@@ -237,9 +263,7 @@ mod tests {
 
     #[test]
     fn an_approval_by_nobody_is_no_policy() {
-        let fault = settings("policy: { approvals: { minimum: 0 } }")
-            .policy_for(&artifact(), Path::new("."))
-            .unwrap_err();
+        let fault = settings("policy: { approvals: { minimum: 0 } }").policy_for(&artifact()).unwrap_err();
         assert_eq!(fault.exit, Exit::Invalid);
     }
 

@@ -9,9 +9,10 @@ use super::effect_arguments::ARTIFACT;
 use super::environment::Environment;
 use super::exit::Exit;
 use super::fault::Fault;
+use super::layers::policies;
 use super::ledger_place::{self, Place};
 use super::output::Output;
-use super::policy::{Trusted, read_signers};
+use super::policy::{PolicySettings, Trusted, read_signers};
 use super::records::{add, beside, must_be_folder, read};
 use super::show::read_artifact;
 use super::signing::{Decider, unfit};
@@ -28,8 +29,11 @@ const TRIES: usize = 100;
 pub(super) fn revoke(arguments: &Revoke, environment: &Environment, output: &Output) -> Result<Exit, Fault> {
     let trusted = Trusted::read(arguments.trust.as_deref(), environment)?;
     let decider = Decider::new(&arguments.who, signers(trusted.as_ref(), arguments)?.as_deref())?;
-    let place =
-        ledger_place::find(arguments.ledger.as_deref(), trusted.as_ref().map(Trusted::pair), environment)?;
+    let place = ledger_place::find(
+        arguments.ledger.as_deref(),
+        trusted.as_ref().map(|trusted| &trusted.settings),
+        environment,
+    )?;
     // A ledger that lies about in a checkout is no pipeline's.
     let place = Some(place).filter(|place| place.named || !environment.is_ci());
 
@@ -190,10 +194,7 @@ fn signers(trusted: Option<&Trusted>, arguments: &Revoke) -> Result<Option<Strin
     if arguments.who.name.is_some() {
         return Ok(None);
     }
-    let file = trusted.and_then(|trusted| {
-        let signers = trusted.settings.policy.as_ref()?.approvals.signers.as_ref()?;
-        Some(trusted.folder.join(signers))
-    });
+    let file = trusted.and_then(|trusted| policies(&trusted.settings).find_map(PolicySettings::signers_file));
     file.map(|file| read_signers(&file)).transpose()
 }
 

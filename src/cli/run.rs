@@ -124,7 +124,11 @@ fn applied_before(
     environment: &Environment,
 ) -> Result<Vec<AppliedBefore>, Fault> {
     let trusted = Trusted::read(options.trust.as_deref(), environment)?;
-    let place = find_ledger(options.ledger.as_deref(), trusted.as_ref().map(Trusted::pair), environment)?;
+    let place = find_ledger(
+        options.ledger.as_deref(),
+        trusted.as_ref().map(|trusted| &trusted.settings),
+        environment,
+    )?;
     match place.open_existing()? {
         Some(ledger) => Ok(engine::applied_before(&ledger, artifact)?),
         None => Ok(Vec::new()),

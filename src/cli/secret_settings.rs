@@ -1,7 +1,7 @@
 //! The secrets that writes carry: where each is read from, and which places of which tools may receive it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,9 @@ pub(super) struct SecretSettings {
     pub file: Option<PathBuf>,
     /// Who may receive it, and nobody else.
     pub to: Vec<Receiver>,
+    /// The folder that `file` is relative to.
+    #[serde(skip)]
+    pub home: PathBuf,
 }
 
 /// A tool that may receive a secret.
@@ -49,10 +52,10 @@ impl SecretSettings {
         self.to.iter().any(receives)
     }
 
-    fn read(&self, name: &str, folder: &Path, environment: &Environment) -> Result<SecretText, Fault> {
+    fn read(&self, name: &str, environment: &Environment) -> Result<SecretText, Fault> {
         let place = Place { environment: self.environment.clone(), file: self.file.clone() };
         let take = |text: &str| SecretText::new(text).map_err(|error| error.to_string());
-        let read = place.read(folder, environment, take);
+        let read = place.read(&self.home, environment, take);
         read.map_err(|what| Fault::new(Exit::Invalid, format!("the secret `{name}`: {what}")))
     }
 }
@@ -68,12 +71,12 @@ pub(super) fn secrets_for(
     for operation in artifact.operations() {
         for slot in &operation.slots {
             let Slot::Secret { at, name } = slot else { continue };
-            let settings = trusted.and_then(|trusted| trusted.settings.secrets.get(name).zip(Some(trusted)));
-            let (settings, trusted) = settings
-                .filter(|(settings, _)| settings.may_go(server, operation, at))
+            let settings = trusted.and_then(|trusted| trusted.settings.secrets.get(name));
+            let settings = settings
+                .filter(|settings| settings.may_go(server, operation, at))
                 .ok_or_else(|| refused(operation, name, at, server))?;
             if !secrets.contains_key(name) {
-                secrets.insert(name.clone(), settings.read(name, &trusted.folder, environment)?);
+                secrets.insert(name.clone(), settings.read(name, environment)?);
             }
         }
     }
@@ -111,7 +114,7 @@ mod tests {
 
     fn secrets(yaml: &str, server: &str) -> Result<BTreeMap<String, SecretText>, Fault> {
         let settings: Settings = read_yaml(yaml).unwrap();
-        let trusted = Trusted { settings, folder: PathBuf::from("/nowhere") };
+        let trusted = Trusted { settings };
         let mut environment = Environment::default();
         environment.variables.insert("KEY".into(), CANARY.into());
         environment.variables.insert("SHORT".into(), "hunter2".into());

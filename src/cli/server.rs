@@ -147,16 +147,16 @@ pub(super) fn find_unlocked(wanted: &Wanted<'_>, environment: &Environment) -> R
             .hint("name it as the server's `profile` in the trust folder's loopgate.yaml"));
         }
         Some(profile) => profile_with_source(profile, Path::new("."))?,
-        None => profile_with_source(&server.profile, &folder)?,
+        None => profile_with_source(&server.profile, &server.home)?,
     };
     let trying = match server.dry_running(name)? {
-        Some(apart) => Trying::Apart { server: Box::new(apart), folder: folder.clone() },
+        Some(apart) => Trying::Apart { server: Box::new(apart), folder: server.home.clone() },
         None if server.dry_runs => Trying::Allowed,
         None => Trying::Withheld(format!("the settings of `{name}` do not say `dry_runs: true`")),
     };
     let mut target = Target::new(server.identity(name)?, false, tenant, profile.clone());
     target.tenants = server.tenants.clone().unwrap_or_default().rules(server, name)?;
-    let reach = match server.playing(wanted.role, name)?.endpoint(name, &folder, environment)? {
+    let reach = match server.playing(wanted.role, name)?.endpoint(name, &server.home, environment)? {
         Endpoint::Http(server) => Reach::Http(server),
         Endpoint::Child(child) if profile.context.headers().next().is_none() => Reach::Child(child),
         _ => {
@@ -295,7 +295,7 @@ pub(super) fn sandbox_location(name: &str) -> Option<Location> {
 
 /// The trust folder: named, or the working folder outside of CI.
 fn trust_folder(wanted: &Wanted<'_>, environment: &Environment) -> Result<PathBuf, Fault> {
-    match environment.trust(wanted.trust.map(Path::to_owned).as_ref()) {
+    match environment.trust(wanted.trust)? {
         Some(folder) => Ok(folder),
         None if environment.is_ci() && (wanted.server.is_some() || Path::new(FILE_NAME).exists()) => {
             Err(Fault::new(

@@ -82,6 +82,9 @@ pub(super) struct Server {
     /// The longest reply, in bytes.
     #[serde(default)]
     pub reply_limit: Option<usize>,
+    /// The folder that files are relative to.
+    #[serde(skip)]
+    pub home: PathBuf,
 }
 
 /// Which revision of MCP is spoken first.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::exit::Exit;
 use super::fault::Fault;
+use super::lock_place::LockPlace;
 use super::policy::PolicySettings;
 use super::secret_settings::SecretSettings;
 use super::server_settings::Server;
@@ -23,12 +24,16 @@ use crate::recipe::Source;
 /// The name of the settings file in the trust folder.
 pub(super) const FILE_NAME: &str = "loopgate.yaml";
 /// The largest settings or profile file, in bytes.
-const LARGEST: usize = 4 << 20;
+pub(super) const LARGEST: usize = 4 << 20;
 
 /// `loopgate.yaml`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Settings {
+    /// Settings that these add to and tighten: a folder, relative to this one, or `FOLDER@sha256:…`, which is that folder
+    /// only as long as it says what it did.
+    #[serde(default)]
+    pub extends: Option<PathBuf>,
     /// The server where the command line names none.
     #[serde(default)]
     pub server: Option<String>,
@@ -53,6 +58,9 @@ pub(super) struct Settings {
     /// The tool lock, relative to the trust folder [default: loopgate.lock, where it is there].
     #[serde(default)]
     pub lock: Option<PathBuf>,
+    /// The policies of those that extend these, which only make that one stricter.
+    #[serde(skip)]
+    pub tightening: Vec<PolicySettings>,
 }
 
 /// The ledger.
@@ -65,18 +73,21 @@ pub(super) struct LedgerSettings {
     /// Its ID, `lgl-…`; a ledger with another one is refused, wherever it is.
     #[serde(default)]
     pub id: Option<String>,
+    /// The folder that `at` is relative to.
+    #[serde(skip)]
+    pub home: PathBuf,
 }
 
 impl Settings {
-    /// Reads the settings of a trust folder; none where it has no settings file.
-    pub fn read(folder: &Path) -> Result<Option<Self>, Fault> {
+    /// Reads what a trust folder says itself; none where it has no settings file.
+    pub fn read_own(folder: &Path) -> Result<Option<Self>, Fault> {
         let path = folder.join(FILE_NAME);
         // Only what is not there is none: one that cannot be reached would pass for one without a policy.
         match fs_err::symlink_metadata(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             _ => {}
         }
-        let settings: Self = read_yaml(&text(&path)?)
+        let mut settings: Self = read_yaml(&text(&path)?)
             .map_err(|error| Fault::new(Exit::Invalid, format!("`{}`: {error}", path.display())))?;
         match settings.revoked.iter().find(|entry| names_nothing(entry)) {
             Some(entry) => Err(Fault::new(
@@ -88,8 +99,43 @@ impl Settings {
                 ),
             )
             .hint("write the whole ID or digest, in lower case and without blanks around it")),
-            None => Ok(Some(settings)),
+            None => {
+                settings.settle(folder);
+                Ok(Some(settings))
+            }
         }
+    }
+
+    /// Notes where these settings stand, which is what the files that they name are relative to.
+    fn settle(&mut self, folder: &Path) {
+        let home = || folder.to_owned();
+        self.servers.values_mut().for_each(|server| server.home = home());
+        self.secrets.values_mut().for_each(|secret| secret.home = home());
+        self.ledger.home = home();
+        let place = |file: PathBuf| if folder == Path::new(".") { file } else { folder.join(file) };
+        self.lock = self.lock.take().map(place);
+        if let Some(policy) = &mut self.policy {
+            policy.home = home();
+            if let Some(gitlab) = &mut policy.platform.gitlab {
+                gitlab.keys = place(std::mem::take(&mut gitlab.keys));
+            }
+        }
+    }
+
+    /// The files that these settings name, relative to `folder`, where they stand, and that say what they mean: none of
+    /// tokens and secrets.
+    pub fn named_files(&self, folder: &Path) -> Vec<PathBuf> {
+        let profiles = self.servers.values().map(|server| PathBuf::from(&server.profile));
+        let profiles = profiles.filter(|name| name.to_str().is_none_or(is_file_name));
+        let certificates = self.servers.values().filter_map(|server| server.ca.clone());
+        let policy = self.policy.as_ref();
+        let signers = policy.and_then(|policy| policy.approvals.signers.clone());
+        let keys = policy.and_then(|policy| Some(policy.platform.gitlab.as_ref()?.keys.clone()));
+        let lock =
+            Some(LockPlace::of(folder, Some(self)).path).filter(|lock| lock.symlink_metadata().is_ok());
+        let placed = keys.into_iter().chain(lock);
+        let placed = placed.map(|path| path.strip_prefix(folder).map_or(path.clone(), Path::to_owned));
+        profiles.chain(certificates).chain(signers).chain(placed).collect()
     }
 }
 
@@ -155,7 +201,7 @@ mod tests {
         )
         .unwrap()
         .unwrap();
-        assert_eq!(settings.policy.unwrap().approvals.minimum, 2);
+        assert_eq!(settings.policy.unwrap().approvals.minimum, Some(2));
         assert!(settings.revoked.contains("APR-7"));
         assert_eq!(settings.ledger.at.as_deref(), Some("sqlite:l.db"));
     }

@@ -27,7 +27,8 @@ pub(super) fn status(arguments: &Status, environment: &Environment, output: &Out
     let Effect { artifact: path, approvals, ledger, server: _, trust, platform } = &arguments.effect;
     let artifact = read_artifact(path)?;
     let trusted = Trusted::read(trust.as_deref(), environment)?;
-    let place = find_ledger(ledger.as_deref(), trusted.as_ref().map(Trusted::pair), environment)?;
+    let place =
+        find_ledger(ledger.as_deref(), trusted.as_ref().map(|trusted| &trusted.settings), environment)?;
     let brought = records::read(approvals.as_deref(), path)?;
     let ledger = place.open_existing()?;
     let state = match &ledger {

@@ -2,38 +2,68 @@
 //!
 //! The shapes are those that their issuers document, and that secret scanners look for.
 
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
-use regex::RegexSet;
+use regex::Regex;
 use serde_json::Value;
 
 use super::pointer::escape;
 
-/// What each shape is, and the shape.
-const SHAPES: [(&str, &str); 13] = [
-    ("a GitHub token", r"\bgh[pousr]_[0-9A-Za-z]{36,}"),
-    ("a GitHub token", r"\bgithub_pat_[0-9A-Za-z_]{60,}"),
-    ("a GitLab token", r"\bgl(?:pat|ptt|cbt|rt|dt|soat|agent)-[0-9A-Za-z_.-]{20,}"),
-    ("a Slack token", r"\bxox[abeoprs]-[0-9A-Za-z-]{10,}"),
-    ("an AWS access key", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
-    ("a Google API key", r"\bAIza[0-9A-Za-z_-]{35}"),
-    ("a Stripe key", r"\b[rs]k_live_[0-9A-Za-z]{20,}"),
-    ("an npm token", r"\bnpm_[0-9A-Za-z]{36}"),
-    ("a PyPI token", r"\bpypi-AgEIcHlwaS5vcmc[0-9A-Za-z_-]{20,}"),
-    ("an API key", r"\bsk-[0-9A-Za-z_-]{32,}"),
-    ("a JSON Web Token", r"\beyJ[0-9A-Za-z_-]{10,}\.eyJ[0-9A-Za-z_-]{10,}\.[0-9A-Za-z_-]{10,}"),
-    ("a private key", r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
-    ("a bearer token", r"(?i)\bbearer\s+[0-9a-z._~+/-]{24,}"),
+/// What a credential is, the texts one of which every one of its kind has, and its shape.
+struct Shape {
+    what: &'static str,
+    has: &'static [&'static str],
+    pattern: &'static str,
+    compiled: OnceLock<Option<Regex>>,
+}
+
+const fn shape(what: &'static str, has: &'static [&'static str], pattern: &'static str) -> Shape {
+    Shape { what, has, pattern, compiled: OnceLock::new() }
+}
+
+static SHAPES: [Shape; 13] = [
+    shape("a GitHub token", &["ghp_", "gho_", "ghu_", "ghs_", "ghr_"], r"\bgh[pousr]_[0-9A-Za-z]{36,}"),
+    shape("a GitHub token", &["github_pat_"], r"\bgithub_pat_[0-9A-Za-z_]{60,}"),
+    shape(
+        "a GitLab token",
+        &["glpat-", "glptt-", "glcbt-", "glrt-", "gldt-", "glsoat-", "glagent-"],
+        r"\bgl(?:pat|ptt|cbt|rt|dt|soat|agent)-[0-9A-Za-z_.-]{20,}",
+    ),
+    shape("a Slack token", &["xox"], r"\bxox[abeoprs]-[0-9A-Za-z-]{10,}"),
+    shape("an AWS access key", &["AKIA", "ASIA"], r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
+    shape("a Google API key", &["AIza"], r"\bAIza[0-9A-Za-z_-]{35}"),
+    shape("a Stripe key", &["k_live_"], r"\b[rs]k_live_[0-9A-Za-z]{20,}"),
+    shape("an npm token", &["npm_"], r"\bnpm_[0-9A-Za-z]{36}"),
+    shape("a PyPI token", &["pypi-AgEIcHlwaS5vcmc"], r"\bpypi-AgEIcHlwaS5vcmc[0-9A-Za-z_-]{20,}"),
+    shape("an API key", &["sk-"], r"\bsk-[0-9A-Za-z_-]{32,}"),
+    shape(
+        "a JSON Web Token",
+        &[".eyJ"],
+        r"\beyJ[0-9A-Za-z_-]{10,}\.eyJ[0-9A-Za-z_-]{10,}\.[0-9A-Za-z_-]{10,}",
+    ),
+    shape("a private key", &["PRIVATE KEY-----"], r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
+    shape("a bearer token", &["earer", "EARER"], r"\b(?:[Bb]earer|BEARER)\s+[0-9A-Za-z._~+/-]{24,}"),
 ];
 
-static KNOWN: LazyLock<Option<RegexSet>> =
-    LazyLock::new(|| RegexSet::new(SHAPES.map(|(_, shape)| shape)).ok());
+/// A credential has at least so many characters, the text before it not counted.
+const SHORTEST: usize = 16;
+
+impl Shape {
+    fn is_in(&self, text: &str) -> bool {
+        // Only where it may be there: to make a pattern takes longer than most starts have.
+        let compiled = self.compiled.get_or_init(|| Regex::new(self.pattern).ok());
+        compiled.as_ref().is_some_and(|pattern| pattern.is_match(text))
+    }
+}
 
 /// What credential a text looks like it holds, if any: `a GitHub token`.
 #[must_use]
 pub fn token_shape(text: &str) -> Option<&'static str> {
-    let found = KNOWN.as_ref()?.matches(text).iter().next()?;
-    SHAPES.get(found).map(|(what, _)| *what)
+    if text.len() < SHORTEST {
+        return None;
+    }
+    let may_be = |shape: &&Shape| shape.has.iter().any(|has| text.contains(has));
+    SHAPES.iter().filter(may_be).find(|shape| shape.is_in(text)).map(|shape| shape.what)
 }
 
 /// The first text or name anywhere in `value` that looks like it holds a credential: its JSON pointer, which for a

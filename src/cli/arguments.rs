@@ -67,6 +67,8 @@ pub(super) enum Command {
     Profile(ProfileArguments),
     /// Record a server's tools with their classes, for review, and hold them against what it offers now.
     Lock(LockArguments),
+    /// Show the settings in force, and where each comes from.
+    Config(ConfigArguments),
     /// The embedded stand-in for LoopIQ.
     Sandbox(Sandbox),
     /// Print a shell's completion script.
@@ -116,7 +118,8 @@ pub(super) struct RunOptions {
     /// A YAML or JSON file with inputs.
     #[arg(long, value_name = "FILE")]
     pub inputs: Option<PathBuf>,
-    /// The folder with loopgate.yaml and what it names [default: the working folder, outside CI].
+    /// The folder with loopgate.yaml and what it names, or FOLDER@DIGEST, as `config show` prints it [default: the working
+    /// folder, outside CI].
     #[arg(long, value_name = "DIR", env = "LOOPGATE_TRUST")]
     pub trust: Option<PathBuf>,
     /// How the result is given on stdout.
@@ -245,8 +248,33 @@ pub(super) enum SchemaName {
     LockCheck,
     /// The problems of a recipe.
     Problems,
+    /// `config show --format json`.
+    Config,
     /// `profile show --format json`.
     ProfileSummary,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ConfigArguments {
+    #[command(subcommand)]
+    pub command: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Every setting with its file and line, and the digest that a trust folder can be pinned by.
+    Show(ConfigShow),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ConfigShow {
+    /// The folder with loopgate.yaml and what it names, or FOLDER@DIGEST, as `config show` prints it [default: the working
+    /// folder, outside CI].
+    #[arg(long, value_name = "DIR", env = "LOOPGATE_TRUST")]
+    pub trust: Option<PathBuf>,
+    /// How the result is given on stdout.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
 }
 
 #[derive(Debug, Args)]

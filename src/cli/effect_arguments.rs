@@ -40,7 +40,8 @@ pub(super) struct Approve {
     /// The folder that receives the record [default: `approvals` beside the artifact].
     #[arg(long, value_name = "DIR")]
     pub approvals: Option<PathBuf>,
-    /// The folder with loopgate.yaml and what it names [default: the working folder, outside CI].
+    /// The folder with loopgate.yaml and what it names, or FOLDER@DIGEST, as `config show` prints it [default: the working
+    /// folder, outside CI].
     #[arg(long, value_name = "DIR", env = "LOOPGATE_TRUST")]
     pub trust: Option<PathBuf>,
 }
@@ -72,7 +73,8 @@ pub(super) struct Revoke {
     /// The ledger that is told, too: `sqlite:PATH` [default: .loopgate/ledger.db, where it is there].
     #[arg(long, value_name = "LEDGER", env = "LOOPGATE_LEDGER", hide_env_values = true)]
     pub ledger: Option<String>,
-    /// The folder with loopgate.yaml and what it names [default: the working folder, outside CI].
+    /// The folder with loopgate.yaml and what it names, or FOLDER@DIGEST, as `config show` prints it [default: the working
+    /// folder, outside CI].
     #[arg(long, value_name = "DIR", env = "LOOPGATE_TRUST")]
     pub trust: Option<PathBuf>,
 }
@@ -147,7 +149,8 @@ pub(super) struct Effect {
     /// The server: `sandbox`, `sandbox:PATH`, `sandbox:memory`, or a name from loopgate.yaml.
     #[arg(long, value_name = "NAME", env = "LOOPGATE_SERVER", hide_env_values = true)]
     pub server: Option<String>,
-    /// The folder with loopgate.yaml and what it names [default: the working folder, outside CI].
+    /// The folder with loopgate.yaml and what it names, or FOLDER@DIGEST, as `config show` prints it [default: the working
+    /// folder, outside CI].
     #[arg(long, value_name = "DIR", env = "LOOPGATE_TRUST")]
     pub trust: Option<PathBuf>,
     #[command(flatten)]

@@ -110,6 +110,19 @@ fn one_platform(above: &mut PlatformSettings, below: PlatformSettings) -> Result
     Ok(())
 }
 
+/// The folders whose settings count together: `folder`, what it extends, and so on. They were read before.
+pub(super) fn chain(folder: &Path) -> Result<Vec<PathBuf>, Fault> {
+    let mut folders = vec![folder.to_owned()];
+    while let Some(last) = folders.last().filter(|_| folders.len() <= MOST) {
+        let extends = Settings::read_own(last)?.and_then(|own| own.extends);
+        match extends {
+            Some(extends) => folders.push(last.join(TrustFolder::from(extends.as_path()).path)),
+            None => break,
+        }
+    }
+    Ok(folders)
+}
+
 /// All policies of settings, the first that which the others tighten.
 pub(super) fn policies(settings: &Settings) -> impl Iterator<Item = &PolicySettings> {
     settings.policy.iter().chain(&settings.tightening)

@@ -31,7 +31,8 @@ pub(super) struct LedgerPlace {
     /// The ledger: `sqlite:PATH` [default: .loopgate/ledger.db, outside CI].
     #[arg(long, value_name = "LEDGER", env = "LOOPGATE_LEDGER", hide_env_values = true)]
     pub ledger: Option<String>,
-    /// The folder with loopgate.yaml and what it names [default: the working folder, outside CI].
+    /// The folder with loopgate.yaml and what it names, or FOLDER@DIGEST, as `config show` prints it [default: the working
+    /// folder, outside CI].
     #[arg(long, value_name = "DIR", env = "LOOPGATE_TRUST")]
     pub trust: Option<PathBuf>,
 }

@@ -13,6 +13,7 @@ mod audit_file;
 mod ci;
 mod command;
 mod complete;
+mod config;
 mod diff;
 mod effect_arguments;
 mod environment;
@@ -153,6 +154,7 @@ fn dispatch(
         Command::Apply(arguments) => apply::apply(*arguments, environment, output),
         Command::Reconcile(arguments) => reconcile::reconcile(*arguments, environment, output),
         Command::Status(arguments) => status::status(&arguments, environment, output),
+        Command::Config(arguments) => config::config(&arguments, environment, output),
         Command::Lock(arguments) => lock::lock(&arguments, environment, output),
         Command::Ledger(arguments) => ledger::ledger(arguments.command, environment, output),
         Command::Audit(arguments) => audit::audit(arguments.command, environment, output),

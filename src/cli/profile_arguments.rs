@@ -28,7 +28,8 @@ pub(super) struct AskedServer {
     /// The server: `sandbox`, `sandbox:PATH`, `sandbox:memory`, or a name from loopgate.yaml.
     #[arg(long, value_name = "NAME", env = "LOOPGATE_SERVER", hide_env_values = true)]
     pub server: Option<String>,
-    /// The folder with loopgate.yaml and what it names [default: the working folder, outside CI].
+    /// The folder with loopgate.yaml and what it names, or FOLDER@DIGEST, as `config show` prints it [default: the working
+    /// folder, outside CI].
     #[arg(long, value_name = "DIR", env = "LOOPGATE_TRUST")]
     pub trust: Option<PathBuf>,
 }

@@ -4,6 +4,7 @@ use clap::ValueEnum as _;
 use serde_json::{Map, Value};
 
 use super::arguments::{Schema, SchemaName};
+use super::config;
 use super::exit::Exit;
 use super::fault::Fault;
 use super::output::Output;
@@ -43,6 +44,7 @@ pub(super) fn of(name: SchemaName) -> Result<Value, Fault> {
         SchemaName::Difference => return Ok(report::difference_schema()),
         SchemaName::Lock => return Ok(lock::v1::json_schema()),
         SchemaName::LockCheck => return Ok(report::lock_schema()),
+        SchemaName::Config => return Ok(config::json_schema()),
         SchemaName::Problems => return Ok(report::problems_schema()),
         SchemaName::ProfileSummary => return Ok(report::profile_schema()),
         SchemaName::Profile => schemars::schema_for!(Profile),

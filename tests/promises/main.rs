@@ -79,3 +79,5 @@ mod support;
 mod tenants;
 #[cfg(test)]
 mod tokens;
+#[cfg(test)]
+mod trust;

@@ -5,16 +5,16 @@ use std::io::{self, BufRead as _, Read as _};
 use jiff::Timestamp;
 
 use super::approve_from::approve_from;
+use super::approving::Subject;
 use super::effect_arguments::{Approve, Who};
 use super::environment::Environment;
 use super::exit::Exit;
 use super::fault::Fault;
 use super::output::Output;
-use super::policy::{Trusted, in_force};
-use super::records::{add, beside, judged, must_be_folder, refusals};
-use super::show::read_artifact;
+use super::policy::Trusted;
+use super::records::{add, judged};
 use super::signing::{Decider, unfit};
-use crate::approval::{Decision, Draft, Filed, Policy, Record, Source, Verdict, read_approvals};
+use crate::approval::{Decision, Draft, Filed, Policy, Record, Verdict};
 use crate::artifact::Artifact;
 use crate::core::Digest;
 use crate::core::text::{excerpt, visible};
@@ -36,15 +36,8 @@ pub(super) fn approve(
         return approve_from(arguments, environment, output);
     }
     let prefix = arguments.digest.as_deref().map(Prefix::parse).transpose()?;
-    must_be_folder(arguments.approvals.as_deref())?;
-    let artifact = read_artifact(&arguments.artifact)?;
-    if artifact.operations().is_empty() {
-        return Err(Fault::new(Exit::Invalid, "the artifact has no operation: there is nothing to approve"));
-    }
-    let trusted = Trusted::read(arguments.trust.as_deref(), environment)?;
-    let policy = in_force(&artifact, trusted.as_ref())?;
-    let folder = arguments.approvals.clone().unwrap_or_else(|| beside(&arguments.artifact));
-    let others = read_approvals(&Source::Folder(folder.clone()))?;
+    let (subject, others) = Subject::read(arguments, environment)?;
+    let Subject { artifact, trusted, policy, folder } = &subject;
     let signers = policy.as_ref().and_then(|policy| policy.signers.as_deref());
     let who = Who {
         name: arguments.name.clone(),
@@ -52,20 +45,16 @@ pub(super) fn approve(
         sign: arguments.sign.clone(),
     };
     let decider = Decider::new(&who, signers)?;
-    let record = record(arguments, &who, &artifact, &decider, policy.as_ref())?;
-    let refused = refusals(&artifact, &record, &others, trusted.as_ref());
-    if !refused.is_empty() {
-        return Err(Fault::new(Exit::Rejected, refused.join("; "))
-            .hint("nothing was written; plan anew, so that there is another effect to approve"));
-    }
+    let record = record(arguments, &who, artifact, &decider, policy.as_ref())?;
+    subject.may_be_approved(&record, &others)?;
 
-    output.say(&approval_text(&artifact, &facts(&record, arguments), &output.stderr));
+    output.say(&approval_text(artifact, &facts(&record, arguments), &output.stderr));
     confirm(prefix.as_ref(), artifact.effect_digest(), environment, output)?;
     let filed = decider.file(record)?;
-    let path = add(&folder, &filed)?;
+    let path = add(folder, &filed)?;
     output.data(filed.record.id.as_str())?;
     output.say(&format!("recorded in {}", visible(&path.display().to_string())));
-    warn(&artifact, filed, others, trusted.as_ref(), policy.as_ref(), output);
+    warn(artifact, filed, others, trusted.as_ref(), policy.as_ref(), output);
     Ok(Exit::Done)
 }
 

@@ -3,16 +3,15 @@
 use jiff::Timestamp;
 
 use super::approve::missing;
+use super::approving::Subject;
 use super::effect_arguments::Approve;
 use super::environment::Environment;
 use super::exit::Exit;
 use super::fault::Fault;
 use super::output::Output;
-use super::policy::{Trusted, in_force};
-use super::records::{add, beside, judged, must_be_folder, refusals};
-use super::show::read_artifact;
+use super::records::{add, judged};
 use crate::approval::platform::{Answer, MOST_DAYS};
-use crate::approval::{Approver, Assurance, Decision, Draft, Filed, Policy, Record, Source, read_approvals};
+use crate::approval::{Approver, Assurance, Decision, Draft, Filed, Policy, Record};
 use crate::artifact::Artifact;
 use crate::core::text::{excerpt, visible};
 
@@ -23,30 +22,19 @@ pub(super) fn approve_from(
     environment: &Environment,
     output: &Output,
 ) -> Result<Exit, Fault> {
-    must_be_folder(arguments.approvals.as_deref())?;
     if arguments.expires_in.get() > jiff::SignedDuration::from_hours(24 * MOST_DAYS) {
         let message = format!("`--expires-in` of what a platform approved is {MOST_DAYS}d at most");
         return Err(Fault::new(Exit::Usage, message));
     }
-    let artifact = read_artifact(&arguments.artifact)?;
-    if artifact.operations().is_empty() {
-        return Err(Fault::new(Exit::Invalid, "the artifact has no operation: there is nothing to approve"));
-    }
-    let trusted = Trusted::read(arguments.trust.as_deref(), environment)?;
-    let policy = in_force(&artifact, trusted.as_ref())?;
-    let folder = arguments.approvals.clone().unwrap_or_else(|| beside(&arguments.artifact));
-    let mut all = read_approvals(&Source::Folder(folder.clone()))?;
-    let Some(answers) = arguments.platform.answers(&artifact, trusted.as_ref())? else {
+    let (subject, mut all) = Subject::read(arguments, environment)?;
+    let Subject { artifact, trusted, policy, folder } = &subject;
+    let Some(answers) = arguments.platform.answers(artifact, trusted.as_ref())? else {
         return Err(Fault::new(Exit::Usage, "`--from` names no platform"));
     };
     let mut records = Vec::new();
     for answer in &answers.given {
-        let record = record(arguments, answer, &artifact, policy.as_ref())?;
-        let refused = refusals(&artifact, &record, &all, trusted.as_ref());
-        if !refused.is_empty() {
-            return Err(Fault::new(Exit::Rejected, refused.join("; "))
-                .hint("nothing was written; plan anew, so that there is another effect to approve"));
-        }
+        let record = record(arguments, answer, artifact, policy.as_ref())?;
+        subject.may_be_approved(&record, &all)?;
         records.push(record);
     }
     let Some(first) = records.first().cloned() else {
@@ -63,7 +51,7 @@ pub(super) fn approve_from(
     };
     for record in records {
         let filed = Filed { record, signature: None };
-        let path = add(&folder, &filed)?;
+        let path = add(folder, &filed)?;
         output.data(filed.record.id.as_str())?;
         let (name, path) = (excerpt(&filed.record.approver.name, 100), path.display().to_string());
         output.say(&format!("recorded for `{name}` in {}", visible(&path)));
@@ -77,7 +65,7 @@ pub(super) fn approve_from(
         output.say(&format!("note: asserted, and not the platform's word here: {}", visible(why)));
     }
     let platform = word.is_ok().then_some(&answers);
-    missing(&judged(&artifact, &first, &all, trusted.as_ref(), policy.as_ref(), platform), output);
+    missing(&judged(artifact, &first, &all, trusted.as_ref(), policy.as_ref(), platform), output);
     Ok(Exit::Done)
 }
 

@@ -7,6 +7,7 @@ mod apply_exit;
 mod applying;
 mod approve;
 mod approve_from;
+mod approving;
 mod arguments;
 mod audit;
 mod audit_file;

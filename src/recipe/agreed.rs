@@ -206,7 +206,7 @@ fn value_of(tree: &Tree, at: &str, unknown: &mut Vec<String>) -> Value {
                 Value::Null
             }
         },
-        Tree::Leaf(_) | Tree::Loop { .. } => {
+        Tree::Leaf(_) | Tree::Secret(_) | Tree::Loop { .. } => {
             unknown.push(at.to_owned());
             Value::Null
         }

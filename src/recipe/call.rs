@@ -238,6 +238,7 @@ fn stand(tree: &Tree, tokens: &[String], at: String, out: &mut Vec<Standing>) {
             Some(member) => stand(member, rest, format!("{at}/{}", escape(token)), out),
             None => out.push(Standing::Nothing { at, absent: true }),
         },
+        (Tree::Secret(_), None) => out.push(Standing::Something),
         (Tree::Leaf(leaf), _) if !leaf.is_constant() => out.push(Standing::Unknown),
         (Tree::Leaf(leaf), None) => {
             let empty = !leaf.is_typed() && leaf.source().trim().is_empty();
@@ -247,7 +248,7 @@ fn stand(tree: &Tree, tokens: &[String], at: String, out: &mut Vec<Standing>) {
         (Tree::List(items), None) if items.is_empty() => out.push(Standing::Nothing { at, absent: false }),
         (Tree::Map(members), None) if members.is_empty() => out.push(Standing::Nothing { at, absent: false }),
         (Tree::Literal(_) | Tree::List(_) | Tree::Map(_), None) => out.push(Standing::Something),
-        (Tree::Literal(_) | Tree::List(_) | Tree::Leaf(_), Some(_)) => {
+        (Tree::Literal(_) | Tree::List(_) | Tree::Leaf(_) | Tree::Secret(_), Some(_)) => {
             out.push(Standing::Nothing { at, absent: true });
         }
     }

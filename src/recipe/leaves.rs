@@ -16,9 +16,7 @@ use crate::core::secret::is_secret_name;
 use crate::core::token_shape::token_shape;
 
 /// The key of a mapping that is a secret, by its name.
-const FROM_SECRET: &str = "from_secret";
-/// What stands for a secret until the call.
-const STAND_IN: &str = "(a secret)";
+pub const FROM_SECRET: &str = "from_secret";
 
 impl Builder<'_> {
     /// Compiles the leaf at `at`; `locals` are the names that loops around it give.
@@ -135,7 +133,7 @@ impl Builder<'_> {
             return None;
         };
         secrets.insert(at.to_owned(), name.to_owned());
-        Some(Tree::Literal(Value::from(STAND_IN)))
+        Some(Tree::Secret(name.to_owned()))
     }
 
     /// Compiles the members of a mapping, all of them even where one is broken.

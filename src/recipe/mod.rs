@@ -42,6 +42,7 @@ mod yaml_places;
 pub use diagnostic::{Diagnostic, Problems, Span};
 pub use document::{Analysis, json_schema};
 pub use input::{BadValue, Input, InputKind, RESERVED_INPUTS};
+pub use leaves::FROM_SECRET;
 pub use library::{Library, ShippedLibrary};
 pub use load::{declared_profile, declared_server, load, load_agreed};
 pub use resolve::{

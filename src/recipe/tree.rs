@@ -9,6 +9,8 @@ use super::template::{Expression, TemplateError, TemplateErrorKind};
 
 /// The fuel of one tree: what fifty leaves may take that use all they have.
 const FUEL: u64 = 50_000_000;
+/// What stands for a secret until the call.
+const STAND_IN: &str = "(a secret)";
 /// The most items that a loop goes over.
 const MOST_ITEMS: usize = 100_000;
 
@@ -19,6 +21,8 @@ pub enum Tree {
     Literal(Value),
     /// A string.
     Leaf(Expression),
+    /// A secret of that name, for which a text stands in until the call.
+    Secret(String),
     /// A list.
     List(Vec<Tree>),
     /// A mapping.
@@ -47,6 +51,7 @@ impl Tree {
         match self {
             Self::Literal(value) => Ok(value.clone()),
             Self::Leaf(leaf) => evaluate_leaf(leaf, scope, fuel),
+            Self::Secret(_) => Ok(Value::from(STAND_IN)),
             Self::List(items) => items.iter().map(|item| item.evaluate_within(scope, fuel)).collect(),
             Self::Map(members) => {
                 let mut object = Map::new();
@@ -83,7 +88,7 @@ impl Tree {
             Self::Leaf(leaf) => leaf.is_constant(),
             Self::List(items) => items.iter().all(Self::is_constant),
             Self::Map(members) => members.values().all(Self::is_constant),
-            Self::Loop { .. } => false,
+            Self::Secret(_) | Self::Loop { .. } => false,
         }
     }
 }

@@ -1,10 +1,10 @@
 //! What a recipe's steps do, as every output of it tells. All of it is hostile text still.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::catalog::Profile;
 use crate::core::Class;
-use crate::recipe::{Analysis, Kind, Recipe, Step, Tree};
+use crate::recipe::{Analysis, FROM_SECRET, Kind, Recipe, Step, Tree};
 
 /// One step as it is told.
 #[derive(Debug, Clone, PartialEq)]
@@ -152,6 +152,7 @@ fn template(tree: &Tree) -> Value {
     match tree {
         Tree::Literal(value) => value.clone(),
         Tree::Leaf(leaf) => Value::from(leaf.source()),
+        Tree::Secret(name) => json!({ FROM_SECRET: name }),
         Tree::List(items) => items.iter().map(template).collect(),
         Tree::Map(members) => {
             Value::Object(members.iter().map(|(name, member)| (name.clone(), template(member))).collect())

@@ -141,6 +141,17 @@ fn a_secret_reaches_its_tool_and_nothing_else() {
     }
 }
 
+/// What is locked is checked where it is known, and a secret is not.
+#[test]
+fn a_secret_fits_a_locked_schema_that_only_its_value_can_meet() {
+    let folder = folder("answers", "/auth/key");
+    folder.run(&["lock", "--server", "peer"]).exits(0);
+    folder.run(&["validate", "hook.yaml", "--server", "peer", "--profile", "hooks.yaml"]).exits(0);
+    let shown = folder.run(&["show", "hook.yaml", "--profile", "hooks.yaml"]).exits(0);
+    assert!(shown.told().contains("from_secret"), "{}", shown.stdout);
+    planned(&folder);
+}
+
 #[test]
 fn an_apply_without_its_secret_sends_nothing() {
     let folder = folder("answers", "/auth/key");

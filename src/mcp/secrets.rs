@@ -5,11 +5,10 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
+use super::http::{encoded, without_beginning};
 use crate::core::SecretText;
 use crate::core::json::parse_unambiguous;
 
@@ -111,7 +110,7 @@ impl Secrets {
     pub(super) fn without_beginning<'t>(&self, text: &'t str) -> &'t str {
         let mut text = text;
         for shape in self.0.iter() {
-            text = super::http::without_beginning(text, shape.expose_secret());
+            text = without_beginning(text, shape.expose_secret());
         }
         text
     }
@@ -123,10 +122,7 @@ fn shapes(secret: &str) -> Vec<String> {
     let lines = secret.lines().filter(|line| line.chars().count() >= SHORTEST_LINE);
     let mut shapes = Vec::new();
     for text in lines.chain([secret]) {
-        let form: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
-        shapes.extend([form.replace('+', "%20"), form.to_lowercase(), form]);
-        shapes
-            .extend([STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD].map(|base64| base64.encode(text)));
+        shapes.extend(encoded(text));
         let mut written = vec![text.to_owned(), text.chars().map(utf16).collect()];
         for _ in 0..NESTED {
             let nested: Vec<String> = written.iter().map(|text| quoted(text)).collect();
@@ -159,6 +155,8 @@ fn utf16(c: char) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
     use serde_json::json;
 
     const SECRET: &str = "kanarie \"ü/+\\\nsecond-line-of-it";
@@ -179,6 +177,14 @@ mod tests {
             json!({SECRET: 1}).to_string(),
             json!({"echo": SECRET}).to_string().replace('ü', "\\u00fc"),
             format!("https://a.example/?k={form}&b"),
+            format!(
+                "https://a.example/?k={}&b",
+                form.replace("%C3%BC", "%c3%bc")
+                    .replace("%2F", "%2f")
+                    .replace("%2B", "%2b")
+                    .replace("%5C", "%5c")
+                    .replace("%0A", "%0a")
+            ),
             format!("https://a.example/?k={}&b", form.replace('+', "%20")),
             STANDARD.encode(SECRET),
             URL_SAFE_NO_PAD.encode(SECRET),

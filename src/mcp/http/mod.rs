@@ -30,7 +30,7 @@ pub use address::{AddressError, HttpAddress};
 pub use assertion::{KeyError, SigningKey};
 pub(super) use client::{HttpClient, RequestHeaders};
 pub use client_credentials::{ClientCredentials, ClientProof};
-pub(super) use concealed::without_beginning;
+pub(super) use concealed::{encoded, without_beginning};
 pub use credential::Credential;
 pub(super) use fault::{Fault, Faults};
 pub use metadata::Issuer;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use reqwest::header::HeaderValue;
@@ -10,12 +11,14 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::claims::{claims, expiry};
-use super::concealed::{concealed, without_beginning};
+use super::concealed::{concealed, encoded, without_beginning};
 
 /// A bearer token (RFC 6750). It is wiped from memory when it goes, and nothing prints it.
 #[derive(Clone)]
 pub struct Token {
     text: SecretString,
+    /// Other shapes in which a server may give it back; none of one that is a word.
+    encoded: Arc<[SecretString]>,
     /// When it says that it expires.
     expires: Option<Timestamp>,
 }
@@ -50,7 +53,12 @@ impl Token {
             return Err(TokenError::Character);
         }
         let expires = claims(text).as_ref().and_then(expiry);
-        Ok(Self { text: SecretString::from(text), expires })
+        let encoded = match text.len() {
+            0..SHORTEST_SECRET => Vec::new(),
+            _ => encoded(text),
+        };
+        let encoded = encoded.into_iter().map(SecretString::from).collect();
+        Ok(Self { text: SecretString::from(text), encoded, expires })
     }
 
     /// When it expires, where it is a JWT that says so.
@@ -69,7 +77,13 @@ impl Token {
         if token.len() < SHORTEST_SECRET {
             return Cow::Borrowed(text);
         }
-        concealed(text, token, INSTEAD)
+        let mut without = concealed(text, token, INSTEAD);
+        for shape in self.encoded.iter().map(|shape| shape.expose_secret()) {
+            if without.contains(shape) {
+                without = Cow::Owned(without.replace(shape, INSTEAD));
+            }
+        }
+        without
     }
 
     /// `text`, which may break off anywhere, without what may be the beginning of the token at its end.
@@ -112,6 +126,14 @@ mod tests {
         assert_eq!(token.concealed(echoed), r#"{"a":"Bearer (the token)","b":"(the token)."}"#);
         assert!(matches!(token.concealed("canary"), Cow::Borrowed(_)));
         assert_eq!(Token::new("done").unwrap().concealed("done"), "done");
+        for echo in [
+            "k=canary%2F1%2Babcdef&",
+            "k=canary%2f1%2babcdef&",
+            "Y2FuYXJ5LzErYWJjZGVm",
+            "'Y2FuYXJ5LzErYWJjZGVm'",
+        ] {
+            assert!(token.concealed(echo).contains(INSTEAD), "{echo}");
+        }
         let odd = Token::new(r#"tok"en\with/all"#).unwrap();
         for echo in [json!({"a": r#"tok"en\with/all"#}).to_string(), r#"tok"en\with/all"#.to_owned()] {
             assert!(odd.concealed(&echo).contains(INSTEAD), "{echo}");

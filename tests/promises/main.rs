@@ -60,6 +60,10 @@ mod platform_answers;
 #[cfg(test)]
 mod profiles;
 #[cfg(test)]
+mod pull_request;
+#[cfg(test)]
+mod pull_request_edits;
+#[cfg(test)]
 mod readme;
 #[cfg(test)]
 mod reads;

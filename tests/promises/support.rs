@@ -13,6 +13,7 @@ pub struct Folder {
 }
 
 /// What a command left.
+#[derive(Debug, Clone)]
 pub struct Ran {
     pub code: i32,
     pub stdout: String,

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::arguments::Format;
-use super::audit_file::{AuditFile, Holds};
+use super::audit_file::{AuditFile, Holds, of_ledger};
 use super::effect_arguments::{Effect, Running};
 use super::environment::Environment;
 use super::exit::Exit;
@@ -19,6 +19,7 @@ use super::next_command::NextCommand;
 use super::output::Output;
 use super::policy::{Trusted, in_force};
 use super::records;
+use super::reports::Reports;
 use super::runtime::runtime;
 use super::secret_settings::secrets_for;
 use super::server::{KnownServer, find_for};
@@ -34,7 +35,7 @@ use crate::core::text::visible;
 use crate::engine::{self, ApplyEnd, ApplyResult, Stopped, Watch};
 use crate::ledger::v1::{Command, Result as Came};
 use crate::ledger::{Event, Fact, Holder, Ledger, Lock, LockError, State, Wait, label};
-use crate::report::{self, ApplyView};
+use crate::report::{self, ApplyOutputs, ApplyView, EventFile, Sheet};
 
 /// How long a running write has after the first signal.
 const GRACE: Duration = Duration::from_secs(5);
@@ -62,10 +63,19 @@ pub(super) struct Job<'a> {
     server: KnownServer,
     trusted: Option<Trusted>,
     audit: AuditFile,
+    reports: Reports,
     next: NextCommand,
 }
 
 impl<'a> Told<'a> {
+    /// The command's name.
+    fn word(&self) -> &'static str {
+        match self.command {
+            Command::Apply => "apply",
+            Command::Reconcile => "reconcile",
+        }
+    }
+
     /// Reads everything that is named: artifact, settings, records; nothing is opened or asked yet.
     pub fn job(&'a self, environment: &Environment, output: &Output) -> Result<Job<'a>, Fault> {
         let Effect { artifact: path, approvals, ledger, server, trust, platform } = self.effect;
@@ -75,11 +85,16 @@ impl<'a> Told<'a> {
             find_ledger(ledger.as_deref(), trusted.as_ref().map(|trusted| &trusted.settings), environment)?;
         let server = find_for(&artifact, server.as_deref(), trust.as_deref(), environment)?;
         let audit = self.running.audit.clone().unwrap_or_else(|| path.with_file_name("audit.json"));
+        let reports = Reports::parse(&self.running.report, environment)?;
+        let mut own = of_ledger(&place.path);
+        own.extend([path.clone(), audit.clone()]);
+        reports.keep_off(&own)?;
         Ok(Job {
             policy: in_force(&artifact, trusted.as_ref())?,
             platform: platform.vouched(&artifact, trusted.as_ref(), environment, output)?,
             audit: AuditFile::check(&audit, Holds::Report, path, &place)?,
             place,
+            reports,
             filed: records::read(approvals.as_deref(), path)?,
             revoked: revoked(trusted.as_ref()),
             server,
@@ -128,10 +143,15 @@ pub(super) fn execute(
     }
     let job = &job;
     writing.store(known.is_ok_and(|state| state.has_unknown()), Ordering::SeqCst);
-    let lines = Lines { job, output, writing };
+    job.reports.begin(&format!("loopgate {}", job.told.word()), output);
+    let lines = Lines { job, output, writing, files: job.reports.event_files()? };
     let result = apply(job, &run, &mut ledger, &lines, stop, environment)?;
     let exit = Exit::of_apply(&result.end);
-    let delivered = deliver(job, &result, &ledger, output);
+    let delivered = deliver(job, &result, &ledger, environment, output);
+    let delivered = lines
+        .files
+        .into_iter()
+        .fold(delivered, |delivered, file| delivered.and(file.finish().map_err(Fault::internal)));
     drop(lock);
     delivered.map_err(|fault| match exit {
         Exit::Done => fault,
@@ -225,7 +245,13 @@ fn in_words(fault: Fault) -> String {
 }
 
 /// Leaves the audit report and says what it came to.
-fn deliver(job: &Job<'_>, result: &ApplyResult, ledger: &Ledger, output: &Output) -> Result<(), Fault> {
+fn deliver(
+    job: &Job<'_>,
+    result: &ApplyResult,
+    ledger: &Ledger,
+    environment: &Environment,
+    output: &Output,
+) -> Result<(), Fault> {
     let document = job.artifact.document();
     let events = match &result.end {
         // A broken chain gives no report; that it is broken is the message.
@@ -254,32 +280,42 @@ fn deliver(job: &Job<'_>, result: &ApplyResult, ledger: &Ledger, output: &Output
         }
     };
     let next = next(job, result);
-    match job.told.running.format {
-        Format::Json => match &audited {
-            Some(report) => output.data(&printable(&String::from_utf8_lossy(report.bytes())))?,
-            None => output.json(&serde_json::json!({
-                "format": "loopgate.nothing/1",
-                "conclusion": result.end.as_str(),
-                "message": result.end.message(),
-            }))?,
-        },
-        Format::Text => {
-            let run = result.state.runs.last();
-            let verdict = run.and_then(|run| run.decided.as_ref()).map(|(verdict, _)| verdict);
-            let view = ApplyView {
-                document,
-                state: &result.state,
-                label: label(&result.state, &document.operations, verdict).to_string(),
-                conclusion: result.end.as_str().to_owned(),
-                message: result.end.message(),
-                head: result.state.head.as_ref().map(|head| head.digest.clone()),
-                count: result.state.head.as_ref().map_or(0, |head| head.count),
-                audit: audited.filter(|_| unwritten.is_none()).map(|_| job.audit.path.clone()),
-                next: next.clone(),
-            };
-            output.data(&report::apply_text(&view, &output.stdout))?;
-        }
-    }
+    let run = result.state.runs.last();
+    let verdict = run.and_then(|run| run.decided.as_ref()).map(|(verdict, _)| verdict);
+    let view = ApplyView {
+        document,
+        state: &result.state,
+        label: label(&result.state, &document.operations, verdict).to_string(),
+        conclusion: result.end.as_str().to_owned(),
+        message: result.end.message(),
+        head: result.state.head.as_ref().map(|head| head.digest.clone()),
+        count: result.state.head.as_ref().map_or(0, |head| head.count),
+        audit: audited.as_ref().filter(|_| unwritten.is_none()).map(|_| job.audit.path.clone()),
+        next: next.clone(),
+    };
+    let json = || match &audited {
+        Some(report) => serde_json::from_slice(report.bytes()).unwrap_or_default(),
+        None => serde_json::json!({
+            "format": "loopgate.nothing/1",
+            "conclusion": result.end.as_str(),
+            "message": result.end.message(),
+        }),
+    };
+    let outputs = ApplyOutputs {
+        command: job.told.word(),
+        artifact: &job.told.effect.artifact.to_string_lossy(),
+        events: &events,
+        exit: Exit::of_apply(&result.end).code(),
+    };
+    let reported = match job.reports.are_wanted() {
+        true => job.reports.write(&Sheet::of_apply(&view, &outputs), json, environment, output),
+        false => Ok(()),
+    };
+    match (job.told.running.format, &audited) {
+        (Format::Json, Some(report)) => output.data(&printable(&String::from_utf8_lossy(report.bytes()))),
+        (Format::Json, None) => output.json(&json()),
+        (Format::Text, _) => output.data(&report::apply_text(&view, &output.stdout)),
+    }?;
     match &result.end {
         ApplyEnd::Stopped(Stopped::Done | Stopped::Settled) => {}
         end => {
@@ -290,7 +326,7 @@ fn deliver(job: &Job<'_>, result: &ApplyResult, ledger: &Ledger, output: &Output
             });
         }
     }
-    unwritten.map_or(Ok(()), Err)
+    unwritten.map_or(reported, Err)
 }
 
 /// What to type next, as far as records and ledger say it.
@@ -329,6 +365,8 @@ struct Lines<'a> {
     output: &'a Output,
     /// Whether a write is under way, for the end that a second signal makes.
     writing: Arc<AtomicBool>,
+    /// What else is told.
+    files: Vec<EventFile>,
 }
 
 impl Watch for Lines<'_> {
@@ -341,6 +379,7 @@ impl Watch for Lines<'_> {
             Fact::Settled { .. } => self.writing.store(false, Ordering::SeqCst),
             _ => {}
         }
+        self.files.iter().for_each(|file| file.appended(event));
         if self.job.told.running.quiet {
             return;
         }

@@ -114,7 +114,7 @@ fn is_ours(path: &Path, holds: Holds) -> bool {
 }
 
 /// The ledger's file and those that SQLite and the lock put beside it.
-fn of_ledger(ledger: &Path) -> Vec<PathBuf> {
+pub(super) fn of_ledger(ledger: &Path) -> Vec<PathBuf> {
     let beside = |end: &str| {
         let mut path = ledger.as_os_str().to_owned();
         path.push(end);
@@ -123,7 +123,8 @@ fn of_ledger(ledger: &Path) -> Vec<PathBuf> {
     ["", "-wal", "-shm", "-journal", ".lock"].map(beside).to_vec()
 }
 
-fn is_same(one: &Path, other: &Path) -> bool {
+/// Whether both name one place, whatever links lead there.
+pub(super) fn is_same(one: &Path, other: &Path) -> bool {
     match (whole(one), whole(other)) {
         (Some(one), Some(other)) => one == other,
         _ => one == other,

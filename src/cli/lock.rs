@@ -11,6 +11,7 @@ use super::lock_place::{LockPlace, ReadLock};
 use super::output::Output;
 use super::profile::surveyed;
 use super::profile_arguments::AskedServer;
+use super::reports::Reports;
 use super::role_settings;
 use super::server::{KnownServer, Wanted, find_unlocked};
 use super::used::{Used, tools_of};
@@ -18,7 +19,7 @@ use crate::catalog::Agreed;
 use crate::catalog::lock::{Asked, Listed, Lock, LockedServer, Role, compare, take};
 use crate::core::text::visible;
 use crate::engine::Surveyed;
-use crate::report::{self, LockDone, LockView};
+use crate::report::{self, LockDone, LockView, Sheet};
 
 /// Records the server's tools, or compares them.
 pub(super) fn lock(
@@ -31,20 +32,24 @@ pub(super) fn lock(
     let wanted =
         Wanted { server, recipe: None, tenant: None, profile: None, trust, role: role_settings::Role::Plan };
     let server = find_unlocked(&wanted, environment)?;
+    let reports = Reports::parse(&arguments.report, environment)?;
+    reports.without_events()?;
     let Some(place) = &server.lock else {
         return Err(Fault::new(Exit::Invalid, "in CI the tool lock is not taken from a checkout")
             .hint("name the folder that it is in: `--trust DIR` or LOOPGATE_TRUST"));
     };
+    reports.keep_off(std::slice::from_ref(&place.path))?;
     match (arguments.check, arguments.format) {
-        (true, _) => check(arguments, &server, place, environment, output),
+        (true, _) => check(arguments, &reports, &server, place, environment, output),
         (false, LockFormat::Sarif) => Err(Fault::new(Exit::Usage, "`--format sarif` goes with `--check`")),
-        (false, format) => record(format, &server, place, environment, output),
+        (false, format) => record(format, &reports, &server, place, environment, output),
     }
 }
 
 /// Holds what the server offers now against the lock.
 fn check(
     arguments: &LockArguments,
+    reports: &Reports,
     server: &KnownServer,
     place: &LockPlace,
     environment: &Environment,
@@ -65,8 +70,10 @@ fn check(
         changes: &changes,
         done,
     };
-    show(&view, arguments.format, output)?;
-    if !changes.iter().any(|change| change.fails) {
+    let fails = changes.iter().any(|change| change.fails);
+    let exit = if fails { Exit::Stale } else { Exit::Done };
+    show(&view, exit, arguments.format, reports, environment, output)?;
+    if !fails {
         return Ok(Exit::Done);
     }
     let message = format!("the tools of `{}` are not what `{}` says", visible(&server.name), visible(&file));
@@ -78,6 +85,7 @@ fn check(
 /// Takes what the server offers now into the lock.
 fn record(
     format: LockFormat,
+    reports: &Reports,
     server: &KnownServer,
     place: &LockPlace,
     environment: &Environment,
@@ -109,19 +117,29 @@ fn record(
         changes: &changes.unwrap_or_default(),
         done: LockDone::Written,
     };
-    show(&view, format, output)?;
+    show(&view, Exit::Done, format, reports, environment, output)?;
     output.say(
         "next: look through it, set classes that you know better (`class`, with `\"class_by\": \"person\"`), and commit it",
     );
     Ok(Exit::Done)
 }
 
-fn show(view: &LockView<'_>, format: LockFormat, output: &Output) -> Result<(), Fault> {
+fn show(
+    view: &LockView<'_>,
+    exit: Exit,
+    format: LockFormat,
+    reports: &Reports,
+    environment: &Environment,
+    output: &Output,
+) -> Result<(), Fault> {
+    let sheet = Sheet::of_lock(view, exit.code());
+    let reported = reports.write(&sheet, || report::lock_json(view), environment, output);
     match format {
         LockFormat::Text => output.data(&report::lock_text(view)),
         LockFormat::Json => output.json(&report::lock_json(view)),
-        LockFormat::Sarif => output.json(&report::lock_sarif(view)),
-    }
+        LockFormat::Sarif => output.json(&report::sarif(&sheet)),
+    }?;
+    reported
 }
 
 /// The lock and the server's part of it, which must be there.

@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
 use std::thread;
 
 use tokio::runtime::Runtime;
@@ -16,6 +14,7 @@ use super::input::{load, recipe_source};
 use super::ledger_place::find as find_ledger;
 use super::output::Output;
 use super::policy::Trusted;
+use super::reports::Reports;
 use super::role_settings::Role;
 use super::runtime::runtime;
 use super::server::{KnownServer, Wanted, find};
@@ -29,7 +28,7 @@ use crate::core::printable::indented;
 use crate::core::text::visible;
 use crate::engine::{self, AppliedBefore, Events, RunResult, Target};
 use crate::recipe::{self, Given, InputProblem, InputsFileError, Kind, Recipe, Resolved, Source};
-use crate::report::{self, EventFile, Fan, Progress, RunOutputs, Verbosity, Written, WrittenKind};
+use crate::report::{self, EventFile, Fan, Progress, RunOutputs, Sheet, Verbosity, Written, WrittenKind};
 
 /// The largest inputs file, in bytes.
 const LARGEST_INPUTS: usize = 1 << 20;
@@ -66,7 +65,7 @@ fn execute(
     environment: &Environment,
     output: &Output,
 ) -> Result<Exit, Fault> {
-    let reports = Reports::parse(&options.report)?;
+    let reports = Reports::parse(&options.report, environment)?;
     let name = source.name.clone();
     let named = match read {
         Some(recipe) => recipe.server.clone(),
@@ -98,7 +97,7 @@ fn execute(
         }
     }
     let exit = Exit::of_run(&ran.result.conclusion, options.detailed_exitcode);
-    let delivered = deliver(ran, &out, options, &reports, output);
+    let delivered = deliver(ran, &out, options, &reports, exit, environment, output);
     runtime.block_on(closed);
     // Blocking leftovers, such as a closed sandbox's, are not waited for.
     runtime.shutdown_background();
@@ -141,23 +140,25 @@ fn deliver(
     out: &OutputFolder,
     options: &RunOptions,
     reports: &Reports,
+    exit: Exit,
+    environment: &Environment,
     output: &Output,
 ) -> Result<(), Fault> {
-    let written = write(&ran.result, out)?;
-    if let Some(path) = &reports.json {
-        let text = indented(&report::run_json(&ran.result, &written));
-        write_report(path, format!("{text}\n").as_bytes())?;
-    }
-    if let Some(file) = ran.events {
+    let Ran { result, events } = ran;
+    let outputs = RunOutputs { written: write(&result, out)?, server: options.server.clone() };
+    let json = || report::run_json(&result, &outputs.written);
+    let reported = match reports.are_wanted() {
+        true => reports.write(&Sheet::of_run(&result, &outputs, exit.code()), json, environment, output),
+        false => Ok(()),
+    };
+    for file in events {
         file.finish().map_err(Fault::internal)?;
     }
     match options.format {
-        Format::Json => output.json(&report::run_json(&ran.result, &written)),
-        Format::Text => {
-            let outputs = RunOutputs { written, server: options.server.clone() };
-            output.data(&report::run_text(&ran.result, &output.stdout, &outputs))
-        }
-    }
+        Format::Json => output.json(&json()),
+        Format::Text => output.data(&report::run_text(&result, &output.stdout, &outputs)),
+    }?;
+    reported
 }
 
 fn inputs(
@@ -215,12 +216,10 @@ fn run(
         (false, _) => Verbosity::Verbose,
     };
     let progress = Progress::stderr(verbosity, output.stderr);
-    let file = match &reports.events {
-        Some(path) => Some(EventFile::create(path).map_err(Fault::invalid)?),
-        None => None,
-    };
+    let files = reports.event_files()?;
+    reports.begin(&format!("loopgate {}", recipe.name), output);
     let mut sinks: Vec<&dyn Events> = vec![&progress];
-    sinks.extend(file.iter().map(|file| file as &dyn Events));
+    sinks.extend(files.iter().map(|file| file as &dyn Events));
     let fan = Fan(sinks);
 
     let stop = Stop::listen()?;
@@ -256,13 +255,13 @@ fn run(
         })
     })?;
     drop(fan);
-    Ok((Ran { result, events: file }, closed))
+    Ok((Ran { result, events: files }, closed))
 }
 
-/// A run, and the file that was told of it.
+/// A run, and the files that were told of it.
 struct Ran {
     result: RunResult,
-    events: Option<EventFile>,
+    events: Vec<EventFile>,
 }
 
 /// Makes the output folder ready before anything is asked of anybody: what this run would leave can be
@@ -317,85 +316,9 @@ fn write(result: &RunResult, out: &OutputFolder) -> Result<Vec<Written>, Fault> 
     Ok(written)
 }
 
-/// Writes a report where the command line wants it: a file is replaced whole, anything else (a device, a
-/// pipe) is written to.
-fn write_report(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
-    let place = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let special = place.metadata().is_ok_and(|metadata| !metadata.is_file());
-    let written = if special {
-        fs_err::OpenOptions::new().write(true).open(&place).and_then(|mut file| file.write_all(bytes))
-    } else {
-        crate::core::file::replace(&place, bytes)
-    };
-    written.map_err(|error| {
-        Fault::new(Exit::Internal, format!("the report `{}` cannot be written: {error}", path.display()))
-    })
-}
-
 fn unwritten(error: WriteError) -> Fault {
     match error {
         WriteError::Io(error) => Fault::internal(error),
         other => Fault::invalid(other),
-    }
-}
-
-/// The outputs that `--report` asks for.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Reports {
-    events: Option<PathBuf>,
-    json: Option<PathBuf>,
-}
-
-impl Reports {
-    fn parse(given: &[String]) -> Result<Self, Fault> {
-        let mut reports = Self::default();
-        for report in given {
-            let usage = |problem: &str| {
-                Fault::new(Exit::Usage, format!("`--report {report}`: {problem}"))
-                    .hint("write `--report events=FILE` or `--report json=FILE`")
-            };
-            let (format, path) = report.split_once('=').ok_or_else(|| usage("there is no `=`"))?;
-            let slot = match format {
-                "events" => &mut reports.events,
-                "json" => &mut reports.json,
-                _ => return Err(usage("this format is not known")),
-            };
-            if path.is_empty() || slot.replace(PathBuf::from(path)).is_some() {
-                return Err(usage("each format takes one path"));
-            }
-        }
-        Ok(reports)
-    }
-
-    /// Refuses paths that are the run's own, or the same twice.
-    fn keep_off(&self, own: &[PathBuf]) -> Result<(), Fault> {
-        let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let named: Vec<PathBuf> = self.events.iter().chain(&self.json).map(|path| whole(path)).collect();
-        let taken = named.iter().find(|path| own.iter().any(|own| whole(own) == **path));
-        let twice =
-            self.events.is_some() && self.events.as_deref().map(whole) == self.json.as_deref().map(whole);
-        match (taken, twice) {
-            (Some(path), _) => {
-                Err(Fault::new(Exit::Usage, format!("`{}` is a file of the run's own", path.display()))
-                    .hint("give the report another name"))
-            }
-            (None, true) => Err(Fault::new(Exit::Usage, "two reports cannot share one file")),
-            (None, false) => Ok(()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reports_are_named_with_their_format_and_path() {
-        let reports = Reports::parse(&["events=a=b.ndjson".into()]).unwrap();
-        assert_eq!(reports, Reports { events: Some("a=b.ndjson".into()), json: None });
-        for given in ["events", "events=", "yaml=x"] {
-            assert_eq!(Reports::parse(&[given.into()]).unwrap_err().exit, Exit::Usage, "{given}");
-        }
-        assert!(Reports::parse(&["json=a".into(), "json=b".into()]).is_err());
     }
 }

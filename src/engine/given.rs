@@ -67,6 +67,11 @@ impl Given {
         self.kept.get(id)
     }
 
+    /// What a step gave, taken out.
+    pub fn take(&mut self, id: &StepId) -> Option<Value> {
+        self.kept.remove(id).map(|kept| kept.value)
+    }
+
     pub fn scope(&self, scope: &[String]) -> Scope {
         self.values.scope(scope)
     }

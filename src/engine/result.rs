@@ -30,6 +30,8 @@ pub struct RunResult {
     pub profile: v1::Profile,
     /// Every step in recipe order, those that did not run too.
     pub steps: Vec<StepResult>,
+    /// The evidence graph that an analysis read, as it came; hostile text. The last one, where there are several.
+    pub evidence: Option<Value>,
     /// Files that steps emit, in recipe order; not written yet.
     pub emitted: Vec<Emitted>,
     /// The plan, where the recipe has writes and nothing stood in the way of one.
@@ -157,6 +159,8 @@ pub struct StepResult {
     pub kind: &'static str,
     /// The operation, analysis, file or recipe that it names.
     pub subject: String,
+    /// The line of the recipe's own file that declares it, from 1; none for a step of an included recipe.
+    pub line: Option<usize>,
     /// How it ended.
     pub status: StepStatus,
     /// What a reader should know besides, such as unknown states that nothing used.

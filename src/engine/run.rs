@@ -16,7 +16,7 @@ use super::reach::{no_session, no_tools};
 use super::result::{
     Conclusion, InputFact, RecipeFact, RunResult, Signal, StepResult, StepStatus, TargetFact, TenantKnownBy,
 };
-use super::steps::Steps;
+use super::steps::{Left, Steps};
 use super::target::{Caller, Target, Tools};
 use super::tenant::{Acting, tenant_lacking};
 use crate::artifact::Artifact;
@@ -229,7 +229,7 @@ impl<'a> Course<'a> {
     }
 
     fn finish(self, run: &Run<'_>, ended: Result<(), Conclusion>, events: &dyn Events) -> RunResult {
-        let (steps, emitted, not_proven) = self.steps.finish();
+        let Left { steps, emitted, not_proven, evidence } = self.steps.finish();
         let mut artifact = self.artifact;
         let conclusion = match (ended, self.trying) {
             (Err(Conclusion::Interrupted(_)), Some(write)) => Conclusion::Unconfirmed(format!(
@@ -273,6 +273,7 @@ impl<'a> Course<'a> {
             target: self.target,
             profile: run.target.profile_fact(),
             steps,
+            evidence,
             emitted,
             artifact,
             not_proven,

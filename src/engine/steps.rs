@@ -22,7 +22,7 @@ use super::target::{Caller, Target, Tools};
 use crate::artifact::v1;
 use crate::core::printable::indented;
 use crate::core::text::visible;
-use crate::recipe::{self, Analyze, InputProblem, Kind, Recipe, Scope, Step, bind};
+use crate::recipe::{self, Analysis, Analyze, InputProblem, Kind, Recipe, Scope, Step, StepId, bind};
 
 /// A recipe's steps on their way.
 pub(super) struct Steps<'a> {
@@ -34,8 +34,19 @@ pub(super) struct Steps<'a> {
     pub(super) given: Given,
     pub(super) results: Vec<StepResult>,
     emitted: Vec<Emitted>,
+    /// The step that gave the evidence graph which was analyzed last.
+    analyzed: Option<StepId>,
     writes: Vec<Write<'a>>,
     not_proven: Vec<String>,
+}
+
+/// What steps that are over leave.
+pub(super) struct Left {
+    pub steps: Vec<StepResult>,
+    pub emitted: Vec<Emitted>,
+    pub not_proven: Vec<String>,
+    /// The evidence graph that was analyzed.
+    pub evidence: Option<Value>,
 }
 
 impl<'a> Steps<'a> {
@@ -47,6 +58,7 @@ impl<'a> Steps<'a> {
                 id: step.id.to_string(),
                 kind: step.kind.word(),
                 subject: step.kind.subject().to_owned(),
+                line: step.line.filter(|_| step.scope.is_empty()),
                 status: StepStatus::NotRun,
                 notes: Vec::new(),
                 calls: Vec::new(),
@@ -61,6 +73,7 @@ impl<'a> Steps<'a> {
             given: Given::new(inputs),
             results,
             emitted: Vec::new(),
+            analyzed: None,
             writes: Vec::new(),
             not_proven: Vec::new(),
         }
@@ -99,8 +112,14 @@ impl<'a> Steps<'a> {
         }
     }
 
-    pub fn finish(self) -> (Vec<StepResult>, Vec<Emitted>, Vec<String>) {
-        (self.results, self.emitted, self.not_proven)
+    /// What the steps leave.
+    pub fn finish(mut self) -> Left {
+        Left {
+            evidence: self.analyzed.and_then(|step| self.given.take(&step)),
+            steps: self.results,
+            emitted: self.emitted,
+            not_proven: self.not_proven,
+        }
     }
 
     /// Runs them all, or up to the one that ends the run.
@@ -251,6 +270,9 @@ impl<'a> Steps<'a> {
         match analyze(wanted.analysis, &of.value, by.map(|kept| &kept.value)) {
             Err(reason) => undecided(step, vec![format!("`{}`: {reason}", wanted.of)]),
             Ok(analyzed) => {
+                if matches!(wanted.analysis, Analysis::Evidence | Analysis::Diagram) {
+                    self.analyzed = Some(wanted.of.clone());
+                }
                 self.not_proven.extend(analyzed.not_proven);
                 let ended = self.done(step, analyzed.value);
                 if !analyzed.undecided.is_empty() {

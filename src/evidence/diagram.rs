@@ -1,117 +1,61 @@
 //! A Mermaid flowchart of what blocks.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::finding::{Cause, Finding, Findings};
-use super::graph::{Graph, Node};
-use super::words::State;
+use super::finding::Findings;
+use super::graph::Graph;
+use super::picture::{Shown, picture};
 use crate::core::text::excerpt;
 
 /// Characters of a title that are shown.
 const MOST_OF_A_TITLE: usize = 80;
-/// Edges for each node: Mermaid refuses a diagram with very many.
-const EDGES_PER_NODE: usize = 4;
 
-/// A flowchart with at most `limit` nodes: each finding in its order, followed by what it blocks; where
-/// nothing blocks, the nodes in the order of their IDs. What is left out is counted in a node of its own.
+/// A flowchart of the [`picture`] with at most `limit` nodes. What is left out is counted in a node of its own.
 /// The same graph gives the same bytes. No label can end its quotes, start another statement or carry
 /// markup: all but letters, digits and a few harmless characters are written as entities.
 #[must_use]
 pub fn mermaid(graph: &Graph<'_>, findings: &Findings<'_>, limit: usize) -> String {
-    let (shown, blocking) = choose(graph, findings, limit);
+    let picture = picture(graph, findings, limit);
     let mut diagram = String::from("flowchart LR\n");
-    let mut names = vec![None; graph.nodes.len()];
-    for (number, (place, finding)) in shown.iter().enumerate() {
-        if let (Some(name), Some(node)) = (names.get_mut(*place), graph.nodes.get(*place)) {
-            *name = Some(number);
-            // Writing to a string does not fail.
-            let _ = writeln!(diagram, "  n{number}[\"{}\"]", escaped(&label(node, *finding)));
-        }
+    for (number, node) in picture.nodes.iter().enumerate() {
+        // Writing to a string does not fail.
+        let _ = writeln!(diagram, "  n{number}[\"{}\"]", escaped(&label(node)));
     }
-    let name_of = |place: usize| names.get(place).copied().flatten();
-    let mut drawn = 0;
-    for edge in &graph.edges {
-        let (Some(from), Some(to)) = (name_of(edge.from), name_of(edge.to)) else { continue };
-        if drawn == limit.saturating_mul(EDGES_PER_NODE) {
-            break;
-        }
-        drawn += 1;
-        let _ = writeln!(diagram, "  n{from} -->|{}| n{to}", edge.kind.word());
+    for edge in &picture.edges {
+        let _ = writeln!(diagram, "  n{} -->|{}| n{}", edge.from, edge.kind.word(), edge.to);
     }
-    let (nodes, edges) = (graph.nodes.len(), graph.edges.len());
-    if shown.len() < nodes || drawn < edges {
+    if picture.leaves_out() {
         let _ = writeln!(
             diagram,
-            "  left_out[\"left out, {} of {nodes} nodes and {} of {edges} edges\"]",
-            nodes - shown.len(),
-            edges - drawn
+            "  left_out[\"left out, {} of {} nodes and {} of {} edges\"]",
+            picture.all_nodes - picture.nodes.len(),
+            picture.all_nodes,
+            picture.all_edges - picture.edges.len(),
+            picture.all_edges
         );
     }
-    if blocking > 0 {
+    let blocking: Vec<String> = picture
+        .nodes
+        .iter()
+        .enumerate()
+        .filter(|(_, node)| node.cause.is_some())
+        .map(|(number, _)| format!("n{number}"))
+        .collect();
+    if !blocking.is_empty() {
         let _ = writeln!(diagram, "  classDef blocking stroke-width:3px");
-        let names: Vec<String> = shown
-            .iter()
-            .enumerate()
-            .filter(|(_, (_, finding))| finding.is_some())
-            .map(|(number, _)| format!("n{number}"))
-            .collect();
-        let _ = writeln!(diagram, "  class {} blocking", names.join(","));
+        let _ = writeln!(diagram, "  class {} blocking", blocking.join(","));
     }
     diagram
 }
 
-type Shown<'f> = Vec<(usize, Option<&'f Finding<'f>>)>;
-
-/// The nodes to show with what was found of them, and how many of them block.
-fn choose<'f>(graph: &Graph<'_>, findings: &'f Findings<'f>, limit: usize) -> (Shown<'f>, usize) {
-    let places: Vec<(usize, &Finding<'_>)> = findings
-        .blocking
-        .iter()
-        .filter_map(|finding| Some((graph.place_of(finding.id)?, finding)))
-        .take(limit)
-        .collect();
-    let blocking: BTreeSet<usize> = places.iter().map(|(place, _)| *place).collect();
-    let mut shown: Shown<'f> = places.iter().map(|(place, finding)| (*place, Some(*finding))).collect();
-    let mut seen = blocking.clone();
-    let held_back =
-        places.iter().flat_map(|(_, finding)| &finding.blocks).filter_map(|id| graph.place_of(id));
-    let others = if places.is_empty() { 0..graph.nodes.len() } else { 0..0 };
-    for place in held_back.chain(others) {
-        if shown.len() >= limit {
-            break;
-        }
-        if seen.insert(place) {
-            shown.push((place, None));
-        }
-    }
-    (shown, blocking.len())
-}
-
-fn label(node: &Node<'_>, finding: Option<&Finding<'_>>) -> String {
-    let what = match finding.map(|finding| finding.cause) {
-        Some(Cause::FailedControl) => "failed control",
-        Some(Cause::EvidenceGap) => "evidence gap",
-        Some(Cause::ProviderBlocker) => "provider blocker",
-        Some(Cause::OpenFinding) => "open finding",
-        None => node.kind.word(),
-    };
-    let more = match (finding, node.severity) {
+fn label(node: &Shown<'_>) -> String {
+    let more = match (node.cause, node.severity) {
         (Some(_), Some(severity)) => excerpt(severity, 20),
         (Some(_), None) => "severity unknown".to_owned(),
-        (None, _) => match node.state {
-            State::Pass => "pass",
-            State::Fail => "fail",
-            State::Missing => "missing",
-            State::Stale => "stale",
-            State::Waived => "waived",
-            State::Pending => "pending",
-            State::Unknown => "unknown",
-        }
-        .to_owned(),
+        (None, _) => node.state.word().to_owned(),
     };
-    let title = excerpt(node.title_or_id(), MOST_OF_A_TITLE);
-    format!("{what}, {more}, {title} ({})", excerpt(node.id, MOST_OF_A_TITLE))
+    let title = excerpt(node.title, MOST_OF_A_TITLE);
+    format!("{}, {more}, {title} ({})", node.what(), excerpt(node.id, MOST_OF_A_TITLE))
 }
 
 /// Text for a quoted label, with Mermaid's entity codes (`#34;` for a quote).

@@ -159,6 +159,34 @@ pub struct CauseCounts {
     pub open_findings: usize,
 }
 
+impl Cause {
+    /// In words.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::FailedControl => "failed control",
+            Self::EvidenceGap => "evidence gap",
+            Self::ProviderBlocker => "provider blocker",
+            Self::OpenFinding => "open finding",
+        }
+    }
+}
+
+impl FindingKind {
+    /// In a word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Missing => "missing",
+            Self::Stale => "stale",
+            Self::Unknown => "unknown",
+            Self::Pending => "pending",
+            Self::Open => "open",
+        }
+    }
+}
+
 impl Counts {
     /// Of everything in `graph`; what blocks is added with [`Counts::add`].
     pub(super) fn of(graph: &Graph<'_>) -> Self {

@@ -135,6 +135,20 @@ impl<'a> Graph<'a> {
         Ok(Self { certification, nodes, edges, gaps, index })
     }
 
+    /// The controls with their titles, in the order of their IDs; hostile text.
+    pub fn controls(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let controls = self.nodes.iter().filter(|node| node.kind == NodeKind::Control);
+        controls.map(|node| (node.id, node.title_or_id()))
+    }
+
+    /// Whether there is a control with that ID.
+    #[must_use]
+    pub fn has_control(&self, id: &str) -> bool {
+        self.place_of(id)
+            .and_then(|place| self.nodes.get(place))
+            .is_some_and(|node| node.kind == NodeKind::Control)
+    }
+
     pub(super) fn place_of(&self, id: &str) -> Option<usize> {
         self.index.get(id).copied()
     }

@@ -26,6 +26,7 @@ mod doubt;
 mod finding;
 mod graph;
 mod links;
+mod picture;
 mod reach;
 mod words;
 
@@ -34,7 +35,8 @@ pub use coverage::{Coverage, Covered, coverage};
 pub use diagram::mermaid;
 pub use finding::{Cause, CauseCounts, Counts, Detail, Finding, FindingKind, Findings, StateCounts, Verdict};
 pub use graph::{Graph, GraphError, Limits};
-pub use words::{EdgeKind, NodeKind, State};
+pub use picture::{Drawn, Picture, Shown, picture};
+pub use words::{EdgeKind, NodeKind, Severity, State};
 
 /// Fields of a node that no analysis reads: when a provider last looked says nothing about what it saw, and
 /// that it is out of date is a state of its own.

@@ -38,7 +38,9 @@ impl NodeKind {
         }
     }
 
-    pub(super) fn word(self) -> &'static str {
+    /// In words.
+    #[must_use]
+    pub fn word(self) -> &'static str {
         match self {
             Self::Release => "release",
             Self::Certification => "certification",
@@ -84,12 +86,27 @@ impl State {
             _ => Self::Unknown,
         }
     }
+
+    /// In a word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Missing => "missing",
+            Self::Stale => "stale",
+            Self::Waived => "waived",
+            Self::Pending => "pending",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// How bad something is, worst first. What is unknown may be as bad as anything: it comes right behind
 /// what is known to be critical, so that nobody overlooks it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Severity {
+#[expect(missing_docs, reason = "the words are the providers' own")]
+pub enum Severity {
     Critical,
     Unknown,
     High,
@@ -99,7 +116,9 @@ pub(super) enum Severity {
 }
 
 impl Severity {
-    pub(super) fn of(word: Option<&str>) -> Self {
+    /// What a provider's word means, in any case.
+    #[must_use]
+    pub fn of(word: Option<&str>) -> Self {
         let is = |known: &str| word.is_some_and(|word| word.eq_ignore_ascii_case(known));
         match () {
             () if is("critical") => Self::Critical,
@@ -142,7 +161,9 @@ impl EdgeKind {
         }
     }
 
-    pub(super) fn word(self) -> &'static str {
+    /// In words.
+    #[must_use]
+    pub fn word(self) -> &'static str {
         match self {
             Self::Requires => "requires",
             Self::DependsOn => "depends on",

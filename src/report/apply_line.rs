@@ -19,11 +19,18 @@ const MOST: usize = 20;
 /// What is said of an event, on one line; `None` where it says nothing that another line does not.
 #[must_use]
 pub fn apply_line(event: &Event, artifact: &Document, terminal: &Terminal) -> Option<String> {
+    let end = if terminal.unicode { "…" } else { "..." };
+    happened(event, artifact, end).map(|(mark, text)| format!("{} {text}", terminal.mark(mark)))
+}
+
+/// The sign and the words for an event, safe to show; `None` where they say nothing that others do not. `end` is what
+/// follows something that goes on.
+pub(super) fn happened(event: &Event, artifact: &Document, end: &str) -> Option<(Mark, String)> {
     let name = |key: &Key| {
         let planned = artifact.operations.iter().find(|operation| operation.idempotency_key == *key);
         bounded(planned.map_or(key.as_str(), |operation| &operation.id), LONGEST)
     };
-    let (mark, text) = match &event.fact {
+    Some(match &event.fact {
         // The run that begins says it.
         Fact::Opened { .. } => return None,
         Fact::Began(began) => (Mark::Idle, began_words(began, artifact)),
@@ -36,7 +43,6 @@ pub fn apply_line(event: &Event, artifact: &Document, terminal: &Terminal) -> Op
         }
         Fact::Compared { calls, differences } => compared(calls.len(), differences),
         Fact::Intent { key, attempt, approval_id: _, call: _ } => {
-            let end = if terminal.unicode { "…" } else { "..." };
             (Mark::Idle, format!("sending `{}` (attempt {attempt}){end}", name(key)))
         }
         Fact::Accepted { key, attempt: _, task } => (
@@ -72,8 +78,7 @@ pub fn apply_line(event: &Event, artifact: &Document, terminal: &Terminal) -> Op
         Fact::Ended { conclusion, message } => {
             (Mark::Idle, format!("ended: {}, {}", bounded(conclusion, LONGEST), bounded(message, LONGEST)))
         }
-    };
-    Some(format!("{} {text}", terminal.mark(mark)))
+    })
 }
 
 fn began_words(began: &Began, artifact: &Document) -> String {

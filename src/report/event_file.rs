@@ -6,14 +6,17 @@ use std::sync::{Mutex, PoisonError};
 
 use fs_err as fs;
 use jiff::Timestamp;
+use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::json::event_json;
 use crate::core::printable::one_line;
 use crate::core::text::visible;
-use crate::engine::{Event, Events};
+use crate::engine::{Event, Events, Watch};
+use crate::ledger;
 
-/// A file, pipe or device that gets every event as one line of `loopgate.run-event/1`.
+/// A file, pipe or device that gets every event as one line: of a run as `loopgate.run-event/1`, of an apply as it is
+/// added to the ledger.
 ///
 /// A reader that follows it sees each line at once; what was written before a crash stays.
 pub struct EventFile {
@@ -66,23 +69,36 @@ impl EventFile {
     }
 }
 
+impl State {
+    fn line(&mut self, value: &Value) {
+        if self.failed.is_none() {
+            let text = format!("{}\n", one_line(value));
+            self.failed = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()).err();
+        }
+    }
+}
+
 impl Events for EventFile {
     fn emit(&self, event: &Event) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Event::Started { run, .. } = event {
             state.run.clone_from(run);
         }
-        if state.failed.is_none() {
-            let text = format!("{}\n", one_line(&event_json(event, Timestamp::now(), &state.run)));
-            state.failed = state.out.write_all(text.as_bytes()).and_then(|()| state.out.flush()).err();
-        }
+        let value = event_json(event, Timestamp::now(), &state.run);
+        state.line(&value);
+    }
+}
+
+impl Watch for EventFile {
+    /// The ledger's event as it stands there: `loopgate.event/1`.
+    fn appended(&self, event: &ledger::Event) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).line(&json!(event));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::Value;
 
     fn started() -> Event {
         Event::Started {

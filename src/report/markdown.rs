@@ -42,6 +42,13 @@ fn is_reference(text: &str) -> bool {
         })
 }
 
+/// `text` as [`prose`] within a cell of a table, where a bar would begin the next cell even inside of code.
+#[must_use]
+pub fn cell(text: &str) -> String {
+    let prose = prose(text);
+    if prose.starts_with('`') { prose.replace('|', "\\|") } else { prose }
+}
+
 /// `text` as a code span on one line, every character as it is.
 #[must_use]
 pub fn code(text: &str) -> String {

@@ -16,10 +16,11 @@ mod audit_verified_text;
 mod difference_text;
 mod event_file;
 mod fan;
+pub mod github;
 mod json;
+mod junit;
 mod layout;
 mod ledger_log_text;
-mod lock_sarif;
 mod lock_text;
 mod lock_view;
 pub mod markdown;
@@ -38,6 +39,9 @@ mod run_text;
 mod sample;
 #[cfg(test)]
 mod sample_effect;
+mod sarif;
+mod sheet;
+mod sheet_markdown;
 mod status;
 mod status_text;
 mod terminal;
@@ -57,8 +61,8 @@ pub use json::{
     lock_json, lock_schema, problems_json, problems_schema, profile_json, profile_schema, recipe_json,
     recipe_schema, run_json, run_schema, status_json, status_schema,
 };
+pub use junit::junit;
 pub use ledger_log_text::{LogRow, ledger_log_text};
-pub use lock_sarif::lock_sarif;
 pub use lock_text::lock_text;
 pub use lock_view::{LockDone, LockView};
 pub use next::quoted;
@@ -68,6 +72,9 @@ pub use progress::{Progress, Verbosity};
 pub use recipe_markdown::recipe_markdown;
 pub use recipe_text::recipe_text;
 pub use run_text::{run_text, verdict_text};
+pub use sarif::sarif;
+pub use sheet::{ApplyOutputs, Sheet};
+pub use sheet_markdown::{MOST_BYTES, sheet_markdown};
 pub use status_text::{HolderView, StatusView, status_text};
 pub use terminal::{Terminal, TerminalFacts};
 pub use written::{RunOutputs, Written, WrittenKind};

@@ -299,7 +299,7 @@ fn target<'a>(target: &'a TargetFact, profile: &'a v1::Profile) -> TargetV1<'a> 
 }
 
 fn frozen_step<'a>(step: &'a StepResult, result: &'a RunResult) -> StepV1<'a> {
-    let StepResult { id, kind, subject, status, notes, calls, took } = step;
+    let StepResult { id, kind, subject, line: _, status, notes, calls, took } = step;
     let emits = result.emitted.iter().filter(|file| file.step == *id).map(|file| file.name.as_str());
     StepV1 {
         id,

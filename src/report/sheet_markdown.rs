@@ -1,0 +1,222 @@
+//! What a command came to as Markdown, for a step's summary or a comment: the verdict first, then why, what to do
+//! next, and all the rest. Bounded: what does not fit is counted.
+
+use super::layout::{Mark, bounded, count, took};
+use super::markdown::{cell, code, json_block, prose};
+use super::sheet::{Proposal, Sheet};
+use crate::evidence::mermaid;
+use serde_json::Value;
+
+/// Bytes of a page at the most: a step's summary on GitHub ends at 1 MiB.
+pub const MOST_BYTES: usize = 900 << 10;
+/// Rows of a table, and nodes of a diagram, at the most; the rest is counted.
+const MOST_ROWS: usize = 100;
+const MOST_NODES: usize = 30;
+/// Titles that an operation shows.
+const MOST_TITLES: usize = 50;
+/// The longest sentence.
+const LONGEST: usize = 1000;
+
+/// The sheet as Markdown of at most `most` bytes.
+#[must_use]
+pub fn sheet_markdown(sheet: &Sheet<'_>, most: usize) -> String {
+    let mut page = Page { out: String::new(), most: most.saturating_sub(200), left_out: 0 };
+    page.head(sheet);
+    page.findings(sheet);
+    page.checks(sheet);
+    for operation in &sheet.operations {
+        page.operation(operation);
+    }
+    page.list("Approvals", sheet.approvals.iter().map(|fact| prose(&bounded(&fact.text, LONGEST))));
+    page.list("Not proven", sheet.not_proven.iter().map(|what| prose(&bounded(what, LONGEST))));
+    page.facts(sheet);
+    if page.left_out > 0 {
+        let parts = count(page.left_out, "part", "parts");
+        page.out.push_str(&format!("**{parts} did not fit here** and stand in the files.\n"));
+    }
+    format!("{}\n", page.out.trim_end())
+}
+
+/// The sign of a mark, where colours cannot be had.
+fn sign(mark: Mark) -> &'static str {
+    match mark {
+        Mark::Good => "✅",
+        Mark::Bad => "❌",
+        Mark::Doubt => "❓",
+        Mark::Planned => "📝",
+        Mark::Warning => "⚠️",
+        Mark::Idle => "▫️",
+    }
+}
+
+struct Page {
+    out: String,
+    most: usize,
+    left_out: usize,
+}
+
+impl Page {
+    fn head(&mut self, sheet: &Sheet<'_>) {
+        let mut head = format!(
+            "## {} {}: {}\n\n",
+            sign(sheet.mark),
+            prose(&sheet.word),
+            code(&bounded(&sheet.subject, LONGEST))
+        );
+        let about: Vec<String> = sheet.about.iter().map(|part| code(&bounded(part, LONGEST))).collect();
+        if !about.is_empty() {
+            head.push_str(&format!("{} {}\n\n", sheet.command, about.join(" · ")));
+        }
+        if let Some(says) = sheet.sandbox {
+            head.push_str(&format!("**Sandbox**: {says}.\n\n"));
+        }
+        self.block(&head);
+        self.list("", sheet.reasons.iter().map(|reason| prose(&bounded(reason, LONGEST))));
+        if let Some(next) = &sheet.next {
+            self.block(&format!("Next: {}\n\n", code(next)));
+        }
+    }
+
+    fn findings(&mut self, sheet: &Sheet<'_>) {
+        let Some(gathered) = &sheet.evidence else { return };
+        let blocking = &gathered.findings.blocking;
+        if !blocking.is_empty() {
+            let rows = blocking.iter().map(|finding| {
+                let of = gathered.control(finding);
+                [
+                    finding.severity.unwrap_or("unknown"),
+                    finding.cause.word(),
+                    finding.title,
+                    finding.id,
+                    of.unwrap_or(""),
+                    finding.owner.unwrap_or(""),
+                    finding.due.unwrap_or(""),
+                ]
+                .map(|text| cell(&bounded(text, LONGEST)))
+                .to_vec()
+            });
+            self.table(
+                &format!("What blocks: {}", blocking.len()),
+                &["Severity", "What", "Title", "ID", "Control", "Owner", "Due"],
+                rows,
+                blocking.len(),
+            );
+        }
+        let diagram = mermaid(&gathered.graph, &gathered.findings, MOST_NODES);
+        self.folded("The evidence, what blocks first", &format!("```mermaid\n{diagram}```\n"));
+    }
+
+    fn checks(&mut self, sheet: &Sheet<'_>) {
+        let timed = sheet.checks.iter().any(|check| check.took.is_some());
+        let rows = sheet.checks.iter().map(|check| {
+            let mut row = vec![
+                sign(check.mark).to_owned(),
+                cell(&bounded(&check.id, LONGEST)),
+                check.kind.to_owned(),
+                cell(&bounded(&check.says, LONGEST)),
+            ];
+            if timed {
+                row.push(check.took.map_or_else(String::new, took));
+            }
+            row
+        });
+        let heads: &[&str] =
+            if timed { &["", "Check", "Kind", "Result", "Took"] } else { &["", "Check", "Kind", "Result"] };
+        self.table("Checks", heads, rows, sheet.checks.len());
+    }
+
+    fn operation(&mut self, operation: &Proposal) {
+        let Proposal { id, tool, mark, word, reason, facts, items, payload } = operation;
+        let mut text = format!("### {} Operation {}: {}\n\n", sign(*mark), code(id), prose(word));
+        text.push_str(&format!("- Tool: {}\n", code(tool)));
+        text.push_str(&format!("- Reason: {}\n", prose(&bounded(reason, LONGEST))));
+        for fact in facts {
+            let shown = bounded(&fact.text, LONGEST);
+            let shown = if fact.exact { code(&shown) } else { prose(&shown) };
+            text.push_str(&format!("- {}: {shown}\n", prose(&fact.label)));
+        }
+        text.push('\n');
+        for item in items.iter().take(MOST_TITLES) {
+            let title = code(&bounded(&item.title, LONGEST));
+            text.push_str(&format!("{}- {title}\n", "  ".repeat(item.depth.min(8))));
+        }
+        if items.len() > MOST_TITLES {
+            text.push_str(&format!("- and {} more\n", items.len() - MOST_TITLES));
+        }
+        text.push('\n');
+        self.block(&text);
+        self.folded("Payload, exact and whole", &json_block(&Value::Object(payload.clone())));
+    }
+
+    fn facts(&mut self, sheet: &Sheet<'_>) {
+        let mut text = String::new();
+        for fact in &sheet.facts {
+            let shown = bounded(&fact.text, LONGEST);
+            let shown = if fact.exact { code(&shown) } else { prose(&shown) };
+            text.push_str(&format!("- {}: {shown}\n", prose(&bounded(&fact.label, LONGEST))));
+        }
+        for file in &sheet.files {
+            text.push_str(&format!("- File: {}\n", code(&bounded(file, LONGEST))));
+        }
+        self.folded("Inputs, digests, files", &text);
+        let moments = sheet.moments.iter().rev().take(MOST_ROWS).rev();
+        let rows =
+            moments.map(|moment| vec![format!("{:.0}", moment.at), cell(&bounded(&moment.says, LONGEST))]);
+        self.table("What happened", &["When", "What"], rows, sheet.moments.len().min(MOST_ROWS));
+    }
+
+    /// A heading, where there is one, and its items.
+    fn list(&mut self, heading: &str, items: impl Iterator<Item = String>) {
+        let items: Vec<String> = items.collect();
+        if items.is_empty() {
+            return;
+        }
+        let mut text = if heading.is_empty() { String::new() } else { format!("### {heading}\n\n") };
+        for item in items.iter().take(MOST_ROWS) {
+            text.push_str(&format!("- {item}\n"));
+        }
+        if items.len() > MOST_ROWS {
+            text.push_str(&format!("- and {} more\n", items.len() - MOST_ROWS));
+        }
+        text.push('\n');
+        self.block(&text);
+    }
+
+    /// Rows of cells, which are Markdown already.
+    fn table(
+        &mut self,
+        heading: &str,
+        heads: &[&str],
+        rows: impl Iterator<Item = Vec<String>>,
+        total: usize,
+    ) {
+        if total == 0 {
+            return;
+        }
+        let mut text =
+            format!("### {heading}\n\n| {} |\n|{}\n", heads.join(" | "), "---|".repeat(heads.len()));
+        for row in rows.take(MOST_ROWS) {
+            text.push_str(&format!("| {} |\n", row.join(" | ")));
+        }
+        text.push('\n');
+        if total > MOST_ROWS {
+            text.push_str(&format!("and {} more\n\n", total - MOST_ROWS));
+        }
+        self.block(&text);
+    }
+
+    /// A part that is opened by whoever wants it.
+    fn folded(&mut self, heading: &str, markdown: &str) {
+        if !markdown.is_empty() {
+            self.block(&format!("<details><summary>{heading}</summary>\n\n{markdown}\n</details>\n\n"));
+        }
+    }
+
+    fn block(&mut self, markdown: &str) {
+        if self.out.len().saturating_add(markdown.len()) > self.most {
+            self.left_out += 1;
+        } else {
+            self.out.push_str(markdown);
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::text::{COMMAND, is_hidden};
+use super::text::{is_hidden, without_commands};
 
 /// `value` as indented JSON without a final line feed. Characters that steer a terminal or hide from a
 /// reader are written `\uXXXX`, so that it stays the same JSON.
@@ -25,7 +25,7 @@ pub fn one_line(value: &Value) -> String {
 pub fn printable(json: &str) -> String {
     let steers = |c| is_hidden(c) && c != '\n';
     // Outside of strings no JSON has it.
-    let json = &json.replace(COMMAND, "#\\u0023[");
+    let json = &without_commands(json, "\\u0023");
     let mut out = String::with_capacity(json.len());
     for piece in json.split_inclusive(steers) {
         let plain = piece.trim_end_matches(steers);

@@ -2,15 +2,33 @@
 
 use std::borrow::Cow;
 
-/// What a runner takes for the beginning of a workflow command wherever it stands in a line.
-pub(super) const COMMAND: &str = "##[";
+/// `text` with the second sign of what a runner takes for the beginning of a command, wherever that stands in a line,
+/// written as `sign`: two signs, letters or none, and a bracket, as in `##[group]` (GitHub), `##vso[task.…]` (Azure
+/// Pipelines) and `##teamcity[…]`.
+pub(super) fn without_commands<'a>(text: &'a str, sign: &str) -> Cow<'a, str> {
+    let begins = |rest: &str| rest.trim_start_matches(|c: char| c.is_ascii_alphabetic()).starts_with('[');
+    let mut out = String::new();
+    let mut done = 0;
+    for (at, _) in text.match_indices('#') {
+        let (before, rest) = (text.get(..at).unwrap_or_default(), text.get(at + 1..).unwrap_or_default());
+        if before.ends_with('#') && begins(rest) {
+            out.push_str(text.get(done..at).unwrap_or_default());
+            out.push_str(sign);
+            done = at + 1;
+        }
+    }
+    match done {
+        0 => Cow::Borrowed(text),
+        _ => Cow::Owned(out + text.get(done..).unwrap_or_default()),
+    }
+}
 
 /// `text` on one line with every control, bidirectional and invisible formatting character written as
 /// `\u{…}` (line feed and tab as `\n` and `\t`), and none that begins a workflow command in the middle of a line.
 #[must_use]
 pub fn visible(text: &str) -> Cow<'_, str> {
-    if text.contains(COMMAND) {
-        return Cow::Owned(visible(&text.replace(COMMAND, "#\\u{23}[")).into_owned());
+    if let Cow::Owned(disarmed) = without_commands(text, "\\u{23}") {
+        return Cow::Owned(visible(&disarmed).into_owned());
     }
     if text.chars().any(is_hidden) {
         Cow::Owned(text.chars().fold(String::with_capacity(text.len() + 16), |mut out, c| {
@@ -69,6 +87,13 @@ mod tests {
     fn escapes_bidi_and_line_breaks_are_spelled_out() {
         assert_eq!(visible("a\u{1b}[31mred\u{202e}\r\n\tz"), "a\\u{1b}[31mred\\u{202e}\\r\\n\\tz");
         assert_eq!(visible("Zürich, 東京 ✓"), "Zürich, 東京 ✓");
+    }
+
+    #[test]
+    fn nothing_begins_a_command_in_the_middle_of_a_line() {
+        assert_eq!(visible("a ##vso[task.setvariable]b"), "a #\\u{23}vso[task.setvariable]b");
+        assert_eq!(visible("###[group]x ##teamcity[y]"), "##\\u{23}[group]x #\\u{23}teamcity[y]");
+        assert_eq!(visible("## heading [a] #1 ##"), "## heading [a] #1 ##");
     }
 
     #[test]

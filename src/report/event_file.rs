@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::json::event_json;
+use crate::core::file::replace;
 use crate::core::printable::one_line;
 use crate::core::text::visible;
 use crate::engine::{Event, Events, Watch};
@@ -41,13 +42,15 @@ pub struct EventFileError {
 }
 
 impl EventFile {
-    /// Opens the file; what it held before is gone.
+    /// Opens the file; what it held before is gone. A link to a file is replaced, not followed.
     ///
     /// # Errors
     /// It cannot be created.
     pub fn create(path: &Path) -> Result<Self, EventFileError> {
-        let file =
-            fs::File::create(path).map_err(|source| EventFileError { path: path.to_owned(), source })?;
+        let is_special = path.metadata().is_ok_and(|metadata| !metadata.is_file());
+        let ready = if is_special { Ok(()) } else { replace(path, b"") };
+        let file = ready.and_then(|()| fs::OpenOptions::new().append(true).open(path));
+        let file = file.map_err(|source| EventFileError { path: path.to_owned(), source })?;
         Ok(Self::to(path, Box::new(file)))
     }
 

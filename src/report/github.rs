@@ -76,3 +76,94 @@ fn data(text: &str) -> String {
 fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::text::visible;
+    use crate::report::sample;
+    use crate::report::sheet::Place;
+    use insta::assert_snapshot;
+    use proptest::prelude::*;
+
+    /// A message as the runner reads it back.
+    fn read(escaped: &str) -> String {
+        escaped
+            .replace("%2C", ",")
+            .replace("%3A", ":")
+            .replace("%0A", "\n")
+            .replace("%0D", "\r")
+            .replace("%25", "%")
+    }
+
+    #[test]
+    fn problems_are_annotated_where_they_stand() {
+        let run = sample::evident("words");
+        assert_snapshot!(annotations(&Sheet::of_run(&run, &sample::outputs(), 4)), @r#"
+        ::error title=loopgate gate,file=recipes/certify.yaml,line=7::step certified (gate): The certification of REL-BLOCKED is blocked
+        ::error title=loopgate control/CTL-1,file=loopgate-out/evidence-graph.json,line=13::failed control (failed, CTL-1): words; severity high; owner words; provider words; due words
+        ::error title=loopgate control/CTL-2,file=loopgate-out/evidence-graph.json,line=35::evidence gap (missing, EVD-1): words; severity high; control CTL-2; owner words; provider words; due words
+        ::error title=loopgate provider-blocker,file=loopgate-out/evidence-graph.json,line=46::provider blocker (open, BLK words): words; severity high; owner words; provider words; due words
+        "#);
+    }
+
+    #[test]
+    fn there_are_no_more_annotations_than_the_platform_shows_and_the_rest_is_counted() {
+        let run = sample::evident("words");
+        let mut sheet = Sheet::of_run(&run, &sample::outputs(), 4);
+        let one = sheet.problems[0].clone();
+        sheet.problems = vec![one; MOST + 3];
+        let lines: Vec<String> = annotations(&sheet).lines().map(str::to_owned).collect();
+        assert_eq!(lines.len(), MOST);
+        assert!(
+            lines[MOST - 1].ends_with("::4 more problems of this kind stand in the reports"),
+            "{lines:?}"
+        );
+        sheet.problems.truncate(MOST);
+        assert_eq!(annotations(&sheet).lines().count(), MOST);
+    }
+
+    #[test]
+    fn outputs_are_a_line_each() {
+        let run = sample::planned();
+        let text = outputs(&Sheet::of_run(&run, &sample::outputs(), 10));
+        assert_snapshot!(sample::steady(&text), @r#"
+        verdict=changes planned
+        exit-code=10
+        problems=2
+        operations=1
+        effect-digest=sha256:[64 hex digits]
+        artifact=loopgate-out/artifact.json
+        "#);
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_is_one_command_with_that_message_and_one_line_of_output(text in "[%:,\r\n#\\[a]{0,10}|\\PC{0,12}|.{0,12}") {
+            let problem = Problem {
+                rule: text.clone(),
+                message: text.clone(),
+                place: Some(Place { line: Some(3), ..Place::file(&text) }),
+                name: None,
+                level: Level::Error,
+                identity: crate::core::Digest::of_bytes(b""),
+            };
+            let line = annotation("error", &problem);
+            prop_assert_eq!(line.matches('\n').count(), 1);
+            let (properties, message) = line.strip_prefix("::error ").unwrap().trim_end_matches('\n').split_once("::").unwrap();
+            prop_assert_eq!(read(message), visible(&text).into_owned());
+            let values: Vec<&str> = properties.split(',').map(|one| one.split_once('=').unwrap().1).collect();
+            prop_assert_eq!(values.len(), 3);
+            prop_assert_eq!(read(values[1]), visible(&text).into_owned());
+            let run = sample::evident(&text);
+            let mut sheet = Sheet::of_run(&run, &sample::outputs(), 4);
+            sheet.word = text;
+            sheet.files.push("a\nb/artifact.json".to_owned());
+            for line in outputs(&sheet).lines() {
+                let name = line.split_once('=').unwrap().0;
+                prop_assert!(!name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '-'));
+            }
+            prop_assert_eq!(outputs(&sheet).lines().count(), 6);
+        }
+    }
+}

@@ -194,3 +194,123 @@ fn xml(text: &str, longest: usize) -> String {
         .map(|c| if matches!(c, '\u{fffe}' | '\u{ffff}') { '\u{fffd}' } else { c })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::text::visible;
+    use crate::report::sample;
+    use insta::assert_snapshot;
+    use proptest::prelude::*;
+    use quick_xml::Reader;
+
+    fn shown(sheet: &Sheet<'_>) -> String {
+        junit(sheet).unwrap()
+    }
+
+    #[test]
+    fn what_blocks_is_a_failure_what_did_not_run_is_skipped_and_findings_stand_by_themselves() {
+        let run = sample::evident("words");
+        let text = shown(&Sheet::of_run(&run, &sample::outputs(), 4));
+        assert_snapshot!(sample::steady(&text), @r#"
+        <?xml version="1.0" encoding="UTF-8"?>
+        <testsuites name="loopgate" tests="8" failures="4" errors="0">
+          <testsuite name="run certify-release" tests="5" failures="1" errors="0" skipped="1" time="1.250" timestamp="2023-11-14T22:13:20">
+            <properties>
+              <property name="verdict" value="blocked"/>
+              <property name="exit code" value="4"/>
+              <property name="sandbox" value="this run used the embedded sandbox: nothing here is about a real release"/>
+              <property name="Input release" value="REL-BLOCKED (flag)"/>
+              <property name="Input owner" value="platform (default)"/>
+              <property name="Tenant" value="acme, as the server itself says"/>
+              <property name="Server" value="sandbox"/>
+              <property name="It calls itself" value="LoopIQ sandbox 0.1.0, MCP 2025-11-25"/>
+              <property name="Profile" value="loopiq sha256:[64 hex digits]"/>
+              <property name="Recipe" value="certify-release sha256:[64 hex digits]"/>
+              <property name="Run" value="01890000-0000-7000-8000-000000000001"/>
+              <property name="Trace" value="0af7651916cd43dd8448eb211c80319c"/>
+            </properties>
+            <testcase name="evidence.certification" classname="read" time="0.004">
+              <system-out>certification</system-out>
+            </testcase>
+            <testcase name="evidence.graph" classname="read" time="0.004">
+              <system-out>evidence_graph, in evidence-graph.json</system-out>
+            </testcase>
+            <testcase name="evidence.findings" classname="analyze">
+              <system-out>12 findings: 4 failed controls, 5 gaps, 3 provider blockers</system-out>
+            </testcase>
+            <testcase name="certified" classname="gate">
+              <failure message="The certification of REL-BLOCKED is blocked"/>
+              <system-out>The certification of REL-BLOCKED is blocked</system-out>
+            </testcase>
+            <testcase name="evident" classname="gate">
+              <skipped message="not run"/>
+              <system-out>not run</system-out>
+            </testcase>
+          </testsuite>
+          <testsuite name="certify-release evidence" tests="3" failures="3" errors="0" skipped="0" timestamp="2023-11-14T22:13:20">
+            <properties>
+              <property name="verdict" value="blocked"/>
+              <property name="exit code" value="4"/>
+              <property name="sandbox" value="this run used the embedded sandbox: nothing here is about a real release"/>
+              <property name="Input release" value="REL-BLOCKED (flag)"/>
+              <property name="Input owner" value="platform (default)"/>
+              <property name="Tenant" value="acme, as the server itself says"/>
+              <property name="Server" value="sandbox"/>
+              <property name="It calls itself" value="LoopIQ sandbox 0.1.0, MCP 2025-11-25"/>
+              <property name="Profile" value="loopiq sha256:[64 hex digits]"/>
+              <property name="Recipe" value="certify-release sha256:[64 hex digits]"/>
+              <property name="Run" value="01890000-0000-7000-8000-000000000001"/>
+              <property name="Trace" value="0af7651916cd43dd8448eb211c80319c"/>
+            </properties>
+            <testcase name="CTL-1" classname="control/CTL-1">
+              <failure message="failed control (failed, CTL-1): words; severity high; owner words; provider words; due words"/>
+            </testcase>
+            <testcase name="EVD-1" classname="control/CTL-2">
+              <failure message="evidence gap (missing, EVD-1): words; severity high; control CTL-2; owner words; provider words; due words"/>
+            </testcase>
+            <testcase name="BLK words" classname="provider-blocker">
+              <failure message="provider blocker (open, BLK words): words; severity high; owner words; provider words; due words"/>
+            </testcase>
+          </testsuite>
+        </testsuites>
+        "#);
+    }
+
+    #[test]
+    fn where_the_run_succeeds_nothing_fails() {
+        let run = sample::planned();
+        let text = shown(&Sheet::of_run(&run, &sample::outputs(), 0));
+        assert!(text.contains("failures=\"0\" errors=\"0\"") && !text.contains("<failure"), "{text}");
+        assert!(text.contains("(advisory)\"/>"), "{text}");
+    }
+
+    #[test]
+    fn what_nobody_can_say_is_an_error() {
+        let text = shown(&Sheet::of_run(&sample::undecided(), &sample::outputs(), 5));
+        assert!(text.contains("<error message=\"undecided: the evidence graph is empty"), "{text}");
+    }
+
+    proptest! {
+        #[test]
+        fn every_text_is_read_back_as_it_is_shown(text in "[<>&\"'\\]\u{fffe}\u{0}\r\n-]{0,8}|\\PC{0,12}|.{0,12}") {
+            let run = sample::evident(&text);
+            let written = shown(&Sheet::of_run(&run, &sample::outputs(), 4));
+            let mut reader = Reader::from_str(&written);
+            let mut names = Vec::new();
+            loop {
+                match reader.read_event().unwrap() {
+                    Event::Start(element) | Event::Empty(element) if element.name().as_ref() == "testcase" => {
+                        let name = element.try_get_attribute("name").unwrap().unwrap();
+                        let name = name.normalized_value(quick_xml::XmlVersion::Explicit1_0);
+                        names.push(name.unwrap().into_owned());
+                    }
+                    Event::Eof => break,
+                    _ => {}
+                }
+            }
+            let expected = visible(&format!("BLK {text}")).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}");
+            prop_assert!(names.contains(&expected), "{:?} in {:?}", expected, names);
+        }
+    }
+}

@@ -114,6 +114,33 @@ fn emitted() -> Vec<Emitted> {
     vec![file("evidence-graph.json", "evidence.graph"), file("findings.json", "evidence.findings")]
 }
 
+/// A run that is blocked, with the evidence that says why; `text` stands wherever a stranger's words can.
+pub fn evident(text: &str) -> RunResult {
+    let node = |id: &str, kind: &str, state: &str| {
+        json!({
+            "id": id, "kind": kind, "title": text, "state": state, "severity": "high", "owner": text,
+            "provider": text, "due": text, "required": true,
+        })
+    };
+    let graph = json!({
+        "certification": "CERT-1",
+        "nodes": [
+            node("CTL-1", "control", "fail"), node("CTL-2", "control", "pass"),
+            node("EVD-1", "evidence", "missing"), node(&format!("BLK {text}"), "provider_blocker", "fail"),
+        ],
+        "edges": [{"from": "EVD-1", "to": "CTL-2", "kind": "supports"}],
+    });
+    let mut run = blocked();
+    run.emitted = vec![Emitted {
+        name: "evidence-graph.json".into(),
+        step: "evidence.graph".into(),
+        bytes: format!("{graph:#}\n").into_bytes(),
+    }];
+    run.evidence = Some(graph);
+    run.recipe.source = "recipes/certify.yaml".into();
+    run
+}
+
 pub fn blocked() -> RunResult {
     let says = "The certification of REL-BLOCKED is blocked";
     let mut steps = gathered();

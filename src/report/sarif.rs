@@ -129,3 +129,242 @@ fn uri(path: &str) -> String {
     }
     uri
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+    use insta::assert_snapshot;
+
+    #[test]
+    fn a_gap_is_a_result_of_its_controls_rule_with_its_place_in_the_evidence() {
+        let run = sample::evident("words");
+        let log = sarif(&Sheet::of_run(&run, &sample::outputs(), 4));
+        assert_snapshot!(sample::steady(&format!("{log:#}")), @r#"
+        {
+          "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+          "runs": [
+            {
+              "automationDetails": {
+                "id": "loopgate/run/certify-release/"
+              },
+              "columnKind": "unicodeCodePoints",
+              "invocations": [
+                {
+                  "executionSuccessful": true,
+                  "exitCode": 4,
+                  "exitCodeDescription": "blocked"
+                }
+              ],
+              "results": [
+                {
+                  "level": "error",
+                  "locations": [
+                    {
+                      "logicalLocations": [
+                        {
+                          "fullyQualifiedName": "certified"
+                        }
+                      ],
+                      "physicalLocation": {
+                        "artifactLocation": {
+                          "uri": "recipes/certify.yaml"
+                        },
+                        "region": {
+                          "startLine": 7
+                        }
+                      }
+                    }
+                  ],
+                  "message": {
+                    "text": "step certified (gate): The certification of REL-BLOCKED is blocked"
+                  },
+                  "partialFingerprints": {
+                    "loopgateProblem/v1": "501584c09573872e5aa6681c732ca9550457b344ae35b38dbf6f445d5cf459bd"
+                  },
+                  "ruleId": "gate",
+                  "ruleIndex": 0
+                },
+                {
+                  "level": "error",
+                  "locations": [
+                    {
+                      "logicalLocations": [
+                        {
+                          "fullyQualifiedName": "CTL-1"
+                        }
+                      ],
+                      "physicalLocation": {
+                        "artifactLocation": {
+                          "uri": "loopgate-out/evidence-graph.json"
+                        },
+                        "region": {
+                          "startLine": 13
+                        }
+                      }
+                    }
+                  ],
+                  "message": {
+                    "text": "failed control (failed, CTL-1): words; severity high; owner words; provider words; due words"
+                  },
+                  "partialFingerprints": {
+                    "loopgateProblem/v1": "cf1b61ae5a8c0540ecd2460690aeab712aac68135acf0937c8a8146148f80ba9"
+                  },
+                  "ruleId": "control/CTL-1",
+                  "ruleIndex": 3
+                },
+                {
+                  "level": "error",
+                  "locations": [
+                    {
+                      "logicalLocations": [
+                        {
+                          "fullyQualifiedName": "EVD-1"
+                        }
+                      ],
+                      "physicalLocation": {
+                        "artifactLocation": {
+                          "uri": "loopgate-out/evidence-graph.json"
+                        },
+                        "region": {
+                          "startLine": 35
+                        }
+                      }
+                    }
+                  ],
+                  "message": {
+                    "text": "evidence gap (missing, EVD-1): words; severity high; control CTL-2; owner words; provider words; due words"
+                  },
+                  "partialFingerprints": {
+                    "loopgateProblem/v1": "6f91bc44d892119fd4ee61da723b370c3b0f704e444e4faae4d9e43f3c08309e"
+                  },
+                  "ruleId": "control/CTL-2",
+                  "ruleIndex": 4
+                },
+                {
+                  "level": "error",
+                  "locations": [
+                    {
+                      "logicalLocations": [
+                        {
+                          "fullyQualifiedName": "BLK words"
+                        }
+                      ],
+                      "physicalLocation": {
+                        "artifactLocation": {
+                          "uri": "loopgate-out/evidence-graph.json"
+                        },
+                        "region": {
+                          "startLine": 46
+                        }
+                      }
+                    }
+                  ],
+                  "message": {
+                    "text": "provider blocker (open, BLK words): words; severity high; owner words; provider words; due words"
+                  },
+                  "partialFingerprints": {
+                    "loopgateProblem/v1": "52c9508f152fa70499f40f239af4661baec4211971706f920a6986997039cdcd"
+                  },
+                  "ruleId": "provider-blocker",
+                  "ruleIndex": 7
+                }
+              ],
+              "tool": {
+                "driver": {
+                  "name": "loopgate",
+                  "rules": [
+                    {
+                      "id": "gate",
+                      "shortDescription": {
+                        "text": "A gate of the recipe holds."
+                      }
+                    },
+                    {
+                      "id": "undecided",
+                      "shortDescription": {
+                        "text": "What a gate or a plan stands on is visible, complete and understood."
+                      }
+                    },
+                    {
+                      "id": "step",
+                      "shortDescription": {
+                        "text": "A step of the recipe does what it says."
+                      }
+                    },
+                    {
+                      "id": "control/CTL-1",
+                      "shortDescription": {
+                        "text": "words"
+                      }
+                    },
+                    {
+                      "id": "control/CTL-2",
+                      "shortDescription": {
+                        "text": "words"
+                      }
+                    },
+                    {
+                      "id": "evidence-gap",
+                      "shortDescription": {
+                        "text": "Required evidence is there and current."
+                      }
+                    },
+                    {
+                      "id": "open-finding",
+                      "shortDescription": {
+                        "text": "No finding is open."
+                      }
+                    },
+                    {
+                      "id": "provider-blocker",
+                      "shortDescription": {
+                        "text": "No provider holds the release back."
+                      }
+                    }
+                  ],
+                  "version": "0.1.0"
+                }
+              }
+            }
+          ],
+          "version": "2.1.0"
+        }
+        "#);
+    }
+
+    #[test]
+    fn the_same_gap_has_the_same_fingerprint_in_another_run_and_another_gap_another() {
+        let prints = |text: &str| -> Vec<Value> {
+            let run = sample::evident(text);
+            let log = sarif(&Sheet::of_run(&run, &sample::outputs(), 4));
+            let results = log["runs"][0]["results"].as_array().unwrap();
+            results.iter().map(|one| one["partialFingerprints"]["loopgateProblem/v1"].clone()).collect()
+        };
+        let (one, other) = (prints("words"), prints("other words"));
+        // The name of the last one is another; the others only say it in other words.
+        assert_eq!((one.len(), &one[..3]), (4, &other[..3]));
+        assert_ne!(one[3], other[3]);
+        let distinct: std::collections::BTreeSet<String> = one.iter().map(ToString::to_string).collect();
+        assert_eq!(distinct.len(), 4);
+    }
+
+    #[test]
+    fn what_a_server_says_is_neither_a_link_nor_a_placeholder_and_a_path_is_a_uri() {
+        assert_eq!(plain("a [b](http://x) {0} \\"), "a \\[b\\](http://x) {{0}} \\\\");
+        assert_eq!(uri("/etc/a b/ü#.lock"), "file:///etc/a%20b/%C3%BC%23.lock");
+        assert_eq!(uri("trust/loopgate.lock"), "trust/loopgate.lock");
+    }
+
+    #[test]
+    fn more_than_a_reader_takes_is_counted() {
+        let run = sample::evident("words");
+        let mut sheet = Sheet::of_run(&run, &sample::outputs(), 4);
+        let one = sheet.problems[0].clone();
+        sheet.problems = vec![one; MOST + 7];
+        let log = sarif(&sheet);
+        assert_eq!(log["runs"][0]["results"].as_array().unwrap().len(), MOST);
+        let notice = &log["runs"][0]["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"];
+        assert_eq!(notice, "7 more problems are left out");
+    }
+}

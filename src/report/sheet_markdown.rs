@@ -44,8 +44,8 @@ fn sign(mark: Mark) -> &'static str {
         Mark::Bad => "❌",
         Mark::Doubt => "❓",
         Mark::Planned => "📝",
-        Mark::Warning => "⚠️",
-        Mark::Idle => "▫️",
+        Mark::Warning => "❗",
+        Mark::Idle => "➖",
     }
 }
 
@@ -217,6 +217,141 @@ impl Page {
             self.left_out += 1;
         } else {
             self.out.push_str(markdown);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::text::is_hidden;
+    use crate::report::sample;
+    use insta::assert_snapshot;
+    use proptest::prelude::*;
+
+    fn shown(sheet: &Sheet<'_>) -> String {
+        sheet_markdown(sheet, MOST_BYTES)
+    }
+
+    #[test]
+    fn the_verdict_comes_first_then_why_and_then_what_blocks() {
+        let run = sample::evident("words");
+        assert_snapshot!(sample::steady(&shown(&Sheet::of_run(&run, &sample::outputs(), 4))), @r#"
+        ## ❌ blocked: `certify-release`
+
+        run `release=REL-BLOCKED` · `acme on the sandbox`
+
+        **Sandbox**: this run used the embedded sandbox: nothing here is about a real release.
+
+        - The certification of REL\-BLOCKED is blocked
+
+        Next: `loopgate remediation-plan --server sandbox --tenant acme --release REL-BLOCKED`
+
+        ### What blocks: 3
+
+        | Severity | What | Title | ID | Control | Owner | Due |
+        |---|---|---|---|---|---|---|
+        | high | failed control | words | CTL\-1 | CTL\-1 | words | words |
+        | high | evidence gap | words | EVD\-1 | CTL\-2 | words | words |
+        | high | provider blocker | words | BLK words |  | words | words |
+
+        <details><summary>The evidence, what blocks first</summary>
+
+        ```mermaid
+        flowchart LR
+          n0["failed control, high, words #40;CTL#45;1#41;"]
+          n1["evidence gap, high, words #40;EVD#45;1#41;"]
+          n2["provider blocker, high, words #40;BLK words#41;"]
+          n3["control, pass, words #40;CTL#45;2#41;"]
+          n1 -->|supports| n3
+          classDef blocking stroke-width:3px
+          class n0,n1,n2 blocking
+        ```
+
+        </details>
+
+        ### Checks
+
+        |  | Check | Kind | Result | Took |
+        |---|---|---|---|---|
+        | ✅ | evidence\.certification | read | certification | 4 ms |
+        | ✅ | evidence\.graph | read | evidence\_graph, in evidence\-graph\.json | 4 ms |
+        | ✅ | evidence\.findings | analyze | 12 findings\: 4 failed controls, 5 gaps, 3 provider blockers |  |
+        | ❌ | certified | gate | The certification of REL\-BLOCKED is blocked |  |
+        | ➖ | evident | gate | not run |  |
+
+        <details><summary>Inputs, digests, files</summary>
+
+        - Input release: REL\-BLOCKED \(flag\)
+        - Input owner: platform \(default\)
+        - Tenant: acme, as the server itself says
+        - Server: `sandbox`
+        - It calls itself: LoopIQ sandbox 0\.1\.0, MCP 2025\-11\-25
+        - Profile: `loopiq sha256:[64 hex digits]`
+        - Recipe: `certify-release sha256:[64 hex digits]`
+        - Run: `01890000-0000-7000-8000-000000000001`
+        - Trace: `0af7651916cd43dd8448eb211c80319c`
+        - File: `loopgate-out/artifact.json`
+        - File: `loopgate-out/evidence-graph.json`
+
+        </details>
+
+        ### What happened
+
+        | When | What |
+        |---|---|
+        | 2023-11-14T22:13:20Z | evidence\.certification\: called loopiq\_get, answered after 4 ms |
+        | 2023-11-14T22:13:20Z | evidence\.graph\: called loopiq\_get, answered after 4 ms |
+        "#);
+    }
+
+    #[test]
+    fn a_plan_shows_its_digest_and_its_payload_whole() {
+        let run = sample::planned();
+        let text = shown(&Sheet::of_run(&run, &sample::outputs(), 0));
+        let document = run.artifact.as_ref().unwrap().document();
+        assert!(text.contains(&document.effect_digest.to_string()), "{text}");
+        let (_, rest) = text.split_once("```json\n").unwrap();
+        let (payload, _) = rest.split_once("\n```\n").unwrap();
+        let payload: Value = serde_json::from_str(payload).unwrap();
+        assert_eq!(payload, Value::Object(document.operations[0].arguments.clone()));
+        assert!(text.contains("### Not proven\n\n- whether open work"), "{text}");
+    }
+
+    #[test]
+    fn a_page_stays_within_its_bound_and_says_what_it_left_out() {
+        let run = sample::planned();
+        let sheet = Sheet::of_run(&run, &sample::outputs(), 0);
+        for most in [1000, 2000, 4000] {
+            let text = sheet_markdown(&sheet, most);
+            assert!(text.len() <= most && text.contains("did not fit here"), "{most}: {}", text.len());
+        }
+    }
+
+    /// The bars that divide cells, of which a row has one more than columns.
+    fn bars(row: &str) -> usize {
+        let mut escaped = false;
+        let bars = row.chars().filter(|c| {
+            let bar = *c == '|' && !escaped;
+            escaped = *c == '\\' && !escaped;
+            bar
+        });
+        bars.count()
+    }
+
+    proptest! {
+        #[test]
+        fn a_stranger_adds_no_cell_no_line_and_no_markup(text in "[|`<>@#*\\[\\]\\\\\r\n a-]{0,12}|\\PC{0,12}|.{0,12}") {
+            let plain = shown(&Sheet::of_run(&sample::evident("words"), &sample::outputs(), 4));
+            let page = shown(&Sheet::of_run(&sample::evident(&text), &sample::outputs(), 4));
+            prop_assert!(!page.chars().any(|c| is_hidden(c) && c != '\n'));
+            prop_assert_eq!(page.lines().count(), plain.lines().count());
+            for (one, other) in page.lines().zip(plain.lines()) {
+                if other.starts_with('|') {
+                    prop_assert_eq!(bars(one), bars(other), "{}", one);
+                }
+                prop_assert_eq!(one.starts_with(['<', '#', '`', '|', '-']), other.starts_with(['<', '#', '`', '|', '-']), "{}", one);
+            }
         }
     }
 }

@@ -226,12 +226,6 @@ fn a_difference_is_sarif_with_its_place_in_the_lock_and_nothing_in_it_is_markup(
     });
     let ran = folder.run(&["lock", "--check", "--format", "sarif"]).exits(21);
     let log = ran.json();
-    let problems: Vec<String> = jsonschema::validator_for(&sarif_schema())
-        .unwrap()
-        .iter_errors(&log)
-        .map(|problem| format!("{}: {problem}", problem.instance_path()))
-        .collect();
-    assert_eq!(problems, [""; 0]);
     assert_eq!((&log["version"], log["runs"].as_array().unwrap().len()), (&json!("2.1.0"), 1));
     let run = &log["runs"][0];
     let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
@@ -263,62 +257,6 @@ fn a_difference_is_sarif_with_its_place_in_the_lock_and_nothing_in_it_is_markup(
     folder.run(&["sandbox", "import", "lock.sarif", "--tenant", "acme", "--release", "REL-LOCK"]).exits(0);
     let ran = folder.sandbox("certify-release", "REL-LOCK", &[]).exits(4);
     assert!(ran.stdout.contains("loopgate"), "{}", ran.stdout);
-}
-
-/// What the schema of SARIF 2.1.0 (OASIS, with errata 01) says of the parts that stand in such a log, all closed there.
-fn sarif_schema() -> Value {
-    let closed = |required: Value, properties: Value| {
-        json!({
-            "type": "object", "required": required, "properties": properties, "additionalProperties": false,
-        })
-    };
-    let text = json!({"type": "string"});
-    let from_one = json!({"type": "integer", "minimum": 1});
-    let message = closed(
-        json!(["text"]),
-        json!({"text": text, "markdown": text, "id": text, "arguments": {"type": "array", "items": text}}),
-    );
-    let rule = closed(
-        json!(["id"]),
-        json!({"id": {"type": "string", "pattern": "^[a-z]+(-[a-z]+)*$"}, "shortDescription": message}),
-    );
-    let driver = closed(
-        json!(["name"]),
-        json!({"name": text, "version": text, "rules": {"type": "array", "items": rule, "uniqueItems": true}}),
-    );
-    let region = closed(json!([]), json!({"startLine": from_one, "startColumn": from_one}));
-    let uri = json!({"type": "string", "pattern": "^[A-Za-z0-9._~:/%-]+$"});
-    let place = closed(
-        json!([]),
-        json!({"artifactLocation": closed(json!([]), json!({"uri": uri})), "region": region}),
-    );
-    let result = closed(
-        json!(["message"]),
-        json!({
-            "ruleId": text, "ruleIndex": {"type": "integer", "minimum": -1}, "message": message,
-            "level": {"enum": ["none", "note", "warning", "error"]},
-            "locations": {"type": "array", "items": closed(json!([]), json!({"physicalLocation": place}))},
-            "partialFingerprints": {"type": "object", "additionalProperties": text},
-        }),
-    );
-    let run = closed(
-        json!(["tool"]),
-        json!({
-            "tool": closed(json!(["driver"]), json!({"driver": driver})),
-            "invocations": {"type": "array", "items": closed(
-                json!(["executionSuccessful"]), json!({"executionSuccessful": {"type": "boolean"}})
-            )},
-            "columnKind": {"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
-            "results": {"type": "array", "items": result},
-        }),
-    );
-    closed(
-        json!(["version", "runs"]),
-        json!({
-            "$schema": {"type": "string", "format": "uri"}, "version": {"enum": ["2.1.0"]},
-            "runs": {"type": "array", "items": run},
-        }),
-    )
 }
 
 #[test]

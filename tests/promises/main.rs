@@ -70,6 +70,8 @@ mod reads;
 #[cfg(test)]
 mod recipes;
 #[cfg(test)]
+mod reports;
+#[cfg(test)]
 mod roles;
 #[cfg(test)]
 mod secrets;

@@ -367,4 +367,7 @@ pub(super) struct Man {
     /// Write one page a subcommand into this folder instead.
     #[arg(long, value_name = "DIR")]
     pub to: Option<PathBuf>,
+    /// Print all of it as one Markdown page instead: commands, settings, variables and formats.
+    #[arg(long, conflicts_with = "to")]
+    pub markdown: bool,
 }

@@ -13,6 +13,9 @@ use crate::recipe::{self, InputKind, Recipe, ShippedLibrary, Source};
 /// The subcommands that show shipped recipes.
 const SHOWING_RECIPES: [&str; 3] = ["list", "completions", "man"];
 
+/// The heading of a recipe's inputs.
+pub(super) const INPUTS: &str = "Inputs";
+
 /// The whole command line, shipped recipes included.
 pub(super) fn command(recipes: &[Recipe]) -> clap::Command {
     let root = <Root as clap::CommandFactory>::command();
@@ -115,7 +118,7 @@ fn recipe_command(recipe: &Recipe) -> clap::Command {
                 InputKind::List => "A,B",
             })
             .help(help.trim().to_owned())
-            .help_heading("Inputs")
+            .help_heading(INPUTS)
     });
     RunOptions::augment_args(
         clap::Command::new(recipe.name.clone()).about(recipe.summary.clone()).args(inputs),

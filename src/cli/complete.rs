@@ -7,6 +7,7 @@ use super::command::command;
 use super::exit::Exit;
 use super::fault::Fault;
 use super::output::Output;
+use super::reference::reference;
 use crate::core::OutputFolder;
 use crate::recipe::Recipe;
 
@@ -25,6 +26,7 @@ pub(super) fn completions(
 /// Prints the manual page, or writes one for each subcommand.
 pub(super) fn man(arguments: &Man, recipes: &[Recipe], output: &Output) -> Result<Exit, Fault> {
     match &arguments.to {
+        None if arguments.markdown => output.data(&reference(recipes)?)?,
         None => output.data(&String::from_utf8_lossy(&page(command(recipes))?))?,
         Some(folder) => pages(folder, recipes)?,
     }

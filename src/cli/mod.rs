@@ -43,6 +43,7 @@ mod profile_arguments;
 mod profile_check;
 mod reconcile;
 mod records;
+mod reference;
 mod reports;
 mod revoke;
 mod role_settings;

@@ -146,6 +146,18 @@ fn its_exit_codes_are_the_programs() {
     assert_eq!(table, expected);
 }
 
+#[test]
+fn its_reference_is_the_programs() {
+    let text = readme();
+    let part =
+        text.split("<!-- reference -->\n").nth(1).unwrap().split("<!-- /reference -->").next().unwrap();
+    let printed = Folder::new().run(&["man", "--markdown"]).exits(0).stdout;
+    for (line, (one, other)) in part.lines().zip(printed.lines()).enumerate() {
+        assert_eq!(one, other, "line {line}: put there what `loopgate man --markdown` prints");
+    }
+    assert_eq!(part, printed, "put there what `loopgate man --markdown` prints");
+}
+
 /// The chapter's files are written and its commands run, as somebody would who reads it from the top.
 #[test]
 fn its_way_to_a_server_of_your_own_leads_there() {

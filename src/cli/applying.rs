@@ -1,5 +1,6 @@
 //! What `apply` and `reconcile` share: ledger and lock, the use case, the audit report, the exit code.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use super::output::Output;
 use super::policy::{Trusted, in_force};
 use super::records;
 use super::reports::Reports;
-use super::runtime::runtime;
+use super::runtime::{SILENCE, runtime, telling};
 use super::secret_settings::secrets_for;
 use super::server::{KnownServer, find_for};
 use super::show::read_artifact;
@@ -144,7 +145,7 @@ pub(super) fn execute(
     let job = &job;
     writing.store(known.is_ok_and(|state| state.has_unknown()), Ordering::SeqCst);
     job.reports.begin(&format!("loopgate {}", job.told.word()), output);
-    let lines = Lines { job, output, writing, files: job.reports.event_files()? };
+    let lines = Lines { job, output, writing, files: job.reports.event_files()?, last: RefCell::default() };
     let result = apply(job, &run, &mut ledger, &lines, stop, environment)?;
     let exit = Exit::of_apply(&result.end);
     let delivered = deliver(job, &result, &ledger, environment, output);
@@ -206,7 +207,7 @@ fn apply(
     job: &Job<'_>,
     run: &RunId,
     ledger: &mut Ledger,
-    watch: &dyn Watch,
+    watch: &Lines<'_>,
     stop: Stop,
     environment: &Environment,
 ) -> Result<ApplyResult, Fault> {
@@ -232,7 +233,8 @@ fn apply(
         },
     };
     let endpoint = || job.server.endpoint().map_err(in_words);
-    let result = runtime.block_on(engine::apply(&apply, ledger, &endpoint, watch, stop.wait()));
+    let work = engine::apply(&apply, ledger, &endpoint, watch, stop.wait());
+    let result = runtime.block_on(telling(work, SILENCE, || watch.still()));
     // Blocking leftovers, such as a closed sandbox's, are not waited for.
     runtime.shutdown_background();
     Ok(result)
@@ -367,6 +369,19 @@ struct Lines<'a> {
     writing: Arc<AtomicBool>,
     /// What else is told.
     files: Vec<EventFile>,
+    /// What was told last, and when.
+    last: RefCell<Option<(String, Instant)>>,
+}
+
+impl Lines<'_> {
+    /// Says how long ago the last thing happened.
+    fn still(&self) {
+        if let Some((line, at)) = &*self.last.borrow()
+            && !self.job.told.running.quiet
+        {
+            self.output.say(&format!("{line} ({} s ago)", at.elapsed().as_secs()));
+        }
+    }
 }
 
 impl Watch for Lines<'_> {
@@ -386,6 +401,7 @@ impl Watch for Lines<'_> {
         let document = self.job.artifact.document();
         if let Some(line) = report::apply_line(event, document, &self.output.stderr) {
             self.output.say(&line);
+            self.last.replace(Some((line, Instant::now())));
         }
     }
 }

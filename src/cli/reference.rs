@@ -69,7 +69,7 @@ fn commands(page: &mut String, name: &str, command: &clap::Command) {
         .collect();
     // A recipe's subcommand has its inputs and all that `run` has.
     let is_input = |argument: &&clap::Arg| argument.get_help_heading() == Some(INPUTS);
-    let is_recipe = flags.iter().any(|argument| is_input(argument));
+    let is_recipe = flags.iter().any(&is_input);
     let flags: Vec<&clap::Arg> =
         flags.into_iter().filter(|argument| !is_recipe || is_input(argument)).collect();
     if subcommands.is_empty() || !flags.is_empty() {

@@ -16,7 +16,7 @@ use super::output::Output;
 use super::policy::Trusted;
 use super::reports::Reports;
 use super::role_settings::Role;
-use super::runtime::runtime;
+use super::runtime::{SILENCE, runtime, telling};
 use super::server::{KnownServer, Wanted, find};
 use super::signals::Stop;
 use crate::artifact::Artifact;
@@ -251,7 +251,8 @@ fn run(
     let (result, closed) = thread::scope(|scope| {
         let _ = thread::Builder::new().spawn_scoped(scope, prepare);
         runtime.block_on(async {
-            Ok::<_, Fault>(engine::run(run, server.endpoint()?, dry_runs, &fan, stop.wait()).await)
+            let work = engine::run(run, server.endpoint()?, dry_runs, &fan, stop.wait());
+            Ok::<_, Fault>(telling(work, SILENCE, || progress.still()).await)
         })
     })?;
     drop(fan);

@@ -2,11 +2,11 @@
 
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::layout::{Mark, bounded, count};
+use super::layout::{Mark, bounded, count, took};
 use super::status::{mark, sentence};
 use super::terminal::Terminal;
 use crate::core::text::visible;
@@ -37,7 +37,7 @@ pub struct Progress {
 
 struct State {
     out: Box<dyn Write + Send>,
-    running: Vec<String>,
+    running: Vec<(String, Instant)>,
 }
 
 impl Progress {
@@ -53,30 +53,56 @@ impl Progress {
         Self { verbosity, terminal, bar: None, state }
     }
 
-    fn draw(&self, bar: &ProgressBar, event: &Event, running: &mut Vec<String>) {
+    /// Says what goes on and for how long, where nothing is drawn that shows it.
+    pub fn still(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((_, since)) = state.running.first() else { return };
+        if self.bar.is_none() && self.verbosity > Verbosity::Quiet {
+            let so_far = took(since.elapsed());
+            let text = format!(
+                "{} {}: goes on, {so_far} so far",
+                self.terminal.mark(Mark::Idle),
+                names(&state.running)
+            );
+            // Nobody is left to be told.
+            let _ = writeln!(state.out, "{text}");
+        }
+    }
+
+    fn draw(&self, bar: &ProgressBar, event: &Event, running: &[(String, Instant)]) {
         match event {
             Event::Started { recipe, steps, .. } => {
                 bar.set_length(u64::try_from(*steps).unwrap_or(u64::MAX));
                 bar.set_prefix(bounded(recipe, 40));
                 bar.enable_steady_tick(Duration::from_millis(100));
             }
-            Event::StepStarted { step, .. } => running.push(step.clone()),
-            Event::StepEnded { step, .. } => {
-                running.retain(|other| other != step);
-                bar.inc(1);
-            }
+            Event::StepEnded { .. } => bar.inc(1),
             Event::Ended { .. } => bar.finish_and_clear(),
-            Event::Connected { .. } | Event::Called { .. } | Event::Retried { .. } | Event::DryRun { .. } => {
-            }
+            Event::StepStarted { .. }
+            | Event::Connected { .. }
+            | Event::Called { .. }
+            | Event::Retried { .. }
+            | Event::DryRun { .. } => {}
         }
-        bar.set_message(bounded(&running.join(", "), LONGEST));
+        bar.set_message(names(running));
     }
+}
+
+/// What is under way, in the order in which it began.
+fn names(running: &[(String, Instant)]) -> String {
+    let names: Vec<&str> = running.iter().map(|(name, _)| name.as_str()).collect();
+    bounded(&names.join(", "), LONGEST)
 }
 
 impl Events for Progress {
     fn emit(&self, event: &Event) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let state = &mut *state;
+        match event {
+            Event::StepStarted { step, .. } => state.running.push((step.clone(), Instant::now())),
+            Event::StepEnded { step, .. } => state.running.retain(|(other, _)| other != step),
+            _ => {}
+        }
         let shown = line(event, self.verbosity, &self.terminal);
         match &self.bar {
             None => {
@@ -90,7 +116,7 @@ impl Events for Progress {
                 if let (Some(text), Verbosity::Verbose) = (shown, self.verbosity) {
                     bar.println(text);
                 }
-                self.draw(bar, event, &mut state.running);
+                self.draw(bar, event, &state.running);
             }
         }
     }
@@ -245,6 +271,33 @@ mod tests {
     }
 
     #[test]
+    fn what_takes_long_is_told_with_how_long_unless_nobody_wants_to_hear_it() {
+        let told = |verbosity| {
+            let page = Page::default();
+            let progress = Progress::to(verbosity, Terminal::plain(), Box::new(page.clone()));
+            progress.still();
+            for step in ["graph", "checks", &hostile()] {
+                progress.emit(&Event::StepStarted { step: step.into(), kind: "read" });
+            }
+            progress.emit(&Event::StepEnded {
+                step: "checks".into(),
+                kind: "read",
+                status: StepStatus::NotRun,
+            });
+            page.0.lock().unwrap().clear();
+            progress.still();
+            let bytes = page.0.lock().unwrap().clone();
+            String::from_utf8(bytes).unwrap()
+        };
+        let text = told(Verbosity::Normal);
+        assert!(
+            text.starts_with(r"· graph, a\u{1b}[31m\u{202e}\nb: goes on, ") && text.ends_with(" so far\n"),
+            "{text}"
+        );
+        assert_eq!(told(Verbosity::Quiet), "");
+    }
+
+    #[test]
     fn quiet_says_nothing() {
         assert_eq!(shown(Verbosity::Quiet), "");
     }
@@ -253,13 +306,13 @@ mod tests {
     fn what_is_drawn_over_holds_no_escape_of_a_stranger() {
         let bar = ProgressBar::hidden();
         let progress = Progress::to(Verbosity::Normal, Terminal::plain(), Box::new(Page::default()));
-        let mut running = Vec::new();
-        progress.draw(&bar, &Event::StepStarted { step: hostile(), kind: "read" }, &mut running);
+        let running = [(hostile(), Instant::now())];
+        progress.draw(&bar, &Event::StepStarted { step: hostile(), kind: "read" }, &running);
         assert_eq!(bar.message(), r"a\u{1b}[31m\u{202e}\nb");
         progress.draw(
             &bar,
             &Event::StepEnded { step: hostile(), kind: "read", status: StepStatus::Done },
-            &mut running,
+            &[],
         );
         assert_eq!((bar.message().as_str(), bar.position()), ("", 1));
     }

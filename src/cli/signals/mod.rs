@@ -1,18 +1,26 @@
 //! Being told to stop. A run listens; where it cannot, because it computes or because nobody reads what it
 //! writes, a thread of its own ends the process.
 
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::exit::Exit;
 use super::fault::Fault;
 use super::runtime::runtime;
 use crate::engine::Signal;
+#[cfg(unix)]
+use unix::Signals;
+#[cfg(windows)]
+use windows::Signals;
 
 /// How long a run has for an orderly end after the first signal. A second signal ends it at once.
 const GRACE: Duration = Duration::from_secs(15);
@@ -25,7 +33,8 @@ pub(super) struct Stop(watch::Receiver<Option<Signal>>);
 pub(super) type Writing = Arc<AtomicBool>;
 
 impl Stop {
-    /// Listens from now on: SIGINT interrupts; SIGTERM, SIGHUP and SIGQUIT terminate.
+    /// Listens from now on: SIGINT and Ctrl-C interrupt; SIGTERM, SIGHUP and SIGQUIT, and on Windows Ctrl-Break, a
+    /// closed console and a shutdown, terminate.
     ///
     /// # Errors
     /// The operating system gives no thread or no handler.
@@ -41,25 +50,17 @@ impl Stop {
         let (tell, told) = watch::channel(None);
         let runtime = runtime()?;
         let guard = runtime.enter();
-        let mut kinds = Vec::new();
-        for (kind, meaning) in [
-            (SignalKind::interrupt(), Signal::Interrupt),
-            (SignalKind::terminate(), Signal::Terminate),
-            (SignalKind::hangup(), Signal::Terminate),
-            (SignalKind::quit(), Signal::Terminate),
-        ] {
-            kinds.push((signal(kind).map_err(Fault::internal)?, meaning));
-        }
+        let mut signals = Signals::listen().map_err(Fault::internal)?;
         drop(guard);
         thread::Builder::new()
             .name("signals".to_owned())
             .spawn(move || {
-                let first = runtime.block_on(next(&mut kinds));
+                let first = runtime.block_on(signals.next());
                 // Nobody may be listening any more, and then the end is near anyway.
                 let _ = tell.send(Some(first));
                 runtime.block_on(async {
                     tokio::select! {
-                        _ = next(&mut kinds) => {}
+                        _ = signals.next() => {}
                         () = tokio::time::sleep(GRACE) => {}
                     }
                 });
@@ -85,16 +86,6 @@ impl Stop {
             }
         }
     }
-}
-
-async fn next(kinds: &mut [(tokio::signal::unix::Signal, Signal)]) -> Signal {
-    let waiting = kinds.iter_mut().map(|(kind, meaning)| {
-        Box::pin(async move {
-            kind.recv().await;
-            *meaning
-        })
-    });
-    futures_util::future::select_all(waiting).await.0
 }
 
 #[expect(

@@ -21,6 +21,9 @@ pub(super) struct TenantSettings {
     /// What suffices for `apply`; of several that hold the first stands in the reports [default: any of them].
     #[serde(default)]
     pub known_by: Option<Vec<KnownBy>>,
+    /// Those that hold nothing of value, so that `doctor --allow-writes` may leave records there [default: none].
+    #[serde(default)]
+    pub test: BTreeSet<String>,
     /// Where the claims of the token, a JWT, name the tenant: a JSON pointer to its name, or to a list of names of which
     /// `--tenant` chooses one.
     #[serde(default)]
@@ -42,7 +45,7 @@ pub(super) enum KnownBy {
 impl TenantSettings {
     /// What the run goes by; `name` is the server's, for the message.
     pub fn rules(&self, server: &Server, name: &str) -> Result<TenantRules, Fault> {
-        let Self { allow, known_by, claim } = self;
+        let Self { allow, known_by, test, claim } = self;
         let wrong = |what: &str| {
             Err(Fault::new(Exit::Invalid, format!("`tenants` in the settings of `{name}` {what}")))
         };
@@ -53,6 +56,10 @@ impl TenantSettings {
         }
         if allow.as_ref().is_some_and(BTreeSet::is_empty) {
             return wrong("allow nobody: `allow` is empty");
+        }
+        let barred = |name: &&String| allow.as_ref().is_some_and(|allow| !allow.contains(*name));
+        if let Some(other) = test.iter().find(barred) {
+            return wrong(&format!("have the test tenant `{other}`, which `allow` has not"));
         }
         if known_by.as_ref().is_some_and(Vec::is_empty) {
             return wrong("let nothing suffice: `known_by` is empty");
@@ -66,7 +73,8 @@ impl TenantSettings {
             KnownBy::Tool => TenantKnownBy::Tool,
             KnownBy::Asserted => TenantKnownBy::Asserted,
         });
-        Ok(TenantRules { allow: allow.clone(), known_by: known_by.collect(), claim: claim.clone() })
+        let (allow, test, claim) = (allow.clone(), test.clone(), claim.clone());
+        Ok(TenantRules { allow, known_by: known_by.collect(), test, claim })
     }
 }
 
@@ -88,6 +96,7 @@ mod tests {
             (json!({"claim": "/org_id"}), Value::Null, "no `token` that could claim"),
             (json!({"allow": []}), token.clone(), "allow nobody"),
             (json!({"known_by": []}), token.clone(), "let nothing suffice"),
+            (json!({"allow": ["a"], "test": ["b"]}), token.clone(), "the test tenant `b`"),
             (json!({"known_by": ["claim"]}), token.clone(), "no `claim` that says where"),
         ] {
             let fault = rules(tenants.clone(), token).unwrap_err();

@@ -21,6 +21,8 @@ pub struct TenantRules {
     pub allow: Option<BTreeSet<String>>,
     /// What suffices for `apply`, the best first; anything where the list is empty.
     pub known_by: Vec<TenantKnownBy>,
+    /// Those that hold nothing of value, so that an examination may leave records there.
+    pub test: BTreeSet<String>,
     /// Where the claims of the token name the tenant, or the tenants.
     pub claim: Option<Pointer>,
 }

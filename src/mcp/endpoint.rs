@@ -11,7 +11,7 @@ use super::child::Child;
 use super::ending::Ending;
 use super::era::Era;
 use super::error::ConnectError;
-use super::http::{Faults, HttpClient, HttpServer};
+use super::http::{Clock, Faults, HttpClient, HttpServer};
 use super::limits::Limits;
 use super::link::Link;
 use super::secrets::Secrets;
@@ -67,7 +67,7 @@ impl Endpoint {
     /// Opens the way to the server, and says nothing on it yet.
     pub(super) fn open(self, limits: &Limits, secrets: &Secrets) -> Result<(Way, Link), ConnectError> {
         let (ending, asked, mut faults) = (Ending::default(), Asked::default(), None);
-        let mut to = None;
+        let (mut to, clock) = (None, Clock::default());
         let most = limits.reply_bytes;
         let (way, child) = match self {
             Self::Stream(stream) => {
@@ -88,12 +88,13 @@ impl Endpoint {
                     faults.insert(Faults::default()).clone(),
                     asked.clone(),
                     secrets.clone(),
+                    clock.clone(),
                 )?;
                 to = Some(server);
                 (Way::Http(transport), None)
             }
         };
-        Ok((way, Link { ending, child, faults, asked, server: to }))
+        Ok((way, Link { ending, child, faults, asked, server: to, clock }))
     }
 
     /// Which era of the protocol the server speaks.

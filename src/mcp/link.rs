@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use super::asked::Asked;
 use super::child::{Child, epitaph};
 use super::ending::{End, Ending};
-use super::http::{Faults, HttpServer, Need, NoToken};
+use super::http::{Clock, Faults, HttpServer, Need, NoToken};
 use crate::core::call::Silence;
 
 /// How long what is already on its way may take to arrive once the connection is over.
@@ -24,6 +24,8 @@ pub(super) struct Link {
     pub(super) asked: Asked,
     /// Over HTTP, who is signed in to.
     pub(super) server: Option<HttpServer>,
+    /// Over HTTP, how far the server's clock is from ours.
+    pub(super) clock: Clock,
 }
 
 impl Link {

@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use rmcp::ErrorData;
 use rmcp::model::{
     CallToolRequest, CallToolRequestParams, ClientRequest, GetExtensions as _, MetaObject, ProtocolVersion,
@@ -153,6 +154,13 @@ impl Session {
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// By how much the server's clock was ahead of this machine's at its last answer over HTTP, to the second, where
+    /// that said (negative: behind).
+    #[must_use]
+    pub fn clock_ahead(&self) -> Option<SignedDuration> {
+        self.link.clock.ahead()
     }
 
     /// Whether the connection has ended, so that no further request can be made.

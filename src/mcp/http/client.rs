@@ -20,6 +20,7 @@ use rmcp::transport::streamable_http_client::{
 use sse_stream::Sse;
 
 use super::body::{Kind, answer, causes, kind, start, whole, words};
+use super::clock::Clock;
 use super::connection::{connection, header};
 use super::credential::Credential;
 use super::events::events;
@@ -57,6 +58,7 @@ struct Inner {
     /// Asked for each request: it may have been renewed.
     token: Option<Credential>,
     reception: Reception,
+    clock: Clock,
 }
 
 /// Headers that one request carries besides; they travel beside the message and are never part of it.
@@ -79,12 +81,14 @@ impl HttpClient {
         faults: Faults,
         asked: Asked,
         secrets: Secrets,
+        clock: Clock,
     ) -> Result<StreamableHttpClientTransport<Self>, SetupError> {
         let inner = Inner {
             http: connection(server, limits.connect, limits.at_once)?,
             era: server.era,
             token: server.token.clone(),
             reception: Reception::new(limits, faults, asked, server.token.clone(), secrets),
+            clock,
         };
         let mut config = StreamableHttpClientTransportConfig::with_uri(server.address.url().as_str())
             // Else an expired session sends the call again, a write too.
@@ -126,6 +130,7 @@ impl HttpClient {
             .send()
             .await
             .map_err(unsent)?;
+        self.0.clock.note(response.headers());
         let status = response.status();
         if !status.is_success() {
             let said = start(&mut response, reception).await;

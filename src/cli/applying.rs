@@ -23,7 +23,7 @@ use super::records;
 use super::reports::Reports;
 use super::runtime::{SILENCE, runtime, telling};
 use super::secret_settings::secrets_for;
-use super::server::{KnownServer, find_for};
+use super::server::{KnownServer, find_for, in_words};
 use super::show::read_artifact;
 use super::signals::Stop;
 use crate::approval::platform::Answers;
@@ -238,12 +238,6 @@ fn apply(
     // Blocking leftovers, such as a closed sandbox's, are not waited for.
     runtime.shutdown_background();
     Ok(result)
-}
-
-/// A fault where only words go on.
-fn in_words(fault: Fault) -> String {
-    let hint = fault.hint.map(|hint| format!("; {hint}")).unwrap_or_default();
-    format!("{:#}{hint}", fault.error)
 }
 
 /// Leaves the audit report and says what it came to.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+pub(super) use super::doctor_arguments::DoctorArguments;
 pub(super) use super::effect_arguments::{Apply, Approve, Reconcile, Revoke, Status};
 pub(super) use super::ledger_arguments::{AuditArguments, LedgerArguments};
 pub(super) use super::lock_arguments::{LockArguments, LockFormat};
@@ -67,6 +68,8 @@ pub(super) enum Command {
     Profile(ProfileArguments),
     /// Record a server's tools with their classes, for review, and hold them against what it offers now.
     Lock(LockArguments),
+    /// Examine a server before production: the ten checks, and what else a caller wants to know of it.
+    Doctor(DoctorArguments),
     /// Show the settings in force, and where each comes from.
     Config(ConfigArguments),
     /// The embedded stand-in for LoopIQ.
@@ -247,6 +250,8 @@ pub(super) enum SchemaName {
     Lock,
     /// `lock --format json`.
     LockCheck,
+    /// `doctor --format json`.
+    Doctor,
     /// The problems of a recipe.
     Problems,
     /// `config show --format json`.

@@ -16,6 +16,9 @@ mod command;
 mod complete;
 mod config;
 mod diff;
+mod doctor;
+mod doctor_arguments;
+mod doctor_sandbox;
 mod effect_arguments;
 mod environment;
 mod exit;
@@ -159,6 +162,7 @@ fn dispatch(
         Command::Status(arguments) => status::status(&arguments, environment, output),
         Command::Config(arguments) => config::config(&arguments, environment, output),
         Command::Lock(arguments) => lock::lock(&arguments, environment, output),
+        Command::Doctor(arguments) => doctor::doctor(&arguments, environment, output),
         Command::Ledger(arguments) => ledger::ledger(arguments.command, environment, output),
         Command::Audit(arguments) => audit::audit(arguments.command, environment, output),
         Command::Schema(arguments) => schema::schema(&arguments, output),

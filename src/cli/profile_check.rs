@@ -95,7 +95,7 @@ pub(super) fn check(
 }
 
 /// `OPERATION` or `OPERATION={…}`.
-fn sample(text: &str) -> Result<Sample, Fault> {
+pub(super) fn sample(text: &str) -> Result<Sample, Fault> {
     let (operation, arguments) = text.split_once('=').unwrap_or((text, "{}"));
     match serde_json::from_str(arguments) {
         Ok(Value::Object(members)) => {
@@ -110,7 +110,7 @@ fn sample(text: &str) -> Result<Sample, Fault> {
 }
 
 /// The recipes that are named, else the shipped ones that ask for a profile of this name.
-fn recipes(named: &[std::path::PathBuf], profile: &Profile) -> Result<Vec<Source>, Fault> {
+pub(super) fn recipes(named: &[std::path::PathBuf], profile: &Profile) -> Result<Vec<Source>, Fault> {
     if !named.is_empty() {
         return named.iter().map(|path| recipe_source(path)).collect();
     }

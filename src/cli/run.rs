@@ -167,13 +167,7 @@ fn inputs(
     options: &RunOptions,
     environment: &Environment,
 ) -> Result<Resolved, Fault> {
-    let mut pairs = Vec::new();
-    for pair in &options.input {
-        let (name, value) = pair.split_once('=').ok_or_else(|| {
-            Fault::new(Exit::Usage, format!("`--input {pair}` has no `=`; write `--input name=value`"))
-        })?;
-        pairs.push((name.to_owned(), value.to_owned()));
-    }
+    let pairs = pairs(&options.input)?;
     let file = match &options.inputs {
         None => None,
         Some(path) => {
@@ -189,8 +183,23 @@ fn inputs(
     if let Some(name) = environment.unreadable.first() {
         return Err(Fault::new(Exit::Invalid, format!("the environment variable `{name}` is not Unicode")));
     }
-    let given = Given { flags, options: &pairs, file, environment: &environment.variables };
-    recipe::resolve(&recipe.inputs, &given).map_err(|problems| {
+    resolved(recipe, &Given { flags, options: &pairs, file, environment: &environment.variables })
+}
+
+/// What `--input` gives, name and value.
+pub(super) fn pairs(given: &[String]) -> Result<Vec<(String, String)>, Fault> {
+    let pair = |pair: &String| match pair.split_once('=') {
+        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+        None => {
+            Err(Fault::new(Exit::Usage, format!("`--input {pair}` has no `=`; write `--input name=value`")))
+        }
+    };
+    given.iter().map(pair).collect()
+}
+
+/// The inputs of a recipe from all that is given.
+pub(super) fn resolved(recipe: &Recipe, given: &Given<'_>) -> Result<Resolved, Fault> {
+    recipe::resolve(&recipe.inputs, given).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         let hints: Vec<&str> = problems.iter().filter_map(InputProblem::hint).collect();
         let fault = Fault::new(Exit::Invalid, lines.join("; "));

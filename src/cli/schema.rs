@@ -44,6 +44,7 @@ pub(super) fn of(name: SchemaName) -> Result<Value, Fault> {
         SchemaName::Difference => return Ok(report::difference_schema()),
         SchemaName::Lock => return Ok(lock::v1::json_schema()),
         SchemaName::LockCheck => return Ok(report::lock_schema()),
+        SchemaName::Doctor => return Ok(report::doctor_schema()),
         SchemaName::Config => return Ok(config::json_schema()),
         SchemaName::Problems => return Ok(report::problems_schema()),
         SchemaName::ProfileSummary => return Ok(report::profile_schema()),

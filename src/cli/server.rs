@@ -263,6 +263,14 @@ impl KnownServer {
         })
     }
 
+    /// Where it keeps its data, where it is the embedded sandbox.
+    pub fn sandbox(&self) -> Option<&Location> {
+        match &self.reach {
+            Reach::Sandbox(location) => Some(location),
+            Reach::Child(_) | Reach::Http(_) => None,
+        }
+    }
+
     /// Makes the connection possible: opens the sandbox and serves it, or says which child to start.
     /// Runs inside the asynchronous runtime.
     pub fn endpoint(&self) -> Result<Endpoint, Fault> {
@@ -281,6 +289,12 @@ impl KnownServer {
             }
         }
     }
+}
+
+/// A fault where only words go on.
+pub(super) fn in_words(fault: Fault) -> String {
+    let hint = fault.hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+    format!("{:#}{hint}", fault.error)
 }
 
 /// Where the sandbox keeps its data, if that is what `name` means.

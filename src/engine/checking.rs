@@ -187,7 +187,7 @@ impl Course<'_> {
 }
 
 /// Whether an answer has all that is expected of it; one that is only text has that as `text`.
-fn says_so(expected: &[Expectation], answer: &ToolAnswer) -> bool {
+pub(super) fn says_so(expected: &[Expectation], answer: &ToolAnswer) -> bool {
     let content = answer.content().unwrap_or_else(|| Cow::Owned(answer.plain()));
     expected
         .iter()

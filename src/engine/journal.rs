@@ -4,8 +4,9 @@
 
 use jiff::Timestamp;
 
-use crate::core::Digest;
+use crate::artifact::Key;
 use crate::core::text::visible;
+use crate::core::{Digest, ToolAnswer};
 use crate::ledger::chain::link;
 use crate::ledger::{Damage, Draft, Event, Fact, Ledger, LedgerError, State};
 
@@ -13,6 +14,9 @@ use crate::ledger::{Damage, Draft, Event, Fact, Ledger, LedgerError, State};
 pub trait Watch {
     /// An event was appended.
     fn appended(&self, event: &Event);
+
+    /// A write was answered, and what it came to is recorded. The ledger has the answer's digest; this is the answer.
+    fn answered(&self, _key: &Key, _answer: &ToolAnswer) {}
 }
 
 /// The chain of one effect, as one run sees it.
@@ -54,6 +58,11 @@ impl<'a> Journal<'a> {
     /// What happened so far, what is only noted included.
     pub fn state(&self) -> &State {
         &self.state
+    }
+
+    /// Tells whoever watches what a write was answered.
+    pub fn answered(&self, key: &Key, answer: &ToolAnswer) {
+        self.watch.answered(key, answer);
     }
 
     /// The run that writes.

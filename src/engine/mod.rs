@@ -12,6 +12,7 @@ mod arrival;
 mod channel;
 mod checking;
 mod contract;
+mod doctor;
 mod dry_run;
 mod elsewhere;
 mod ended;
@@ -40,6 +41,7 @@ mod way;
 
 pub use applied::{ApplyEnd, ApplyResult, Stopped};
 pub use apply::{Apply, ApplyOptions, apply};
+pub use doctor::{Called, Check, Doctor, Examination, Examined, Left, Outcome, Ways, Writing, examine};
 pub use elsewhere::applied_before;
 pub use event::{Event, Events};
 pub use journal::Watch;

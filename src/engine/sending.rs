@@ -89,10 +89,16 @@ impl Course<'_> {
             record(journal, accepted).map(|_| ()).map_err(|end| unrecorded(end, "task"))
         };
         let outcome = self.delivered(termed.known, operation, call, &request_id, noting).await?;
+        let answer = match &outcome {
+            Outcome::Applied(answer) => Some(answer.clone()),
+            Outcome::NotApplied(_) | Outcome::Unknown(_) => None,
+        };
         let result = judged(self.caller().profile, termed.known, operation, outcome);
         let took_ms = u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX);
         let outcome = Fact::Outcome { key: operation.idempotency_key.clone(), attempt, took_ms, result };
-        record(journal, outcome).map(|_| ()).map_err(|end| unrecorded(end, "outcome"))
+        record(journal, outcome).map_err(|end| unrecorded(end, "outcome"))?;
+        answer.iter().for_each(|answer| journal.answered(&operation.idempotency_key, answer));
+        Ok(())
     }
 
     /// The secrets of an operation by their places in its arguments.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -14,7 +15,7 @@ use super::read::{ReadCall, ReadEnd, read};
 use super::result::{Conclusion, Signal};
 use super::target::{Caller, Target, Tools};
 use super::tenant::{Acting, tenant_lacking};
-use crate::catalog::ToolClass;
+use crate::catalog::{Operation, ToolClass};
 use crate::core::ToolDefinition;
 use crate::core::id::Trace;
 use crate::mcp::{Endpoint, Limits, ServerFacts, Session};
@@ -131,27 +132,10 @@ async fn sampled(
     sample: &Sample,
 ) -> Result<Result<BTreeMap<String, Vec<String>>, String>, Conclusion> {
     let profile = &survey.target.profile;
-    let Some(operation) = profile.operation(&sample.operation) else {
-        return Ok(Err("the profile has no such operation".to_owned()));
-    };
-    let given = match operation.tool_arguments(&sample.arguments) {
-        Ok(given) => given,
-        Err(problems) => {
-            let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            return Ok(Err(problems.join("; ")));
-        }
-    };
-    let arguments = channel.caller.settled(given).map_err(Conclusion::Invalid)?;
-    if let Err(why) = read_tool(channel.tools, &operation.tool, &arguments) {
-        return Ok(Err(why));
-    }
-    let call = ReadCall {
-        step: sample.operation.clone(),
-        tool: operation.tool.clone(),
-        arguments,
-        operation: Some(operation),
-        deadline: survey.limits.call,
-        retry: Retry::default(),
+    let (operation, call) = match sample_call(channel, sample, survey.limits.call) {
+        Ok(ready) => ready,
+        Err(Unready::Sample(why)) => return Ok(Err(why)),
+        Err(Unready::Profile(why)) => return Err(Conclusion::Invalid(why)),
     };
     match read(channel, &call).await.0 {
         ReadEnd::Answered(answer) => Ok(Ok(profile.read_answer(operation, &call.arguments, &answer).unknown)),
@@ -159,4 +143,40 @@ async fn sampled(
         ReadEnd::Ends(Conclusion::Refused(why)) => Ok(Err(why)),
         ReadEnd::Ends(conclusion) => Err(conclusion),
     }
+}
+
+/// Why a sample cannot be asked for, in words.
+#[derive(Debug)]
+pub(super) enum Unready {
+    /// Something is wrong with it, or with what the server offers for it.
+    Sample(String),
+    /// The profile sets the arguments that it gives.
+    Profile(String),
+}
+
+/// The read that a sample is, ready to be sent.
+pub(super) fn sample_call<'a>(
+    channel: Channel<'a>,
+    sample: &Sample,
+    deadline: Duration,
+) -> Result<(&'a Operation, ReadCall<'a>), Unready> {
+    let operation = channel
+        .caller
+        .profile
+        .operation(&sample.operation)
+        .ok_or_else(|| Unready::Sample("the profile has no such operation".to_owned()))?;
+    let given = operation.tool_arguments(&sample.arguments).map_err(|problems| {
+        Unready::Sample(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+    })?;
+    let arguments = channel.caller.settled(given).map_err(Unready::Profile)?;
+    read_tool(channel.tools, &operation.tool, &arguments).map_err(Unready::Sample)?;
+    let call = ReadCall {
+        step: sample.operation.clone(),
+        tool: operation.tool.clone(),
+        arguments,
+        operation: Some(operation),
+        deadline,
+        retry: Retry::default(),
+    };
+    Ok((operation, call))
 }

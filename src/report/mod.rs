@@ -14,6 +14,8 @@ mod artifact_text;
 mod artifact_words;
 mod audit_verified_text;
 mod difference_text;
+mod doctor_text;
+mod doctor_view;
 mod event_file;
 mod fan;
 pub mod github;
@@ -54,12 +56,14 @@ pub use artifact_markdown::artifact_markdown;
 pub use artifact_text::artifact_text;
 pub use audit_verified_text::audit_verified_text;
 pub use difference_text::difference_text;
+pub use doctor_text::doctor_text;
+pub use doctor_view::DoctorView;
 pub use event_file::{EventFile, EventFileError};
 pub use fan::Fan;
 pub use json::{
-    difference_json, difference_schema, event_json, event_schema, ledger_log_json, ledger_log_schema,
-    lock_json, lock_schema, problems_json, problems_schema, profile_json, profile_schema, recipe_json,
-    recipe_schema, run_json, run_schema, status_json, status_schema,
+    difference_json, difference_schema, doctor_json, doctor_schema, event_json, event_schema,
+    ledger_log_json, ledger_log_schema, lock_json, lock_schema, problems_json, problems_schema, profile_json,
+    profile_schema, recipe_json, recipe_schema, run_json, run_schema, status_json, status_schema,
 };
 pub use junit::junit;
 pub use ledger_log_text::{LogRow, ledger_log_text};

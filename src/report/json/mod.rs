@@ -2,6 +2,7 @@
 //! change that would alter a format does not compile, or fails a test.
 
 mod difference_v1;
+mod doctor_v1;
 mod ledger_log_v1;
 mod lock_check_v1;
 mod problems_v1;
@@ -12,6 +13,7 @@ mod run_v1;
 mod status_v1;
 
 pub use difference_v1::{difference_json, difference_schema};
+pub use doctor_v1::{doctor_json, doctor_schema};
 pub use ledger_log_v1::{ledger_log_json, ledger_log_schema};
 pub use lock_check_v1::{lock_json, lock_schema};
 pub use problems_v1::{problems_json, problems_schema};

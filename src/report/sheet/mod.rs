@@ -2,6 +2,7 @@
 //! hostile, to be escaped by whoever shows it.
 
 mod apply;
+mod doctor;
 mod evidence;
 mod lock;
 mod run;
@@ -20,7 +21,7 @@ use crate::core::Digest;
 
 /// What a command came to.
 pub struct Sheet<'a> {
-    /// The command: `run`, `apply`, `reconcile` or `lock`.
+    /// The command: `run`, `apply`, `reconcile`, `lock` or `doctor`.
     pub(super) command: &'static str,
     /// What it was about: a recipe, or a server.
     pub(super) subject: String,

@@ -1,0 +1,513 @@
+//! The checks that write: a plan, an approval by the program itself, the plan applied, and applied once more under the
+//! same key by somebody who knows nothing of the first time.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use jiff::{SignedDuration, Timestamp};
+
+use super::Ways;
+use super::chart::{Chart, Heard};
+use super::judge::{self, Became, Seen};
+use super::reads::{Ready, WORKFLOW};
+use super::result::{Called, Check, Examination, Left};
+use crate::approval::{Approver, Assurance, Decision, Draft, Filed, Policy, Record};
+use crate::artifact::v1::{Idempotency, Operation, PlannedIn};
+use crate::artifact::{Artifact, Key};
+use crate::audit::{Report, VerifyOptions, verify};
+use crate::catalog::{self, Profile};
+use crate::core::id::{RunId, Trace};
+use crate::core::text::visible;
+use crate::core::{Digest, ToolAnswer};
+use crate::engine::applied::{ApplyEnd, ApplyResult, Stopped};
+use crate::engine::apply::{Apply, ApplyOptions, Told, apply};
+use crate::engine::arguments::read_tool;
+use crate::engine::channel::Channel;
+use crate::engine::checking::says_so;
+use crate::engine::journal::Watch;
+use crate::engine::read::{ReadCall, ReadEnd, read};
+use crate::engine::result::{Conclusion, RunResult};
+use crate::engine::run::{DryRuns, Run, RunOptions, run, with_causes};
+use crate::engine::target::{Caller, Target};
+use crate::ledger::v1::{Ci, Command};
+use crate::ledger::{Event, Ledger, State, Status};
+use crate::mcp::{Limits, Session};
+use crate::recipe::{Recipe, Resolved, Retry};
+
+/// Who approves, and it says so.
+const APPROVER: &str = "loopgate doctor";
+/// How long the approval counts.
+const COUNTS: SignedDuration = SignedDuration::from_hours(1);
+/// How long a running write may take once this process is told to stop.
+const GRACE: Duration = Duration::from_secs(5);
+/// Reads of a plan at once.
+const AT_ONCE: usize = 4;
+
+/// What is written, for a tenant where that may be done.
+pub struct Writing<'a> {
+    /// A recipe with a write.
+    pub recipe: &'a Recipe,
+    /// Its file, or its name.
+    pub source: &'a str,
+    /// Its inputs.
+    pub inputs: &'a Resolved,
+    /// By what its records can be told from all others.
+    pub mark: Option<String>,
+    /// To whom it is applied: the same server, as the credential that writes sees it.
+    pub target: &'a Target,
+    /// Time and size limits of that connection.
+    pub limits: Limits,
+    /// With what it is tried out.
+    pub dry_runs: DryRuns,
+    /// Who runs this, in the words of the pipeline or the machine.
+    pub who: Option<String>,
+    /// The pipeline that runs this, in its own words.
+    pub pipeline: Option<PlannedIn>,
+    /// The same, as the ledger has it.
+    pub ci: Option<Ci>,
+    /// An empty folder for ledgers that nobody keeps.
+    pub folder: &'a Path,
+}
+
+/// What is at hand for them.
+pub(super) struct Room<'a> {
+    pub session: &'a Session,
+    pub ready: Ready,
+    pub ways: &'a Ways<'a>,
+    pub told: &'a Told,
+    pub trace: &'a Trace,
+}
+
+/// Makes them, where nothing that was seen before speaks against it.
+///
+/// # Errors
+/// This process is told to stop.
+pub(super) async fn writes(
+    writing: Writing<'_>,
+    target: &Target,
+    room: &Room<'_>,
+    chart: &mut Chart,
+) -> Result<(), Conclusion> {
+    let before = [Check::Operations, Check::Lock, Check::ToolDiscovery, Check::TenantContext, Check::Reads];
+    if let Some(failed) = chart.failed(&before) {
+        chart.skip(&Check::WRITING, &format!("nothing is written where `{}` fails", failed.as_str()));
+        return Ok(());
+    }
+    let Writing { recipe, source, inputs, mark, dry_runs, who, pipeline, .. } = writing;
+    chart.mark = mark;
+    let options = RunOptions {
+        limits: room.session.limits().clone(),
+        concurrency: AT_ONCE,
+        occurrence: 1,
+        trace: room.trace.clone(),
+        who,
+        pipeline,
+    };
+    let endpoint = (room.ways.reads)().map_err(Conclusion::Invalid)?;
+    let planned = Run { recipe, source, inputs, target, options };
+    let (ran, closed) = run(planned, endpoint, dry_runs, &Heard::default(), room.told.clone()).await;
+    closed.await;
+    let tried: Vec<Called> = dry_runs_of(&ran);
+    let artifact = match (ran.conclusion, ran.artifact) {
+        (stopped @ Conclusion::Interrupted(_), _) => return Err(stopped),
+        (_, Some(artifact)) if !artifact.operations().is_empty() => artifact,
+        (Conclusion::Unconfirmed(why), _) => {
+            chart.put(Examination::failed(Check::DryRun, why).by(tried));
+            chart.skip(&Check::WRITING, "nobody can be sure that a dry run is one here");
+            return Ok(());
+        }
+        (other, _) => {
+            let why = format!("the recipe leaves nothing to write: {}", other.message());
+            chart.put(Examination::undecided(Check::DryRun, &why).by(tried));
+            chart.skip(&Check::WRITING, &why);
+            return Ok(());
+        }
+    };
+    let validated = artifact.operations().iter().all(|operation| operation.server_validated);
+    if validated {
+        let found = look(&artifact, target, room).await;
+        let examination = dry_run_created(&found).by(tried).by(found.called);
+        if found.first == Some(true) {
+            chart.left.push(Left { what: "something that a dry run created".to_owned(), ids: Vec::new() });
+            chart.put(examination);
+            chart.skip(&Check::WRITING, "a dry run creates something here");
+            return Ok(());
+        }
+        chart.put(examination);
+    }
+    let approved = Approved::new(&artifact)?;
+    let writing =
+        Means { target: writing.target, limits: writing.limits, ci: writing.ci, folder: writing.folder };
+    once_and_again(&writing, &approved, validated, target, room, chart).await
+}
+
+/// What an apply needs besides the plan.
+struct Means<'a> {
+    target: &'a Target,
+    limits: Limits,
+    ci: Option<Ci>,
+    folder: &'a Path,
+}
+
+/// A plan, and the program's own approval of it.
+struct Approved<'a> {
+    artifact: &'a Artifact,
+    policy: Policy,
+    filed: [Filed; 1],
+}
+
+impl<'a> Approved<'a> {
+    fn new(artifact: &'a Artifact) -> Result<Self, Conclusion> {
+        // The one place where the program approves by itself; that it may, whoever called has made sure of.
+        let policy =
+            Policy { accept: [Assurance::Asserted].into(), four_eyes: false, ..Policy::for_sandbox() };
+        let now = Timestamp::now();
+        let record = Record::new(Draft {
+            effect_digest: artifact.effect_digest().clone(),
+            file_digest: Some(artifact.file_digest().clone()),
+            decision: Decision::Approve { external_id: None },
+            approver: Approver { name: APPROVER.to_owned(), assurance: Assurance::Asserted },
+            planner: None,
+            policy_digest: Some(policy.digest()),
+            reason: "to see what the server makes of an approved write".to_owned(),
+            time: now,
+            expires: now.checked_add(COUNTS).ok(),
+            platform: None,
+        });
+        let record = record.map_err(|error| Conclusion::Invalid(error.to_string()))?;
+        Ok(Self { artifact, policy, filed: [Filed { record, signature: None }] })
+    }
+
+    fn id(&self) -> &str {
+        self.filed.first().map(|filed| filed.record.id.as_str()).unwrap_or_default()
+    }
+}
+
+/// Applies the plan, and once more with a ledger that has never heard of it.
+async fn once_and_again(
+    means: &Means<'_>,
+    approved: &Approved<'_>,
+    validated: bool,
+    target: &Target,
+    room: &Room<'_>,
+    chart: &mut Chart,
+) -> Result<(), Conclusion> {
+    let artifact = approved.artifact;
+    let answers = Answers::default();
+    let (once, report) = applied(means, approved, "once.db", &answers, room).await?;
+    let became = became(artifact, &once.state);
+    chart.left.extend(left(&once.state));
+    chart.unknown |= once.state.has_unknown();
+    if !validated {
+        chart.put(tried_by_apply(&once));
+    }
+    chart.put(judge::write(&once.end, &became).by(attempts(&once.state)));
+    let expected = artifact.operations().iter().any(|operation| operation.created.is_some());
+    chart.put(judge::created_ids(&became, expected));
+    chart.put(audit(approved, &report, &became, &answers, target));
+    let why = match () {
+        () if room.told.clone().now_or_never().is_some() => {
+            chart.skip(&Check::WRITING, "told to stop");
+            return match room.told.clone().now_or_never() {
+                Some(signal) => Err(Conclusion::Interrupted(signal)),
+                None => Ok(()),
+            };
+        }
+        () if !artifact.operations().iter().all(|operation| operation.idempotency == Idempotency::Key) => {
+            "the profile knows of no key that this write could be repeated under"
+        }
+        () if !took_place(&became) => "nothing took place that could be repeated",
+        () => "",
+    };
+    if !why.is_empty() {
+        chart.put(Examination::not_checked(Check::RepeatedKey, why));
+        return Ok(());
+    }
+    let before = look(artifact, target, room).await;
+    let (again, _) = applied(means, approved, "again.db", &Answers::default(), room).await?;
+    let after = look(artifact, target, room).await;
+    let known = self::became(artifact, &again.state);
+    let more: Vec<Left> = left(&again.state).into_iter().filter(|new| !chart.left.contains(new)).collect();
+    chart.left.extend(more);
+    chart.unknown |= again.state.has_unknown();
+    let seen = match before.answers == after.answers {
+        _ if before.answers.is_empty() => Seen::Nothing,
+        true => Seen::Same,
+        false => Seen::Other,
+    };
+    chart.put(judge::repeat(&became, &known, &again.end, seen).by(attempts(&again.state)));
+    Ok(())
+}
+
+/// Applies the plan on a new ledger.
+async fn applied(
+    means: &Means<'_>,
+    approved: &Approved<'_>,
+    ledger: &str,
+    answers: &Answers,
+    room: &Room<'_>,
+) -> Result<(ApplyResult, Result<Vec<Event>, String>), Conclusion> {
+    let effect = approved.artifact.effect_digest();
+    let mut ledger = Ledger::create(&means.folder.join(ledger))
+        .map_err(|error| Conclusion::Invalid(with_causes(&error)))?;
+    let (id, run, revoked) = (approved.id(), RunId::new(), Default::default());
+    let work = Apply {
+        artifact: approved.artifact,
+        command: Command::Apply,
+        asked: Some(id),
+        filed: &approved.filed,
+        revoked: &revoked,
+        policy: Some(&approved.policy),
+        platform: None,
+        target: means.target,
+        secrets: &|| Ok(BTreeMap::new()),
+        run: &run,
+        options: ApplyOptions {
+            limits: means.limits.clone(),
+            grace: GRACE,
+            trace: room.trace.clone(),
+            ci: means.ci.clone(),
+        },
+    };
+    let result = apply(&work, &mut ledger, room.ways.writes, answers, room.told.clone()).await;
+    let events = ledger.chain(effect).map_err(|error| with_causes(&error));
+    Ok((result, events))
+}
+
+/// What writes were answered, by their keys.
+#[derive(Default)]
+struct Answers(RefCell<BTreeMap<String, ToolAnswer>>);
+
+impl Watch for Answers {
+    fn appended(&self, _: &Event) {}
+
+    fn answered(&self, key: &Key, answer: &ToolAnswer) {
+        self.0.borrow_mut().insert(key.as_str().to_owned(), answer.clone());
+    }
+}
+
+fn dry_runs_of(ran: &RunResult) -> Vec<Called> {
+    let writes = ran.steps.iter().filter(|step| step.kind == "write");
+    writes.flat_map(|step| step.calls.iter().cloned().map(Called::from)).collect()
+}
+
+fn became<'a>(artifact: &'a Artifact, state: &'a State) -> Became<'a> {
+    let keys = artifact.operations().iter().map(|operation| &operation.idempotency_key);
+    keys.map(|key| (key.as_str(), state.operations.get(key))).collect()
+}
+
+fn took_place(became: &Became<'_>) -> bool {
+    became.values().flatten().any(|operation| matches!(operation.status(), Status::Applied { .. }))
+}
+
+/// What stands at the server now.
+fn left(state: &State) -> Vec<Left> {
+    let mut left = Vec::new();
+    for operation in state.operations.values() {
+        match operation.status() {
+            Status::Applied { created, .. } if created.is_empty() => {
+                left.push(Left { what: "what was planned".to_owned(), ids: Vec::new() });
+            }
+            Status::Applied { created, .. } => {
+                left.extend(created.into_iter().map(|(what, ids)| Left { what, ids }));
+            }
+            Status::Unknown { .. } => {
+                left.push(Left { what: "perhaps what was planned".to_owned(), ids: Vec::new() });
+            }
+            Status::Untouched | Status::NotApplied { .. } => {}
+        }
+    }
+    left
+}
+
+/// The attempts to write, as calls.
+fn attempts(state: &State) -> Vec<Called> {
+    let attempts = state.operations.values().flat_map(|operation| &operation.attempts);
+    attempts
+        .map(|attempt| Called {
+            what: attempt.call.tool.clone(),
+            request_id: Some(attempt.call.request_id.clone()),
+            came: match &attempt.came {
+                None => "not answered".to_owned(),
+                Some(came) => match &came.result {
+                    crate::ledger::v1::Result::Applied { .. } => "answered".to_owned(),
+                    crate::ledger::v1::Result::NotApplied { message, .. } => format!("refused: {message}"),
+                    crate::ledger::v1::Result::Unknown { message, .. } => {
+                        format!("no usable answer: {message}")
+                    }
+                },
+            },
+        })
+        .collect()
+}
+
+/// What the reads said that tell whether the operations took place.
+struct Looked {
+    /// Whether one of them did, by the first that says so; none where nobody can say.
+    first: Option<bool>,
+    why: Option<String>,
+    /// Digests of the answers.
+    answers: Vec<Digest>,
+    called: Vec<Called>,
+}
+
+/// Makes the reads that tell whether the operations of a plan took place.
+async fn look(artifact: &Artifact, target: &Target, room: &Room<'_>) -> Looked {
+    let mut looked = Looked { first: None, why: None, answers: Vec::new(), called: Vec::new() };
+    let Some(tools) = &room.ready.tools else { return looked };
+    let heard = Heard::default();
+    let caller = Caller {
+        profile: &target.profile,
+        tenant: room.ready.tenant.as_deref(),
+        workflow: WORKFLOW,
+        trace: room.trace,
+    };
+    let channel = Channel { session: room.session, caller: &caller, tools, events: &heard };
+    for operation in artifact.operations() {
+        let Some(reconcile) = &operation.reconcile else { continue };
+        if let Err(why) = read_tool(tools, &reconcile.tool, &reconcile.arguments) {
+            looked.why.get_or_insert(why);
+            continue;
+        }
+        let call = ReadCall {
+            step: operation.id.clone(),
+            tool: reconcile.tool.clone(),
+            arguments: reconcile.arguments.clone(),
+            operation: None,
+            deadline: room.session.limits().call,
+            retry: Retry::default(),
+        };
+        match read(channel, &call).await.0 {
+            ReadEnd::Answered(answer) => {
+                looked.answers.push(Digest::of_foreign_json("loopgate.answer/1", &answer.plain()));
+                let found = says_so(&reconcile.found, &answer);
+                looked.first = Some(looked.first.unwrap_or_default() || found);
+            }
+            ReadEnd::NothingVisible(_) => looked.first = Some(looked.first.unwrap_or_default()),
+            ReadEnd::Ends(conclusion) => {
+                looked.why.get_or_insert(conclusion.message());
+            }
+        }
+    }
+    looked.called = heard.take();
+    looked
+}
+
+/// Of a dry run that the server confirmed.
+fn dry_run_created(looked: &Looked) -> Examination {
+    let check = Check::DryRun;
+    let confirmed = "the server confirms a dry run";
+    match (looked.first, &looked.why) {
+        (Some(true), _) => Examination::failed(
+            check,
+            "the server confirms a dry run, and the read that tells whether it took place finds it",
+        ),
+        (Some(false), None) => Examination::passed(
+            check,
+            format!("{confirmed}, and the read that tells whether it took place finds nothing"),
+        ),
+        (_, Some(why)) => Examination::passed(check, confirmed)
+            .but(format!("whether it created anything under an ID that it does not name: {why}")),
+        (None, None) => Examination::passed(check, confirmed).but(
+            "whether it created anything under an ID that it does not name: the recipe has no `reconcile` read",
+        ),
+    }
+}
+
+/// Of the dry run that `apply` made because the plan had none.
+fn tried_by_apply(once: &ApplyResult) -> Examination {
+    let check = Check::DryRun;
+    let untold = "whether it created anything under an ID that it does not name: it was made by `apply`";
+    match &once.end {
+        ApplyEnd::Stopped(Stopped::Unconfirmed { .. }) => Examination::failed(check, once.end.message()),
+        ApplyEnd::Stopped(Stopped::TryRefused { .. }) => Examination::undecided(check, once.end.message()),
+        _ if once.state.operations.values().any(|operation| operation.tried.is_some()) => {
+            Examination::passed(check, "the server confirms a dry run").but(untold)
+        }
+        _ => Examination::not_checked(
+            check,
+            "the profile knows of no dry run, or the settings let none be made",
+        ),
+    }
+}
+
+/// Of what stands in the audit report, and of what the server says of it.
+fn audit(
+    approved: &Approved<'_>,
+    events: &Result<Vec<Event>, String>,
+    became: &Became<'_>,
+    answers: &Answers,
+    target: &Target,
+) -> Examination {
+    let check = Check::Audit;
+    if !took_place(became) {
+        return Examination::not_checked(check, "nothing took place that could be accounted for");
+    }
+    let report = events.clone().and_then(|events| Report::build(&events).map_err(|error| error.to_string()));
+    let report = match report {
+        Ok(report) => report,
+        Err(why) => return Examination::undecided(check, format!("there is no audit report: {why}")),
+    };
+    if let Err(error) = verify(report.bytes(), &VerifyOptions::default()) {
+        return Examination::failed(check, format!("the audit report does not verify: {error}"));
+    }
+    let mut said = 0;
+    for operation in approved.artifact.operations() {
+        let told = report.document().operations.iter().find(|told| told.key == operation.idempotency_key);
+        let Some(attempt) = told.and_then(|told| told.attempts.first()) else {
+            return Examination::failed(check, "the audit report has no attempt of what took place");
+        };
+        if attempt.approval_id != approved.id() || attempt.request_id.is_empty() {
+            return Examination::failed(check, "the audit report names another approval, or no request");
+        }
+        let sent = [
+            ("approval_id", attempt.approval_id.as_str()),
+            ("idempotency_key", operation.idempotency_key.as_str()),
+            ("request_id", attempt.request_id.as_str()),
+        ];
+        let answers = answers.0.borrow();
+        let Some(answer) = answers.get(operation.idempotency_key.as_str()) else { continue };
+        match server_says(&target.profile, operation, answer, &sent) {
+            Ok(names) => said += names,
+            Err(differs) => return Examination::failed(check, differs),
+        }
+    }
+    let saw = "the audit report verifies and names approval, key and request";
+    match said {
+        0 => Examination::passed(check, saw).but("what the server keeps: its answer says nothing of it"),
+        _ => Examination::passed(check, format!("{saw}, and the server's answer names the same"))
+            .but("whether the server still has it when somebody asks"),
+    }
+}
+
+/// How many of the values that were sent the server's answer names, where the profile says that they stand there.
+///
+/// # Errors
+/// It names another, in words.
+fn server_says(
+    profile: &Profile,
+    operation: &Operation,
+    answer: &ToolAnswer,
+    sent: &[(&str, &str)],
+) -> Result<usize, String> {
+    let known: Option<&catalog::Operation> = profile.operation(&operation.operation);
+    let Some(known) = known.filter(|known| known.tool == operation.tool) else { return Ok(0) };
+    let reading = profile.read_answer(known, &operation.arguments, answer);
+    let mut names = 0;
+    for (name, sent) in sent {
+        match reading.value.get(*name).and_then(|value| value.as_str()) {
+            None => {}
+            Some(said) if said == *sent => names += 1,
+            Some(said) => {
+                return Err(format!(
+                    "the server's answer has the {name} `{}`, and `{sent}` was sent",
+                    visible(said)
+                ));
+            }
+        }
+    }
+    Ok(names)
+}

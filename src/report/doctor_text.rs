@@ -2,7 +2,7 @@
 
 use super::artifact_words::{NO_TENANT, known_by};
 use super::doctor_view::{DoctorView, SANDBOX_EXAMINED, named, sign};
-use super::layout::bounded;
+use super::layout::{Mark, bounded};
 use super::page::Page;
 use super::terminal::Terminal;
 use crate::engine::Examination;
@@ -37,7 +37,7 @@ pub fn doctor_text(view: &DoctorView<'_>, terminal: &Terminal) -> String {
     if !examined.left.is_empty() {
         page.title("Left at the server");
         for left in view.left() {
-            page.item_fact("", &bounded(&left, LONGEST));
+            page.item(Mark::Planned, &bounded(&left, LONGEST));
         }
         if let Some(mark) = &examined.mark {
             page.item_exact("marked", mark);

@@ -1,9 +1,10 @@
 //! A door before the sandbox over HTTP, which only who shows a token of `claims.rs` for this door passes, as far as it
-//! says what they may and for which tenants: `door FOLDER ADDRESS TOKEN [alters=WHO] [late=MS]`. The sandbox is at ADDRESS and
-//! takes TOKEN. It prints its URL, and ends with its standard input.
+//! says what they may and for which tenants: `door FOLDER ADDRESS TOKEN [alters=WHO] [late=MS] [careless] [clock=S]`. The sandbox
+//! is at ADDRESS and takes TOKEN. It prints its URL, and ends with its standard input.
 //!
 //! FOLDER has the issuer's key, and receives `door.jsonl`: who came, for which tool, and what they were told. To WHO the
-//! tools look otherwise than to others; a write that is no dry run is answered so late.
+//! tools look otherwise than to others; a write that is no dry run is answered so late. A careless door lets in whoever has no
+//! token that counts; the clock in the answers is so many seconds ahead.
 
 #![expect(clippy::indexing_slicing, reason = "a peer that panics fails the test that started it")]
 
@@ -28,6 +29,8 @@ struct Door {
     token: String,
     alters: Option<String>,
     late: Duration,
+    careless: bool,
+    clock: i64,
     log: Mutex<()>,
 }
 
@@ -47,6 +50,12 @@ pub fn play(mode: &str, arguments: &[String]) -> Option<ExitCode> {
         token: token.clone(),
         alters: rest.iter().find_map(|option| option.strip_prefix("alters=")).map(str::to_owned),
         late: Duration::from_millis(late.and_then(|late| late.parse().ok()).unwrap_or_default()),
+        careless: rest.iter().any(|option| option == "careless"),
+        clock: rest
+            .iter()
+            .find_map(|option| option.strip_prefix("clock="))
+            .and_then(|seconds| seconds.parse().ok())
+            .unwrap_or_default(),
         log: Mutex::default(),
     });
     let _ = writeln!(std::io::stdout(), "{}", door.url).and_then(|()| std::io::stdout().flush());
@@ -65,7 +74,10 @@ impl Door {
     fn converse(&self, stream: TcpStream) {
         let mut stream = BufReader::new(stream);
         while let Some(request) = Request::read(&mut stream) {
-            let claims = checked(&self.folder, request.header("authorization"), &self.url);
+            let mut claims = checked(&self.folder, request.header("authorization"), &self.url);
+            if self.careless && claims.is_err() {
+                claims = Ok(json!({"sub": "anybody", "may": ["read"], "org_id": "acme"}));
+            }
             let who = claims.as_ref().map(|claims| claims["sub"].clone()).unwrap_or_default();
             let passed = match claims {
                 Err(why) => Err((401, why)),
@@ -91,7 +103,7 @@ impl Door {
                     if self.alters.as_deref().is_some_and(|altered| who == altered) {
                         answer = altered(answer);
                     }
-                    let _ = stream.get_mut().write_all(&answer);
+                    let _ = stream.get_mut().write_all(&dated(answer, self.clock));
                     return;
                 }
                 Err((status, why)) => {
@@ -160,6 +172,18 @@ fn allowed(request: &Request, claims: &Value) -> Result<(), &'static str> {
         Some(tenant) if !held(&claims["org_id"], tenant) => Err("the token is for another tenant"),
         _ => Ok(()),
     }
+}
+
+/// The same length, and another time of day.
+fn dated(answer: Vec<u8>, ahead: i64) -> Vec<u8> {
+    const HEADER: &[u8] = b"\r\ndate: ";
+    let found = answer.windows(HEADER.len()).position(|window| window.eq_ignore_ascii_case(HEADER));
+    let Some(start) = found.map(|at| at + HEADER.len()).filter(|_| ahead != 0) else { return answer };
+    let then = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(ahead);
+    let date =
+        jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&then).unwrap_or_default();
+    let end = start + date.len();
+    [&answer[..start], date.as_bytes(), answer.get(end..).unwrap_or_default()].concat()
 }
 
 /// The same length, and other schemas.

@@ -22,6 +22,8 @@ mod crash;
 #[cfg(test)]
 mod defaults;
 #[cfg(test)]
+mod doctor;
+#[cfg(test)]
 mod expiry;
 #[cfg(test)]
 mod foreign;

@@ -63,6 +63,10 @@ fn every_result() -> Vec<(&'static str, Folder)> {
     let reports: Vec<&str> = ALL.into_iter().filter(|report| !report.starts_with("events")).collect();
     folder.run(&with_reports(&["lock", "--check", "--server", "sandbox"], &reports)).exits(21);
     results.push(("lock", folder));
+    let folder = Folder::new();
+    let examined = ["doctor", "--server", "sandbox", "--tenant", "globex", "--foreign-tenant", "acme"];
+    folder.run(&with_reports(&examined, &reports)).exits(4);
+    results.push(("doctor", folder));
     results
 }
 

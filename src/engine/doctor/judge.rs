@@ -25,8 +25,11 @@ pub(super) fn clock(ahead: Option<SignedDuration>) -> Examination {
     let Some(ahead) = ahead else {
         return Examination::not_checked(Check::Clock, "no answer over HTTP says when it was given");
     };
-    let side = if ahead.is_negative() { "behind" } else { "ahead of" };
-    let saw = format!("its clock is {} s {side} this machine's", ahead.abs().as_secs());
+    let saw = match (ahead.abs().as_secs(), ahead.is_negative()) {
+        (0 | 1, _) => "its clock is this machine's, to the second".to_owned(),
+        (seconds, true) => format!("its clock is {seconds} s behind this machine's"),
+        (seconds, false) => format!("its clock is {seconds} s ahead of this machine's"),
+    };
     match ahead.abs() {
         off if off > WRONG => Examination::failed(Check::Clock, saw).but("which of the two is wrong"),
         off if off > TOLD => Examination {

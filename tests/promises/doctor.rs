@@ -1,0 +1,314 @@
+//! `doctor` makes the ten checks against a real server: each finds its own fault and no other, and nothing is written
+//! where nobody has said that it may be.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::governed::{DATABASE, Governed, Keys, held};
+use crate::guarded::Guarded;
+use crate::support::{Folder, Ran};
+
+const TEN: [&str; 10] = [
+    "tool-discovery",
+    "tenant-context",
+    "reads",
+    "foreign-tenants",
+    "stale-tokens",
+    "dry-run",
+    "write",
+    "repeated-key",
+    "created-ids",
+    "audit",
+];
+const SANDBOX: [&str; 5] = ["doctor", "--server", "sandbox", "--tenant", "acme"];
+const DATABASE_OF_SANDBOX: &str = ".loopgate/sandbox.db";
+
+/// The checks that went so, of all.
+fn went(examined: &Value, outcome: &str) -> BTreeSet<String> {
+    let checks = examined["checks"].as_array().unwrap().iter();
+    checks
+        .filter(|check| check["outcome"] == outcome)
+        .map(|check| check["id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn named(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+fn check<'e>(examined: &'e Value, id: &str) -> &'e Value {
+    examined["checks"].as_array().unwrap().iter().find(|check| check["id"] == id).unwrap()
+}
+
+/// A server over its standard input and output with those faults, whose tenant is marked as one for tests.
+fn faulty(faults: &str) -> Governed {
+    let governed = Governed::with(faults, Keys::Honoured, true);
+    governed.settings(|settings| settings["servers"]["governed"]["tenants"] = json!({"test": ["acme"]}));
+    governed
+}
+
+const ALL: [&str; 6] = ["doctor", "--allow-writes", "--input", "release=REL-READY", "--format", "json"];
+
+/// The sandbox over HTTP behind a door, for a tenant that its token names and the settings mark as one for tests.
+fn behind_a_door(options: &[&str]) -> Guarded {
+    let guarded = Guarded::with(options);
+    let token = guarded.token("token", &["who=pipeline", "tenants=acme", "may=read,dry_run,write"]);
+    guarded.settings(|server| {
+        server["token"] = token;
+        server["dry_runs"] = json!(true);
+        server["tenants"] = json!({"claim": "/org_id", "test": ["acme"]});
+    });
+    guarded
+}
+
+#[test]
+fn all_ten_pass_against_the_sandbox_and_what_they_left_is_named() {
+    let folder = Folder::new();
+    let examined =
+        folder.run(&[&SANDBOX[..], &["--allow-writes", "--format", "json"]].concat()).exits(0).json();
+    assert!(went(&examined, "passed").is_superset(&named(&TEN)), "{examined:#}");
+    assert_eq!(went(&examined, "not-checked"), named(&["lock"]));
+    assert_eq!((&examined["verdict"], &examined["sandbox"]), (&json!("passed"), &json!(true)));
+    let mark = examined["mark"].as_str().unwrap();
+    let held = held(&folder.path().join(DATABASE_OF_SANDBOX));
+    let of_mark = |rows: &[String]| rows.iter().filter(|row| row.contains(mark)).count();
+    assert_eq!((of_mark(&held.stories), of_mark(&held.tasks)), (1, 1), "{held:?}");
+    let left: BTreeSet<&str> =
+        examined["left"].as_array().unwrap().iter().map(|left| left["what"].as_str().unwrap()).collect();
+    assert_eq!(left, BTreeSet::from(["parent", "children"]));
+    // It came over HTTP, with a token that is looked at.
+    assert!(check(&examined, "stale-tokens")["saw"].as_str().unwrap().contains("401"));
+    assert_eq!(check(&examined, "clock")["outcome"], "passed");
+    // Another time leaves another mark.
+    let again = folder.run(&[&SANDBOX[..], &["--allow-writes", "--format", "json"]].concat()).exits(0).json();
+    assert_ne!(again["mark"], examined["mark"]);
+}
+
+#[test]
+fn without_leave_nothing_is_written_and_that_is_said() {
+    let folder = Folder::new();
+    folder.run(&SANDBOX).exits(0);
+    let before = held(&folder.path().join(DATABASE_OF_SANDBOX));
+    let examined = folder.run(&[&SANDBOX[..], &["--format", "json"]].concat()).exits(0).json();
+    assert_eq!(
+        went(&examined, "not-checked"),
+        named(&["lock", "dry-run", "write", "repeated-key", "created-ids", "audit"])
+    );
+    assert_eq!((&examined["left"], &examined["mark"]), (&json!([]), &Value::Null));
+    assert_eq!(held(&folder.path().join(DATABASE_OF_SANDBOX)), before);
+    for check in TEN {
+        assert!(examined["checks"].as_array().unwrap().iter().any(|one| one["id"] == check), "{check}");
+    }
+}
+
+#[test]
+fn a_server_without_fault_passes_whatever_can_be_checked_of_a_program() {
+    let governed = faulty("");
+    let examined = governed.folder.run(&ALL).exits(0).json();
+    assert_eq!(
+        went(&examined, "not-checked"),
+        named(&["sign-in", "clock", "lock", "stale-tokens"]),
+        "{examined:#}"
+    );
+    assert_eq!(went(&examined, "passed").len(), 13);
+}
+
+#[test]
+fn each_fault_fails_its_own_check_and_no_other() {
+    for (fault, failing) in [
+        ("lacks-argument", "tool-discovery"),
+        ("other-tenant", "tenant-context"),
+        ("other-release", "reads"),
+        ("any-tenant", "foreign-tenants"),
+        ("dry-writes", "dry-run"),
+        ("writes-otherwise", "write"),
+        ("forget", "repeated-key"),
+        ("names-nothing", "created-ids"),
+        ("other-audit", "audit"),
+    ] {
+        let governed = faulty(fault);
+        let examined = governed.folder.run(&ALL).exits(4).json();
+        assert_eq!(went(&examined, "failed"), named(&[failing]), "{fault}: {examined:#}");
+    }
+    let guarded = behind_a_door(&[]);
+    let examined = guarded.folder.run(&ALL).exits(0).json();
+    assert!(went(&examined, "passed").is_superset(&named(&TEN)), "{examined:#}");
+    let guarded = behind_a_door(&["careless"]);
+    let examined = guarded.folder.run(&ALL).exits(4).json();
+    assert_eq!(went(&examined, "failed"), named(&["stale-tokens"]), "{examined:#}");
+    assert_eq!(went(&examined, "passed").intersection(&named(&TEN)).count(), 9);
+}
+
+#[test]
+fn what_a_fault_keeps_from_being_written_is_not_written() {
+    for fault in ["lacks-argument", "other-tenant", "other-release"] {
+        let governed = faulty(fault);
+        governed.folder.run(&ALL).exits(4);
+        assert!(!governed.folder.exists("memory"), "{fault}: a write was sent");
+    }
+    let governed = faulty("dry-writes");
+    let examined = governed.folder.run(&ALL).exits(4).json();
+    assert!(!governed.folder.exists("memory"), "a real write followed a dry run that was none");
+    assert_eq!(examined["left"][0]["what"], "something that a dry run created");
+    let mark = examined["mark"].as_str().unwrap();
+    let held = held(&governed.folder.path().join(DATABASE));
+    assert!(held.stories.iter().any(|story| story.contains(mark)), "{held:?}");
+}
+
+#[test]
+fn a_tenant_that_nobody_marked_gets_no_write() {
+    let governed = Governed::new("");
+    let refused = |ran: Ran| {
+        let ran = ran.exits(3);
+        assert!(ran.stderr.contains("not marked as a test tenant"), "{}", ran.stderr);
+        assert!(
+            !governed.folder.exists("memory") && !governed.folder.exists(DATABASE),
+            "something was called"
+        );
+    };
+    refused(governed.folder.run(&ALL));
+    governed.settings(|settings| settings["servers"]["governed"]["tenants"] = json!({"test": ["globex"]}));
+    refused(governed.folder.run(&ALL));
+    // What a layer below says of the server is refused; it marks nobody.
+    let bundle = governed.folder.read("loopgate.yaml");
+    governed.folder.write("org/loopgate.yaml", bundle);
+    let own =
+        json!({"extends": "org", "servers": {"governed": {"command": "x", "tenants": {"test": ["acme"]}}}});
+    governed.folder.write("loopgate.yaml", own.to_string());
+    let ran = governed.folder.run(&ALL).exits(3);
+    assert!(ran.stderr.contains("`servers.governed` is said by what it extends"), "{}", ran.stderr);
+    // Nor does the policy's own approval open the way: nothing but the mark does.
+    assert!(!governed.folder.exists("memory") && !governed.folder.exists(DATABASE));
+}
+
+#[test]
+fn an_outcome_that_nobody_knows_is_neither_a_pass_nor_a_failure() {
+    let governed = faulty("cut:half,always");
+    let examined = governed.folder.run(&ALL).exits(31).json();
+    assert_eq!(went(&examined, "failed"), named(&[]), "{examined:#}");
+    assert_eq!(check(&examined, "write")["outcome"], "undecided");
+    assert!(examined["left"][0]["what"].as_str().unwrap().starts_with("perhaps"));
+    assert!(examined["mark"].is_string());
+}
+
+#[test]
+fn what_is_not_visible_is_undecided() {
+    let folder = Folder::new();
+    let sample = ["--sample", r#"certification={"release": "REL-NOBODY-KNOWS"}"#, "--format", "json"];
+    let examined = folder.run(&[&SANDBOX[..], &sample].concat()).exits(5).json();
+    assert_eq!(went(&examined, "undecided"), named(&["reads"]));
+    assert!(check(&examined, "foreign-tenants")["outcome"] == "not-checked");
+}
+
+#[test]
+fn a_tenant_that_exists_and_answers_is_no_foreign_one() {
+    let folder = Folder::new();
+    // The sandbox's one user belongs to both.
+    let examined = folder.run(&[&SANDBOX[..], &["--foreign-tenant", "globex", "--format", "json"]].concat());
+    let examined = examined.json();
+    let foreign = check(&examined, "foreign-tenants");
+    assert!(foreign["outcome"] == "failed" || foreign["outcome"] == "undecided", "{foreign:#}");
+    assert_eq!(foreign["untold"], json!([]), "one that exists was tried");
+}
+
+#[test]
+fn a_clock_that_is_off_is_told_and_beyond_five_minutes_it_fails() {
+    for (clock, code, outcome, warned) in [
+        ("clock=-2", 0, "passed", false),
+        ("clock=120", 0, "passed", true),
+        ("clock=-900", 4, "failed", false),
+    ] {
+        let guarded = behind_a_door(&[clock]);
+        let examined = guarded
+            .folder
+            .run(&["doctor", "--format", "json", "--input", "release=REL-READY"])
+            .exits(code)
+            .json();
+        let examination = check(&examined, "clock");
+        assert_eq!(
+            (&examination["outcome"], examination["warning"].is_string()),
+            (&json!(outcome), warned),
+            "{clock}"
+        );
+        if code == 4 {
+            assert_eq!(went(&examined, "failed"), named(&["clock"]));
+        }
+    }
+}
+
+#[test]
+fn a_server_that_cannot_be_reached_or_refuses_the_token_ends_with_its_own_code() {
+    let guarded = behind_a_door(&[]);
+    guarded.folder.write("token", "no-token-of-this-issuer");
+    guarded.settings(|server| server["tenants"] = json!({}));
+    let told = guarded.folder.run(&["doctor", "--report", "junit=r.xml"]).exits(51).told();
+    assert!(told.contains("sign-in: ") && told.contains("401"), "{told}");
+    assert!(guarded.folder.read("r.xml").contains("failure"));
+    guarded.settings(|server| server["url"] = json!("http://127.0.0.1:9/mcp"));
+    guarded.settings(|server| server["time_limits"]["connect"] = json!("1s"));
+    let examined = guarded.folder.run(&["doctor", "--format", "json"]).exits(50).json();
+    assert_eq!(
+        (&examined["verdict"], went(&examined, "failed")),
+        (&json!("unreachable"), named(&["endpoint"]))
+    );
+    assert_eq!(went(&examined, "not-checked").len(), 16);
+}
+
+#[test]
+fn a_lock_that_drifted_fails_and_nothing_is_written() {
+    let folder = Folder::new();
+    folder.run(&["lock", "--server", "sandbox"]).exits(0);
+    let all = [&SANDBOX[..], &["--allow-writes", "--format", "json"]].concat();
+    let examined = folder.run(&all).exits(0).json();
+    assert_eq!(check(&examined, "lock")["outcome"], "passed");
+    let lock = folder.read("loopgate.lock");
+    folder.write("loopgate.lock", lock.replace("\"loopiq_search_work\":", "\"loopiq_search_world\":"));
+    let examined = folder.run(&all).json();
+    assert!(went(&examined, "failed").contains("lock"), "{examined:#}");
+    assert_eq!(check(&examined, "write")["outcome"], "not-checked");
+}
+
+#[test]
+fn every_form_tells_the_same_examination() {
+    let governed = faulty("other-audit");
+    let reports = ["json=r.json", "junit=r.xml", "sarif=r.sarif", "markdown=r.md"];
+    let reports: Vec<&str> = reports.iter().flat_map(|report| ["--report", *report]).collect();
+    let text = governed.folder.run(&[&ALL[..4], &reports].concat()).exits(4).stdout;
+    let examined = governed.folder.json("r.json");
+    assert_eq!(went(&examined, "failed"), named(&["audit"]));
+    let (junit, markdown) = (governed.folder.read("r.xml"), governed.folder.read("r.md").replace('\\', ""));
+    assert!(junit.contains("failures=\"1\"") && junit.contains("errors=\"0\""), "{junit}");
+    assert!(junit.contains(&format!("skipped=\"{}\"", went(&examined, "not-checked").len())), "{junit}");
+    let sarif = governed.folder.json("r.sarif");
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    assert_eq!(results.len(), 1, "{results:#?}");
+    assert_eq!((&results[0]["ruleId"], &results[0]["level"]), (&json!("audit"), &json!("error")));
+    let saw = "APR-OF-SOMEBODY-ELSE";
+    for (form, told) in
+        [("text", &text), ("junit", &junit), ("markdown", &markdown), ("sarif", &sarif.to_string())]
+    {
+        assert!(told.contains(saw), "{form} does not say what was seen:\n{told}");
+    }
+    for left in examined["left"].as_array().unwrap() {
+        let id = left["ids"][0].as_str().unwrap();
+        assert!(text.contains(id) && junit.contains(id) && markdown.contains(id), "{id}");
+    }
+    for check in TEN {
+        assert!(text.contains(check) && junit.contains(check) && markdown.contains(check), "{check}");
+    }
+    let refused = governed.folder.run(&["doctor", "--report", "events=r.ndjson"]).exits(2);
+    assert!(refused.stderr.contains("no events"), "{}", refused.stderr);
+}
+
+#[test]
+fn what_doctor_prints_is_what_its_schema_says() {
+    let folder = Folder::new();
+    let schema = folder.run(&["schema", "doctor"]).exits(0).json();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let examined =
+        folder.run(&[&SANDBOX[..], &["--allow-writes", "--format", "json"]].concat()).exits(0).json();
+    let problems: Vec<String> = validator.iter_errors(&examined).map(|error| error.to_string()).collect();
+    assert_eq!(problems, Vec::<String>::new());
+    assert_eq!(examined["format"], "loopgate.doctor/1");
+}

@@ -21,7 +21,7 @@ use super::runtime::{SILENCE, runtime, telling};
 use super::server::{KnownServer, Wanted, find, in_words};
 use super::signals::Stop;
 use super::used::Used;
-use crate::catalog::Profile;
+use crate::catalog::{Agreed, Profile};
 use crate::core::Class;
 use crate::core::id::{RunId, Trace};
 use crate::core::text::visible;
@@ -129,10 +129,12 @@ impl Case {
             }
             None => None,
         };
+        // Where the server differs from the lock is looked at and told: it is no fault of a recipe.
+        let agreed = Agreed { lock: None, ..target.agreed.clone() };
         let mut used = Used::default();
         let recipe = match source {
             Some(source) => {
-                let recipe = load(source.clone(), &target.profile, &target.agreed)?;
+                let recipe = load(source.clone(), &target.profile, &agreed)?;
                 used.add(&recipe, &source);
                 Some((recipe, source))
             }
@@ -140,7 +142,7 @@ impl Case {
         };
         if arguments.recipe.is_none() {
             for source in recipes(&[], &target.profile)? {
-                used.add(&load(source.clone(), &target.profile, &target.agreed)?, &source);
+                used.add(&load(source.clone(), &target.profile, &agreed)?, &source);
             }
         }
         let required = match used.called.is_empty() {

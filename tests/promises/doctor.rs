@@ -184,12 +184,17 @@ fn a_tenant_that_nobody_marked_gets_no_write() {
 
 #[test]
 fn an_outcome_that_nobody_knows_is_neither_a_pass_nor_a_failure() {
-    let governed = faulty("cut:half,always");
+    let governed = faulty("cut:half,always,not-found");
     let examined = governed.folder.run(&ALL).exits(31).json();
     assert_eq!(went(&examined, "failed"), named(&[]), "{examined:#}");
     assert_eq!(check(&examined, "write")["outcome"], "undecided");
     assert!(examined["left"][0]["what"].as_str().unwrap().starts_with("perhaps"));
     assert!(examined["mark"].is_string());
+    // A read that finds it settles it; of an answer that never came nothing is held against the server.
+    let governed = faulty("cut:half,always");
+    let examined = governed.folder.run(&ALL).exits(5).json();
+    assert_eq!(went(&examined, "failed"), named(&[]), "{examined:#}");
+    assert_eq!(went(&examined, "undecided"), named(&["write", "repeated-key", "created-ids"]));
 }
 
 #[test]

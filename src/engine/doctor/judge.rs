@@ -174,6 +174,10 @@ pub(super) fn write(end: &ApplyEnd, became: &Became<'_>) -> Examination {
     let check = Check::Write;
     let unnamed = became.values().flatten().find_map(|operation| operation.unnamed());
     match end {
+        ApplyEnd::Stopped(Stopped::Done) if !answered(became) => Examination::undecided(
+            check,
+            "no answer came, and the read that tells whether it took place finds it",
+        ),
         ApplyEnd::Stopped(Stopped::Done)
             if became.values().flatten().all(|operation| operation.read_back.is_some()) =>
         {
@@ -264,6 +268,9 @@ pub(super) fn created_ids(became: &Became<'_>, expected: bool) -> Examination {
     if became.values().flatten().find(applied).is_none() {
         return Examination::not_checked(check, "nothing was created whose IDs could be named");
     }
+    if !answered(became) {
+        return Examination::undecided(check, "no answer came that could name what was created");
+    }
     if let Some(unnamed) = became.values().flatten().find_map(|operation| operation.unnamed()) {
         return Examination::failed(check, unnamed);
     }
@@ -271,6 +278,11 @@ pub(super) fn created_ids(became: &Became<'_>, expected: bool) -> Examination {
         ids if ids.is_empty() => Examination::failed(check, "the answer names no created ID"),
         ids => Examination::passed(check, few(&ids)),
     }
+}
+
+/// Whether the server itself said of everything that it took place.
+fn answered(became: &Became<'_>) -> bool {
+    became.values().flatten().all(|operation| operation.settled.is_none())
 }
 
 /// What was created, in words, by name and in the order of the plan's keys.

@@ -120,7 +120,12 @@ pub(super) fn foreign_tenant(foreign: &str, outcome: &Outcome) -> Examination {
                 format!("for `{name}` nothing is visible, which is what is said of an unknown record, too"),
             )
         }
-        Outcome::Applied(_) => Examination::failed(check, format!("a read for `{name}` is answered")),
+        Outcome::Applied(_) => Examination::failed(
+            check,
+            format!(
+                "a read for `{name}` is answered, so that tenant is not foreign to this credential, or not kept out"
+            ),
+        ),
         other => Examination::undecided(
             check,
             format!("`{name}` is neither refused as a tenant nor answered: {}", in_words(other)),
@@ -278,6 +283,11 @@ pub(super) fn created_ids(became: &Became<'_>, expected: bool) -> Examination {
         ids if ids.is_empty() => Examination::failed(check, "the answer names no created ID"),
         ids => Examination::passed(check, few(&ids)),
     }
+}
+
+/// Whether any of it took place.
+pub(super) fn took_place(became: &Became<'_>) -> bool {
+    became.values().flatten().any(|operation| matches!(operation.status(), Status::Applied { .. }))
 }
 
 /// Whether the server itself said of everything that it took place.

@@ -4,8 +4,10 @@
 //! What reads is always made. What writes goes the way of every write, through `run`, an approval and `apply`, and only
 //! where whoever calls has made sure that it may: on the sandbox, or for a tenant that is marked as a test tenant.
 
+mod account;
 mod chart;
 mod judge;
+mod look;
 mod reads;
 mod refusals;
 mod result;

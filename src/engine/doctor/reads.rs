@@ -80,8 +80,8 @@ pub(super) async fn reads(
     let caller = Caller { tenant: acting.tenant.as_deref(), ..asking };
     let channel = Channel { caller: &caller, ..channel };
     let answered = samples(doctor, channel, &heard, chart).await?;
-    chart.put(foreign_tenants(doctor, channel, answered, &heard).await);
-    chart.put(stale_tokens(doctor, ways, answered.map(|sample| (sample, &caller))).await);
+    chart.put(foreign_tenants(doctor, channel, &answered, &heard).await);
+    chart.put(stale_tokens(doctor, ways, answered.first().map(|sample| (*sample, &caller))).await);
     let tenant = acting.tenant.clone();
     Ok(Ready { tools: Some(tools), tenant })
 }
@@ -249,15 +249,14 @@ pub(super) enum Sampled {
     Unanswered(String),
 }
 
-/// Makes the samples, and gives the first that was answered with records.
+/// Makes the samples, and gives those that were answered with records.
 async fn samples<'s>(
     doctor: &Doctor<'s>,
     channel: Channel<'_>,
     heard: &Heard,
     chart: &mut Chart,
-) -> Result<Option<&'s Sample>, Conclusion> {
-    let mut came = Vec::new();
-    let mut first = None;
+) -> Result<Vec<&'s Sample>, Conclusion> {
+    let (mut came, mut answered) = (Vec::new(), Vec::new());
     for sample in doctor.samples {
         let sampled = match sample_call(channel, sample, doctor.limits.call) {
             Err(Unready::Profile(why)) => return Err(Conclusion::Invalid(why)),
@@ -273,12 +272,12 @@ async fn samples<'s>(
             },
         };
         if matches!(sampled, Sampled::Answered { is_empty: false, .. }) {
-            first.get_or_insert(sample);
+            answered.push(sample);
         }
         came.push((sample.operation.as_str(), sampled));
     }
     chart.put(judge::samples(&came).by(heard.take()));
-    Ok(first)
+    Ok(answered)
 }
 
 /// Whether an answer has lists, and nothing in any of them.

@@ -3,12 +3,15 @@
 use super::chart::Heard;
 use super::judge::{self, Heeded};
 use super::reads::WORKFLOW;
-use super::result::{Called, Check, Examination};
+use super::result::{Called, Check, Examination, Outcome};
 use super::{Doctor, Way, Ways};
+use crate::core;
+use crate::core::call::RefusalKind;
 use crate::core::id::RunId;
 use crate::core::text::visible;
 use crate::engine::arrival::Silent;
 use crate::engine::channel::{Channel, Letter, in_words};
+use crate::engine::read::ReadCall;
 use crate::engine::run::with_causes;
 use crate::engine::survey::{Sample, sample_call};
 use crate::engine::target::{Caller, Tools};
@@ -17,47 +20,53 @@ use crate::mcp::{ConnectError, Credential, Endpoint, HttpServer, ListError, Sess
 /// A tenant that nobody has.
 const NOBODY: &str = "loopgate-doctor-no-such-tenant";
 
-/// Makes a read for a tenant that is not the caller's.
+/// Makes reads for a tenant that is not the caller's, until one is refused as that or answered. They are those that were
+/// `answered` to the caller. The allow-list, which keeps everything else within itself, is no bar to being refused.
 pub(super) async fn foreign_tenants(
     doctor: &Doctor<'_>,
     channel: Channel<'_>,
-    sample: Option<&Sample>,
+    answered: &[&Sample],
     heard: &Heard,
 ) -> Examination {
     let not_checked = |why: &str| Examination::not_checked(Check::ForeignTenants, why);
     if doctor.target.profile.context.tenant.is_none() {
         return not_checked("the profile knows of no place for a tenant in a call");
     }
-    let Some(sample) = sample else {
-        return not_checked("no read was answered with records, so that none can be made for another tenant");
-    };
     let foreign = doctor.foreign.unwrap_or(NOBODY);
     if channel.caller.tenant == Some(foreign) {
         return not_checked("the tenant that was named as foreign is the one that this is for");
     }
     let caller = Caller { tenant: Some(foreign), ..*channel.caller };
     let channel = Channel { caller: &caller, ..channel };
-    let (_, call) = match sample_call(channel, sample, doctor.limits.call) {
-        Ok(ready) => ready,
-        Err(why) => return not_checked(&format!("{why:?}")),
-    };
-    let letter = Letter {
+    let mut examination =
+        not_checked("no read was answered with records, so that none can be made for another tenant");
+    for sample in answered {
+        let Ok((_, call)) = sample_call(channel, sample, doctor.limits.call) else { continue };
+        examination = match channel.send(letter(&call)).await {
+            Ok((outcome, _)) => judge::foreign_tenant(foreign, &outcome),
+            Err(why) => Examination::undecided(Check::ForeignTenants, why),
+        };
+        if examination.outcome != Outcome::Undecided {
+            break;
+        }
+    }
+    let examination = examination.by(heard.take());
+    match doctor.foreign {
+        None if examination.outcome != Outcome::NotChecked => examination
+            .but("how a tenant is treated that exists and is another's: only one that nobody has was tried"),
+        None | Some(_) => examination,
+    }
+}
+
+/// A read, to be sent once.
+fn letter<'c>(call: &'c ReadCall<'c>) -> Letter<'c> {
+    Letter {
         step: &call.step,
         tool: &call.tool,
         arguments: &call.arguments,
         operation: call.operation,
         deadline: call.deadline,
-    };
-    let examination = match channel.send(letter).await {
-        Ok((outcome, _)) => judge::foreign_tenant(foreign, &outcome),
-        Err(why) => Examination::undecided(Check::ForeignTenants, why),
-    };
-    match doctor.foreign {
-        None => examination
-            .but("how a tenant is treated that exists and is another's: only one that nobody has was tried"),
-        Some(_) => examination,
     }
-    .by(heard.take())
 }
 
 /// Comes with a token that is certainly not valid.
@@ -134,14 +143,7 @@ async fn beyond_the_door(
     let caller = Caller { workflow: WORKFLOW, ..*caller };
     let channel = Channel { session, caller: &caller, tools: &tools, events: &Silent };
     let Ok((_, call)) = sample_call(channel, sample, doctor.limits.call) else { return Heeded::Listed };
-    let letter = Letter {
-        step: &call.step,
-        tool: &call.tool,
-        arguments: &call.arguments,
-        operation: call.operation,
-        deadline: call.deadline,
-    };
-    match channel.send(letter).await {
+    match channel.send(letter(&call)).await {
         Ok((outcome, fact)) => {
             called.push(fact.into());
             Heeded::called(&call.tool, &outcome)
@@ -152,12 +154,10 @@ async fn beyond_the_door(
 
 impl Heeded {
     /// By what came of a call.
-    fn called(tool: &str, outcome: &crate::core::Outcome) -> Self {
-        use crate::core::Outcome;
-        use crate::core::call::RefusalKind;
+    fn called(tool: &str, outcome: &core::Outcome) -> Self {
         match outcome {
-            Outcome::Applied(_) => Self::Answered(tool.to_owned()),
-            Outcome::NotApplied(refusal) if refusal.kind == RefusalKind::SignIn => Self::Refused(None),
+            core::Outcome::Applied(_) => Self::Answered(tool.to_owned()),
+            core::Outcome::NotApplied(refusal) if refusal.kind == RefusalKind::SignIn => Self::Refused(None),
             other => Self::Otherwise(in_words(other)),
         }
     }

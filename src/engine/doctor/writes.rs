@@ -10,32 +10,27 @@ use futures_util::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Ways;
+use super::account::audit;
 use super::chart::{Chart, Heard};
 use super::judge::{self, Became, Seen};
-use super::reads::{Ready, WORKFLOW};
+use super::look::{dry_run_created, look};
+use super::reads::Ready;
 use super::result::{Called, Check, Examination, Left};
 use crate::approval::{Approver, Assurance, Decision, Draft, Filed, Policy, Record};
-use crate::artifact::v1::{Idempotency, Operation, PlannedIn};
+use crate::artifact::v1::{Idempotency, PlannedIn};
 use crate::artifact::{Artifact, Key};
-use crate::audit::{Report, VerifyOptions, verify};
-use crate::catalog::{self, Profile};
+use crate::core::ToolAnswer;
 use crate::core::id::{RunId, Trace};
-use crate::core::text::visible;
-use crate::core::{Digest, ToolAnswer};
 use crate::engine::applied::{ApplyEnd, ApplyResult, Stopped};
 use crate::engine::apply::{Apply, ApplyOptions, Told, apply};
-use crate::engine::arguments::read_tool;
-use crate::engine::channel::Channel;
-use crate::engine::checking::says_so;
 use crate::engine::journal::Watch;
-use crate::engine::read::{ReadCall, ReadEnd, read};
 use crate::engine::result::{Conclusion, RunResult};
 use crate::engine::run::{DryRuns, Run, RunOptions, run, with_causes};
-use crate::engine::target::{Caller, Target};
+use crate::engine::target::Target;
 use crate::ledger::v1::{Ci, Command};
 use crate::ledger::{Event, Ledger, State, Status};
 use crate::mcp::{Limits, Session};
-use crate::recipe::{Recipe, Resolved, Retry};
+use crate::recipe::{Recipe, Resolved};
 
 /// Who approves, and it says so.
 const APPROVER: &str = "loopgate doctor";
@@ -153,8 +148,8 @@ struct Means<'a> {
 }
 
 /// A plan, and the program's own approval of it.
-struct Approved<'a> {
-    artifact: &'a Artifact,
+pub(super) struct Approved<'a> {
+    pub artifact: &'a Artifact,
     policy: Policy,
     filed: [Filed; 1],
 }
@@ -181,7 +176,7 @@ impl<'a> Approved<'a> {
         Ok(Self { artifact, policy, filed: [Filed { record, signature: None }] })
     }
 
-    fn id(&self) -> &str {
+    pub fn id(&self) -> &str {
         self.filed.first().map(|filed| filed.record.id.as_str()).unwrap_or_default()
     }
 }
@@ -208,21 +203,16 @@ async fn once_and_again(
     let expected = artifact.operations().iter().any(|operation| operation.created.is_some());
     chart.put(judge::created_ids(&became, expected));
     chart.put(audit(approved, &report, &became, &answers, target));
-    let why = match () {
-        () if room.told.clone().now_or_never().is_some() => {
-            chart.skip(&Check::WRITING, "told to stop");
-            return match room.told.clone().now_or_never() {
-                Some(signal) => Err(Conclusion::Interrupted(signal)),
-                None => Ok(()),
-            };
-        }
-        () if !artifact.operations().iter().all(|operation| operation.idempotency == Idempotency::Key) => {
-            "the profile knows of no key that this write could be repeated under"
-        }
-        () if !took_place(&became) => "nothing took place that could be repeated",
-        () => "",
+    if let Some(signal) = room.told.clone().now_or_never() {
+        return Err(Conclusion::Interrupted(signal));
+    }
+    let keyed = artifact.operations().iter().all(|operation| operation.idempotency == Idempotency::Key);
+    let why_not = match (keyed, judge::took_place(&became)) {
+        (false, _) => Some("the profile knows of no key that this write could be repeated under"),
+        (true, false) => Some("nothing took place that could be repeated"),
+        (true, true) => None,
     };
-    if !why.is_empty() {
+    if let Some(why) = why_not {
         chart.put(Examination::not_checked(Check::RepeatedKey, why));
         return Ok(());
     }
@@ -279,7 +269,7 @@ async fn applied(
 
 /// What writes were answered, by their keys.
 #[derive(Default)]
-struct Answers(RefCell<BTreeMap<String, ToolAnswer>>);
+pub(super) struct Answers(pub RefCell<BTreeMap<String, ToolAnswer>>);
 
 impl Watch for Answers {
     fn appended(&self, _: &Event) {}
@@ -297,10 +287,6 @@ fn dry_runs_of(ran: &RunResult) -> Vec<Called> {
 fn became<'a>(artifact: &'a Artifact, state: &'a State) -> Became<'a> {
     let keys = artifact.operations().iter().map(|operation| &operation.idempotency_key);
     keys.map(|key| (key.as_str(), state.operations.get(key))).collect()
-}
-
-fn took_place(became: &Became<'_>) -> bool {
-    became.values().flatten().any(|operation| matches!(operation.status(), Status::Applied { .. }))
 }
 
 /// What stands at the server now.
@@ -344,79 +330,6 @@ fn attempts(state: &State) -> Vec<Called> {
         .collect()
 }
 
-/// What the reads said that tell whether the operations took place.
-struct Looked {
-    /// Whether one of them did, by the first that says so; none where nobody can say.
-    first: Option<bool>,
-    why: Option<String>,
-    /// Digests of the answers.
-    answers: Vec<Digest>,
-    called: Vec<Called>,
-}
-
-/// Makes the reads that tell whether the operations of a plan took place.
-async fn look(artifact: &Artifact, target: &Target, room: &Room<'_>) -> Looked {
-    let mut looked = Looked { first: None, why: None, answers: Vec::new(), called: Vec::new() };
-    let Some(tools) = &room.ready.tools else { return looked };
-    let heard = Heard::default();
-    let caller = Caller {
-        profile: &target.profile,
-        tenant: room.ready.tenant.as_deref(),
-        workflow: WORKFLOW,
-        trace: room.trace,
-    };
-    let channel = Channel { session: room.session, caller: &caller, tools, events: &heard };
-    for operation in artifact.operations() {
-        let Some(reconcile) = &operation.reconcile else { continue };
-        if let Err(why) = read_tool(tools, &reconcile.tool, &reconcile.arguments) {
-            looked.why.get_or_insert(why);
-            continue;
-        }
-        let call = ReadCall {
-            step: operation.id.clone(),
-            tool: reconcile.tool.clone(),
-            arguments: reconcile.arguments.clone(),
-            operation: None,
-            deadline: room.session.limits().call,
-            retry: Retry::default(),
-        };
-        match read(channel, &call).await.0 {
-            ReadEnd::Answered(answer) => {
-                looked.answers.push(Digest::of_foreign_json("loopgate.answer/1", &answer.plain()));
-                let found = says_so(&reconcile.found, &answer);
-                looked.first = Some(looked.first.unwrap_or_default() || found);
-            }
-            ReadEnd::NothingVisible(_) => looked.first = Some(looked.first.unwrap_or_default()),
-            ReadEnd::Ends(conclusion) => {
-                looked.why.get_or_insert(conclusion.message());
-            }
-        }
-    }
-    looked.called = heard.take();
-    looked
-}
-
-/// Of a dry run that the server confirmed.
-fn dry_run_created(looked: &Looked) -> Examination {
-    let check = Check::DryRun;
-    let confirmed = "the server confirms a dry run";
-    match (looked.first, &looked.why) {
-        (Some(true), _) => Examination::failed(
-            check,
-            "the server confirms a dry run, and the read that tells whether it took place finds it",
-        ),
-        (Some(false), None) => Examination::passed(
-            check,
-            format!("{confirmed}, and the read that tells whether it took place finds nothing"),
-        ),
-        (_, Some(why)) => Examination::passed(check, confirmed)
-            .but(format!("whether it created anything under an ID that it does not name: {why}")),
-        (None, None) => Examination::passed(check, confirmed).but(
-            "whether it created anything under an ID that it does not name: the recipe has no `reconcile` read",
-        ),
-    }
-}
-
 /// Of the dry run that `apply` made because the plan had none.
 fn tried_by_apply(once: &ApplyResult) -> Examination {
     let check = Check::DryRun;
@@ -432,82 +345,4 @@ fn tried_by_apply(once: &ApplyResult) -> Examination {
             "the profile knows of no dry run, or the settings let none be made",
         ),
     }
-}
-
-/// Of what stands in the audit report, and of what the server says of it.
-fn audit(
-    approved: &Approved<'_>,
-    events: &Result<Vec<Event>, String>,
-    became: &Became<'_>,
-    answers: &Answers,
-    target: &Target,
-) -> Examination {
-    let check = Check::Audit;
-    if !took_place(became) {
-        return Examination::not_checked(check, "nothing took place that could be accounted for");
-    }
-    let report = events.clone().and_then(|events| Report::build(&events).map_err(|error| error.to_string()));
-    let report = match report {
-        Ok(report) => report,
-        Err(why) => return Examination::undecided(check, format!("there is no audit report: {why}")),
-    };
-    if let Err(error) = verify(report.bytes(), &VerifyOptions::default()) {
-        return Examination::failed(check, format!("the audit report does not verify: {error}"));
-    }
-    let mut said = 0;
-    for operation in approved.artifact.operations() {
-        let told = report.document().operations.iter().find(|told| told.key == operation.idempotency_key);
-        let Some(attempt) = told.and_then(|told| told.attempts.first()) else {
-            return Examination::failed(check, "the audit report has no attempt of what took place");
-        };
-        if attempt.approval_id != approved.id() || attempt.request_id.is_empty() {
-            return Examination::failed(check, "the audit report names another approval, or no request");
-        }
-        let sent = [
-            ("approval_id", attempt.approval_id.as_str()),
-            ("idempotency_key", operation.idempotency_key.as_str()),
-            ("request_id", attempt.request_id.as_str()),
-        ];
-        let answers = answers.0.borrow();
-        let Some(answer) = answers.get(operation.idempotency_key.as_str()) else { continue };
-        match server_says(&target.profile, operation, answer, &sent) {
-            Ok(names) => said += names,
-            Err(differs) => return Examination::failed(check, differs),
-        }
-    }
-    let saw = "the audit report verifies and names approval, key and request";
-    match said {
-        0 => Examination::passed(check, saw).but("what the server keeps: its answer says nothing of it"),
-        _ => Examination::passed(check, format!("{saw}, and the server's answer names the same"))
-            .but("whether the server still has it when somebody asks"),
-    }
-}
-
-/// How many of the values that were sent the server's answer names, where the profile says that they stand there.
-///
-/// # Errors
-/// It names another, in words.
-fn server_says(
-    profile: &Profile,
-    operation: &Operation,
-    answer: &ToolAnswer,
-    sent: &[(&str, &str)],
-) -> Result<usize, String> {
-    let known: Option<&catalog::Operation> = profile.operation(&operation.operation);
-    let Some(known) = known.filter(|known| known.tool == operation.tool) else { return Ok(0) };
-    let reading = profile.read_answer(known, &operation.arguments, answer);
-    let mut names = 0;
-    for (name, sent) in sent {
-        match reading.value.get(*name).and_then(|value| value.as_str()) {
-            None => {}
-            Some(said) if said == *sent => names += 1,
-            Some(said) => {
-                return Err(format!(
-                    "the server's answer has the {name} `{}`, and `{sent}` was sent",
-                    visible(said)
-                ));
-            }
-        }
-    }
-    Ok(names)
 }

@@ -50,11 +50,11 @@ pub(super) fn doctor(
     }
     let case = Case::read(arguments, &server, environment)?;
     let samples = samples(arguments, &server.target.profile, &case)?;
+    reports.begin("loopgate doctor", output);
     let examined = examined(arguments, &server, &case, &samples, environment, output)?;
     let exit = exit_of(&examined);
     let view = DoctorView { server: &server.name, examined: &examined };
     let sheet = Sheet::of_doctor(&view, exit.code());
-    reports.begin("loopgate doctor", output);
     let reported = match reports.are_wanted() {
         true => reports.write(&sheet, || report::doctor_json(&view), environment, output),
         false => Ok(()),

@@ -117,25 +117,23 @@ fn a_server_without_fault_passes_whatever_can_be_checked_of_a_program() {
 #[test]
 fn each_fault_fails_its_own_check_and_no_other() {
     let expected = [
-        ("lacks-argument", named(&["tool-discovery"])),
-        ("other-tenant", named(&["tenant-context"])),
-        ("other-release", named(&["reads"])),
-        ("any-tenant", named(&["foreign-tenants"])),
-        ("careless", named(&["stale-tokens"])),
-        ("dry-writes", named(&["dry-run"])),
-        ("writes-otherwise", named(&["write"])),
-        ("forget", named(&["repeated-key"])),
-        ("names-nothing", named(&["created-ids"])),
-        ("other-audit", named(&["audit"])),
+        ("lacks-argument", 4, named(&["tool-discovery"])),
+        ("other-tenant", 4, named(&["tenant-context"])),
+        ("other-release", 4, named(&["reads"])),
+        ("any-tenant", 4, named(&["foreign-tenants"])),
+        ("careless", 4, named(&["stale-tokens"])),
+        ("dry-writes", 4, named(&["dry-run"])),
+        ("writes-otherwise", 4, named(&["write"])),
+        ("forget", 4, named(&["repeated-key"])),
+        ("names-nothing", 4, named(&["created-ids"])),
+        ("other-audit", 4, named(&["audit"])),
     ];
-    let found = expected.clone().map(|(fault, _)| {
+    let found = expected.clone().map(|(fault, ..)| {
         let ran = match fault {
             "careless" => behind_a_door(&[fault]).folder.run(&ALL),
             _ => faulty(fault).folder.run(&ALL),
         };
-        let failed = went(&ran.json(), "failed");
-        assert_eq!(ran.code, if failed.is_empty() { 0 } else { 4 }, "{fault}");
-        (fault, failed)
+        (fault, ran.code, went(&ran.json(), "failed"))
     });
     assert_eq!(found, expected);
 }
@@ -291,6 +289,91 @@ fn a_lock_that_drifted_fails_and_nothing_is_written() {
     let examined = folder.run(&all).json();
     assert!(went(&examined, "failed").contains("lock"), "{examined:#}");
     assert_eq!(check(&examined, "write")["outcome"], "not-checked");
+}
+
+#[test]
+fn what_the_settings_or_the_profile_do_not_allow_is_not_tried() {
+    // Without a credential for dry runs the first is made by `apply`, before the intent.
+    let governed = Governed::with("", Keys::Honoured, false);
+    governed.settings(|settings| settings["servers"]["governed"]["tenants"] = json!({"test": ["acme"]}));
+    let examined = governed.folder.run(&ALL).exits(0).json();
+    let dry_run = check(&examined, "dry-run");
+    assert_eq!(dry_run["outcome"], "passed");
+    assert!(dry_run["untold"][0].as_str().unwrap().contains("made by `apply`"), "{dry_run:#}");
+    // A write without a key is not made twice.
+    let governed = Governed::with("", Keys::Forgotten, true);
+    governed.settings(|settings| settings["servers"]["governed"]["tenants"] = json!({"test": ["acme"]}));
+    let examined = governed.folder.run(&ALL).exits(0).json();
+    assert_eq!(check(&examined, "repeated-key")["outcome"], "not-checked");
+    let mark = examined["mark"].as_str().unwrap();
+    let held = held(&governed.folder.path().join(DATABASE));
+    assert_eq!(held.stories.iter().filter(|story| story.contains(mark)).count(), 1);
+}
+
+#[test]
+fn a_recipe_of_ones_own_is_what_is_written() {
+    let governed = faulty("");
+    let recipe =
+        fs_err::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/cli/doctor_recipe.yaml")).unwrap();
+    governed.folder.write(
+        "own.yaml",
+        recipe.replace("may be deleted", "of our own").replace("recipe: doctor", "recipe: own"),
+    );
+    let own = [&ALL[..], &["--recipe", "own.yaml"]].concat();
+    let examined = governed.folder.run(&own).exits(0).json();
+    let mark = examined["mark"].as_str().unwrap();
+    let held = held(&governed.folder.path().join(DATABASE));
+    assert!(
+        held.stories.iter().any(|story| story.contains(mark) && story.contains("of our own")),
+        "{held:?}"
+    );
+    let given = [&own[..], &["--input", "mark=given"]].concat();
+    assert_eq!(
+        governed.folder.run(&given).exits(0).json()["mark"],
+        Value::Null,
+        "whoever gives one knows it"
+    );
+    let certify = ["doctor", "--allow-writes", "--input", "release=REL-READY", "--recipe", "certify-release"];
+    let refused = governed.folder.run(&certify).exits(3);
+    assert!(refused.stderr.contains("has no write"), "{}", refused.stderr);
+    governed.settings(|settings| settings["servers"]["governed"]["profile"] = json!("plain"));
+    let refused = governed.folder.run(&ALL).exits(2);
+    assert!(refused.stderr.contains("no recipe that writes"), "{}", refused.stderr);
+}
+
+#[test]
+fn each_check_comes_with_the_credential_that_is_meant_for_it() {
+    let guarded = behind_a_door(&[]);
+    let tokens = [
+        ("token", vec!["who=reader", "tenants=acme", "may=read"]),
+        ("dry", vec!["who=trier", "tenants=acme", "may=read,dry_run"]),
+        ("write", vec!["who=writer", "tenants=acme", "may=read,dry_run,write"]),
+    ];
+    let [reads, tries, writes] = tokens.map(|(file, options)| guarded.token(file, &options));
+    guarded.settings(|server| {
+        server["token"] = reads;
+        server["dry_runs"] = json!(false);
+        server["dry_run"] = json!({ "token": tries });
+        server["write"] = json!({ "token": writes });
+    });
+    guarded.folder.run(&["doctor", "--input", "release=REL-READY"]).exits(0);
+    assert!(guarded.log().iter().all(|line| line["who"] != "writer" && line["who"] != "trier"));
+    guarded.folder.run(&ALL).exits(0);
+    let callers = guarded.callers();
+    assert!(callers.contains(&("writer".to_owned(), Some(false))), "{callers:?}");
+    let only = |dry: bool, who: &str| {
+        callers.iter().filter(|(_, found)| *found == Some(dry)).all(|(found, _)| found == who)
+    };
+    assert!(only(false, "writer") && only(true, "trier"), "{callers:?}");
+}
+
+#[test]
+fn a_token_for_another_tenant_fails_the_context_and_nothing_is_called() {
+    let guarded = behind_a_door(&[]);
+    guarded.token("token", &["who=pipeline", "tenants=globex", "may=read,dry_run,write"]);
+    let examined = guarded.folder.run(&ALL).exits(4).json();
+    assert_eq!(went(&examined, "failed"), named(&["tenant-context"]), "{examined:#}");
+    assert_eq!(guarded.callers(), []);
 }
 
 #[test]

@@ -17,8 +17,6 @@ impl Sheet<'_> {
         let target = &examined.target;
         let mut facts = vec![
             Fact::exact("Server", target.identity.clone()),
-            Fact::words("Calls itself", format!("{} {}", target.name, target.version)),
-            Fact::words("Protocol", target.protocol.clone()),
             Fact::words(
                 "Tenant",
                 target.tenant.as_ref().map_or_else(
@@ -27,6 +25,10 @@ impl Sheet<'_> {
                 ),
             ),
         ];
+        if !target.protocol.is_empty() {
+            facts.push(Fact::words("Calls itself", format!("{} {}", target.name, target.version)));
+            facts.push(Fact::words("Protocol", target.protocol.clone()));
+        }
         facts.extend(view.left().into_iter().map(|left| Fact::words("Left at the server", left)));
         facts.extend(examined.mark.iter().map(|mark| Fact::exact("Marked", mark.clone())));
         let untold = |check: &Examination| -> Vec<String> {

@@ -32,13 +32,13 @@ impl DoctorView<'_> {
     pub(super) fn reasons(&self) -> Vec<String> {
         let examined = self.examined;
         let mut reasons = Vec::new();
-        reasons.extend(examined.cut_short.as_ref().map(|conclusion| conclusion.message()));
+        reasons.extend(examined.cut_short_by());
         let ten = |outcome: Outcome| {
             let of = |check: &&Examination| check.check.number().is_some() && check.outcome == outcome;
             examined.checks.iter().filter(of).count()
         };
         reasons.push(format!(
-            "of the ten checks {} passed, {} failed, {} could not be decided, {} were not made",
+            "of the ten checks: {} passed, {} failed, {} undecided, {} not made",
             ten(Outcome::Passed),
             ten(Outcome::Failed),
             ten(Outcome::Undecided),

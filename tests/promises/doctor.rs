@@ -377,6 +377,21 @@ fn a_token_for_another_tenant_fails_the_context_and_nothing_is_called() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn an_examination_that_is_interrupted_says_what_it_left() {
+    // Once, when the write was sent and what it created is to be read back.
+    let tell = "test -s memory && mkdir told && kill -INT $(cut -d' ' -f4 /proc/$PPID/stat)";
+    let governed = faulty(&format!("runs:loopiq_search_work={tell}"));
+    let examined = governed.folder.run(&ALL).exits(130).json();
+    assert_eq!(examined["verdict"], "interrupted", "{examined:#}");
+    assert!(!examined.to_string().contains("nothing was written"), "{examined:#}");
+    let mark = examined["mark"].as_str().unwrap();
+    let held = held(&governed.folder.path().join(DATABASE));
+    assert!(held.stories.iter().any(|story| story.contains(mark)));
+    assert_eq!(examined["left"].as_array().unwrap().len(), 2);
+}
+
+#[test]
 fn every_form_tells_the_same_examination() {
     let governed = faulty("other-audit");
     let reports = ["json=r.json", "junit=r.xml", "sarif=r.sarif", "markdown=r.md"];

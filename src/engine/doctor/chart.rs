@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::result::{Called, Check, Examination, Examined, Left, Outcome};
+use super::result::{Called, Check, Examination, Examined, Left, Outcome, ended_by};
 use crate::engine::event::{Event, Events};
 use crate::engine::result::{Conclusion, TargetFact, TenantKnownBy};
 use crate::engine::target::Target;
@@ -70,7 +70,7 @@ impl Chart {
 
     pub fn finish(mut self, cut_short: Option<Conclusion>) -> Examined {
         let why = match &cut_short {
-            Some(conclusion) => format!("it ended before: {}", conclusion.message()),
+            Some(conclusion) => format!("it ended before: {}", ended_by(conclusion)),
             None => "nothing was looked at".to_owned(),
         };
         self.skip(&Check::ALL, &why);

@@ -174,8 +174,9 @@ pub(super) fn stale_token(heeded: &Heeded) -> Examination {
 /// What became of the operations of a plan, by their keys.
 pub(super) type Became<'a> = BTreeMap<&'a str, Option<&'a OperationState>>;
 
-/// Of a write that was approved.
-pub(super) fn write(end: &ApplyEnd, became: &Became<'_>) -> Examination {
+/// Of a write that was approved. `appeared` says whether the reads that tell whether it took place find it now, and did
+/// not before.
+pub(super) fn write(end: &ApplyEnd, became: &Became<'_>, appeared: bool) -> Examination {
     let check = Check::Write;
     let unnamed = became.values().flatten().find_map(|operation| operation.unnamed());
     match end {
@@ -189,6 +190,11 @@ pub(super) fn write(end: &ApplyEnd, became: &Became<'_>) -> Examination {
             Examination::passed(check, "it was created, and what was read back is what was planned")
                 .but("whether anything else was created besides")
         }
+        ApplyEnd::Stopped(Stopped::Done) if appeared => Examination::passed(
+            check,
+            "it took place: the read that tells finds it now, and found nothing before",
+        )
+        .but("whether each value is what was planned: the profile knows of no way to read it back"),
         ApplyEnd::Stopped(Stopped::Done) => Examination::undecided(
             check,
             "the server says that it took place, and the profile knows of no way to read it back",

@@ -94,14 +94,14 @@ fn discovery(doctor: &Doctor<'_>, listed: &[ToolDefinition]) -> Examination {
     let found = match (listed.is_empty(), problems.is_empty()) {
         (true, _) => Examination::failed(Check::ToolDiscovery, "the list is whole and empty"),
         (false, false) => Examination::failed(Check::ToolDiscovery, few(&problems)),
-        (false, true) => Examination::passed(
-            Check::ToolDiscovery,
-            format!(
-                "the list is whole, {} tools; the operations that are needed, {}, are offered and fit",
-                listed.len(),
-                doctor.required.len()
-            ),
-        ),
+        (false, true) => {
+            let needed = match doctor.required.len() {
+                0 => "no operation is named that is needed".to_owned(),
+                all => format!("the operations that are needed, {all}, are offered and fit"),
+            };
+            let saw = format!("the list is whole, {} tools; {needed}", listed.len());
+            Examination::passed(Check::ToolDiscovery, saw)
+        }
     };
     let others = doctor.target.profile.operations.iter();
     let others = others.filter(|(name, operation)| {
@@ -134,6 +134,9 @@ fn permitted(doctor: &Doctor<'_>, tools: &Tools) -> Examination {
     let barred: Vec<String> =
         offered.iter().filter_map(|operation| tools.permitted(&operation.tool).err()).collect();
     match (offered.len(), barred.is_empty()) {
+        (0, _) if doctor.required.is_empty() => {
+            Examination::not_checked(Check::Operations, "no operation is named that is needed")
+        }
         (0, _) => Examination::not_checked(Check::Operations, "nothing that is needed is offered"),
         (_, false) => Examination::failed(Check::Operations, few(&barred)),
         (all, true) => {

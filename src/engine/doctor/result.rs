@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::engine::result::{CallFact, Conclusion, TargetFact};
+use crate::engine::result::{CallFact, Conclusion, Signal, TargetFact};
 
 /// Something that is looked at. The ten that come last are the checks to pass before production, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -211,10 +211,25 @@ pub struct Examined {
 }
 
 impl Examined {
+    /// Why it ended before its end, in words, if it did.
+    #[must_use]
+    pub fn cut_short_by(&self) -> Option<String> {
+        self.cut_short.as_ref().map(ended_by)
+    }
+
     /// How many checks went so.
     #[must_use]
     pub fn count(&self, outcome: Outcome) -> usize {
         self.checks.iter().filter(|check| check.outcome == outcome).count()
+    }
+}
+
+/// What ends an examination, in words. A run that is told to stop has written nothing, which is not said here.
+pub(super) fn ended_by(conclusion: &Conclusion) -> String {
+    match conclusion {
+        Conclusion::Interrupted(Signal::Interrupt) => "interrupted".to_owned(),
+        Conclusion::Interrupted(Signal::Terminate) => "terminated".to_owned(),
+        other => other.message(),
     }
 }
 

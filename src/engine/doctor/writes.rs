@@ -13,7 +13,7 @@ use super::Ways;
 use super::account::audit;
 use super::chart::{Chart, Heard};
 use super::judge::{self, Became, Seen};
-use super::look::{dry_run_created, look};
+use super::look::{Looked, dry_run_created, look};
 use super::reads::Ready;
 use super::result::{Called, Check, Examination, Left};
 use crate::approval::{Approver, Assurance, Decision, Draft, Filed, Policy, Record};
@@ -122,9 +122,9 @@ pub(super) async fn writes(
         }
     };
     let validated = artifact.operations().iter().all(|operation| operation.server_validated);
+    let found = look(&artifact, target, room).await;
     if validated {
-        let found = look(&artifact, target, room).await;
-        let examination = dry_run_created(&found).by(tried).by(found.called);
+        let examination = dry_run_created(&found).by(tried).by(found.called.clone());
         if found.first == Some(true) {
             chart.left.push(Left { what: "something that a dry run created".to_owned(), ids: Vec::new() });
             chart.put(examination);
@@ -136,7 +136,7 @@ pub(super) async fn writes(
     let approved = Approved::new(&artifact)?;
     let writing =
         Means { target: writing.target, limits: writing.limits, ci: writing.ci, folder: writing.folder };
-    once_and_again(&writing, &approved, validated, target, room, chart).await
+    once_and_again(&writing, &approved, validated, &found, target, room, chart).await
 }
 
 /// What an apply needs besides the plan.
@@ -186,6 +186,7 @@ async fn once_and_again(
     means: &Means<'_>,
     approved: &Approved<'_>,
     validated: bool,
+    unwritten: &Looked,
     target: &Target,
     room: &Room<'_>,
     chart: &mut Chart,
@@ -199,7 +200,10 @@ async fn once_and_again(
     if !validated {
         chart.put(tried_by_apply(&once));
     }
-    chart.put(judge::write(&once.end, &became).by(attempts(&once.state)));
+    let before = look(artifact, target, room).await;
+    let appeared = (unwritten.first, before.first) == (Some(false), Some(true));
+    let examination = judge::write(&once.end, &became, appeared);
+    chart.put(examination.by(attempts(&once.state)).by(before.called.clone()));
     let expected = artifact.operations().iter().any(|operation| operation.created.is_some());
     chart.put(judge::created_ids(&became, expected));
     chart.put(audit(approved, &report, &became, &answers, target));
@@ -216,7 +220,6 @@ async fn once_and_again(
         chart.put(Examination::not_checked(Check::RepeatedKey, why));
         return Ok(());
     }
-    let before = look(artifact, target, room).await;
     let (again, _) = applied(means, approved, "again.db", &Answers::default(), room).await?;
     let after = look(artifact, target, room).await;
     let known = self::became(artifact, &again.state);

@@ -122,17 +122,10 @@ impl Case {
         environment: &Environment,
     ) -> Result<Self, Fault> {
         let target = &server.target;
-        let source = match &arguments.recipe {
-            Some(path) => Some(recipe_source(path)?),
-            None if target.profile.profile == "loopiq" => {
-                Some(Source { name: "doctor".to_owned(), text: OWN_RECIPE.to_owned() })
-            }
-            None => None,
-        };
         // Where the server differs from the lock is looked at and told: it is no fault of a recipe.
         let agreed = Agreed { lock: None, ..target.agreed.clone() };
         let mut used = Used::default();
-        let recipe = match source {
+        let recipe = match writing_recipe(arguments, &target.profile)? {
             Some(source) => {
                 let recipe = load(source.clone(), &target.profile, &agreed)?;
                 used.add(&recipe, &source);
@@ -142,17 +135,17 @@ impl Case {
         };
         if arguments.recipe.is_none() {
             for source in recipes(&[], &target.profile)? {
-                used.add(&load(source.clone(), &target.profile, &agreed)?, &source);
+                // What a changed profile cannot do any more is `profile check`'s to tell.
+                if let Ok(recipe) = load(source.clone(), &target.profile, &agreed) {
+                    used.add(&recipe, &source);
+                }
             }
         }
         let required = match used.called.is_empty() {
             true => target.profile.operations.keys().cloned().collect(),
             false => used.operations(&target.profile),
         };
-        let mut given = pairs(&arguments.input)?;
-        let has = |name: &str, given: &[(String, String)]| {
-            given.iter().any(|(known, _)| known == name) || environment.get(&recipe::variable(name)).is_some()
-        };
+        let given = pairs(&arguments.input)?;
         let named = given.iter().rev().find(|(name, _)| name == RELEASE).map(|(_, value)| value.clone());
         let release = named.or_else(|| {
             let of_sandbox = match target.tenant.as_deref() {
@@ -161,34 +154,43 @@ impl Case {
             };
             target.sandbox.then(|| of_sandbox.to_owned())
         });
-        let mark = format!("doctor-{}", RunId::new());
-        let mut case = Self { recipe, inputs: None, release, mark: None, required, sandbox: target.sandbox };
-        let Some((recipe, _)) = case.recipe.as_ref().filter(|_| arguments.allow_writes) else {
-            return match (arguments.allow_writes, &case.recipe) {
-                (true, None) => {
-                    Err(Fault::new(Exit::Usage, "`--allow-writes`: there is no recipe that writes")
-                        .hint("name one with a write: `--recipe FILE`"))
-                }
-                _ => Ok(case),
-            };
-        };
+        let case = Self { recipe, inputs: None, release, mark: None, required, sandbox: target.sandbox };
+        if arguments.allow_writes { case.with_inputs(given, environment) } else { Ok(case) }
+    }
+
+    /// With the inputs of the recipe that writes, those that have a value here included.
+    fn with_inputs(self, mut given: Vec<(String, String)>, environment: &Environment) -> Result<Self, Fault> {
+        let Some((recipe, _)) = &self.recipe else { return Ok(self) };
         if !recipe.steps.iter().any(|step| matches!(step.kind, Kind::Write(_))) {
-            return Err(Fault::new(
-                Exit::Invalid,
-                format!("the recipe `{}` has no write", visible(&recipe.name)),
-            ));
+            let message = format!("the recipe `{}` has no write", visible(&recipe.name));
+            return Err(Fault::new(Exit::Invalid, message));
         }
-        for (name, value) in [(MARK, Some(&mark)), (RELEASE, case.release.as_ref())] {
-            let wanted = recipe.inputs.iter().any(|input| input.name == name) && !has(name, &given);
-            if let (true, Some(value)) = (wanted, value) {
-                given.push((name.to_owned(), value.clone()));
-                case.mark = case.mark.or_else(|| (name == MARK).then(|| value.clone()));
-            }
-        }
+        let lacks = |name: &str, given: &[(String, String)]| {
+            recipe.inputs.iter().any(|input| input.name == name)
+                && !given.iter().any(|(known, _)| known == name)
+                && environment.get(&recipe::variable(name)).is_none()
+        };
+        let mark = lacks(MARK, &given).then(|| format!("doctor-{}", RunId::new()));
+        given.extend(mark.iter().map(|mark| (MARK.to_owned(), mark.clone())));
+        let release = self.release.as_ref().filter(|_| lacks(RELEASE, &given)).cloned();
+        given.extend(release.map(|release| (RELEASE.to_owned(), release)));
         let (flags, environment) = (BTreeMap::new(), &environment.variables);
-        let given = Given { flags: &flags, options: &given, file: None, environment };
-        case.inputs = Some(resolved(recipe, &given)?);
-        Ok(case)
+        let all = Given { flags: &flags, options: &given, file: None, environment };
+        let inputs = Some(resolved(recipe, &all)?);
+        Ok(Self { inputs, mark, ..self })
+    }
+}
+
+/// The recipe that writes: the one that is named, else one of our own where there is one for the profile.
+fn writing_recipe(arguments: &DoctorArguments, profile: &Profile) -> Result<Option<Source>, Fault> {
+    match &arguments.recipe {
+        Some(path) => recipe_source(path).map(Some),
+        None if !arguments.allow_writes => Ok(None),
+        None if profile.profile == "loopiq" => {
+            Ok(Some(Source { name: "doctor".to_owned(), text: OWN_RECIPE.to_owned() }))
+        }
+        None => Err(Fault::new(Exit::Usage, "`--allow-writes`: there is no recipe that writes")
+            .hint("name one with a write: `--recipe FILE`")),
     }
 }
 

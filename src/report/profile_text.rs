@@ -181,8 +181,9 @@ mod tests {
             One parent story with its child tasks, in one transaction
             takes   certification at /certificationId, children at /children, parent at
                     /parent, reason? at /reason, release at /releaseId
-            gives   children[]? at /childTasks, parent? at /parentStory/id, replayed? at
-                    /replayed
+            gives   approval_id? at /approvalId, children[]? at /childTasks,
+                    idempotency_key? at /idempotencyKey, parent? at /parentStory/id,
+                    replayed? at /replayed, request_id? at /audit/requestId
             repeat  key, kept for 24h, all of it or nothing
             control dry run at /dryRun, approval ID at /approvalId, key at
                     /idempotencyKey

@@ -333,6 +333,14 @@ fn a_recipe_of_ones_own_is_what_is_written() {
         Value::Null,
         "whoever gives one knows it"
     );
+    // What was there before is not held against a dry run, and is not taken for what was created now.
+    let examined = governed.folder.run(&given).exits(5).json();
+    assert_eq!((went(&examined, "failed"), went(&examined, "undecided")), (named(&[]), named(&["dry-run"])));
+    let recipe = governed.folder.read("own.yaml");
+    let reconcile = recipe.find("    reconcile:").unwrap();
+    governed.folder.write("own.yaml", &recipe[..reconcile]);
+    let examined = governed.folder.run(&given).exits(5).json();
+    assert_eq!((went(&examined, "failed"), went(&examined, "undecided")), (named(&[]), named(&["write"])));
     let certify = ["doctor", "--allow-writes", "--input", "release=REL-READY", "--recipe", "certify-release"];
     let refused = governed.folder.run(&certify).exits(3);
     assert!(refused.stderr.contains("has no write"), "{}", refused.stderr);

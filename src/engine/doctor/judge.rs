@@ -180,6 +180,10 @@ pub(super) fn write(end: &ApplyEnd, became: &Became<'_>, appeared: bool) -> Exam
     let check = Check::Write;
     let unnamed = became.values().flatten().find_map(|operation| operation.unnamed());
     match end {
+        ApplyEnd::Stopped(Stopped::Done) if replayed(became) => Examination::undecided(
+            check,
+            "the server says that it had done it before, under the same key: an input that is new each time makes another",
+        ),
         ApplyEnd::Stopped(Stopped::Done) if !answered(became) => Examination::undecided(
             check,
             "no answer came, and the read that tells whether it took place finds it",
@@ -247,11 +251,7 @@ pub(super) fn repeat(first: &Became<'_>, again: &Became<'_>, end: &ApplyEnd, see
              before",
         ),
         (false, false) if before == now => {
-            let says_so = again
-                .values()
-                .flatten()
-                .any(|operation| matches!(operation.status(), Status::Applied { replayed: Some(true), .. }));
-            let word = if says_so { ", and the server says that it had done it before" } else { "" };
+            let word = if replayed(again) { ", and the server says that it had done it before" } else { "" };
             let examination = Examination::passed(check, format!("the same key gives the same IDs{word}"));
             match seen {
                 Seen::Nothing => examination.but("whether a record was added under an ID that nobody names"),
@@ -294,6 +294,14 @@ pub(super) fn created_ids(became: &Became<'_>, expected: bool) -> Examination {
 /// Whether any of it took place.
 pub(super) fn took_place(became: &Became<'_>) -> bool {
     became.values().flatten().any(|operation| matches!(operation.status(), Status::Applied { .. }))
+}
+
+/// Whether the server says of any of it that it had done it before.
+pub(super) fn replayed(became: &Became<'_>) -> bool {
+    let says_so = |operation: &OperationState| {
+        matches!(operation.status(), Status::Applied { replayed: Some(true), .. })
+    };
+    became.values().flatten().any(|operation| says_so(operation))
 }
 
 /// Whether the server itself said of everything that it took place.

@@ -65,11 +65,16 @@ pub(super) async fn look(artifact: &Artifact, target: &Target, room: &Room<'_>) 
     looked
 }
 
-/// Of a dry run that the server confirmed.
-pub(super) fn dry_run_created(looked: &Looked) -> Examination {
+/// Of a dry run that the server confirmed. `marked` says whether nothing that was there before can be taken for it.
+pub(super) fn dry_run_created(looked: &Looked, marked: bool) -> Examination {
     let check = Check::DryRun;
     let confirmed = "the server confirms a dry run";
     match (looked.first, &looked.why) {
+        (Some(true), _) if !marked => Examination::undecided(
+            check,
+            "the read that tells whether it took place finds it, and may have found it before: the recipe has no input \
+             `mark`, or it was given",
+        ),
         (Some(true), _) => Examination::failed(
             check,
             "the server confirms a dry run, and the read that tells whether it took place finds it",

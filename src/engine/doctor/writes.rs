@@ -15,7 +15,7 @@ use super::chart::{Chart, Heard};
 use super::judge::{self, Became, Seen};
 use super::look::{Looked, dry_run_created, look};
 use super::reads::Ready;
-use super::result::{Called, Check, Examination, Left};
+use super::result::{Called, Check, Examination, Left, Outcome};
 use crate::approval::{Approver, Assurance, Decision, Draft, Filed, Policy, Record};
 use crate::artifact::v1::{Idempotency, PlannedIn};
 use crate::artifact::{Artifact, Key};
@@ -111,6 +111,9 @@ pub(super) async fn writes(
         (_, Some(artifact)) if !artifact.operations().is_empty() => artifact,
         (Conclusion::Unconfirmed(why), _) => {
             chart.put(Examination::failed(Check::DryRun, why).by(tried));
+            chart
+                .left
+                .push(Left { what: "perhaps something that a dry run created".to_owned(), ids: Vec::new() });
             chart.skip(&Check::WRITING, "nobody can be sure that a dry run is one here");
             return Ok(());
         }
@@ -124,16 +127,24 @@ pub(super) async fn writes(
     let validated = artifact.operations().iter().all(|operation| operation.server_validated);
     let found = look(&artifact, target, room).await;
     if validated {
-        let examination = dry_run_created(&found).by(tried).by(found.called.clone());
-        if found.first == Some(true) {
-            chart.left.push(Left { what: "something that a dry run created".to_owned(), ids: Vec::new() });
-            chart.put(examination);
-            chart.skip(&Check::WRITING, "a dry run creates something here");
-            return Ok(());
+        let examination = dry_run_created(&found, chart.mark.is_some());
+        let outcome = examination.outcome;
+        chart.put(examination.by(tried).by(found.called.clone()));
+        match outcome {
+            Outcome::Failed => {
+                let what = "something that a dry run created".to_owned();
+                chart.left.push(Left { what, ids: Vec::new() });
+                chart.skip(&Check::WRITING, "a dry run creates something here");
+                return Ok(());
+            }
+            Outcome::Undecided => {
+                chart.skip(&Check::WRITING, "whether a dry run creates something here is not known");
+                return Ok(());
+            }
+            Outcome::Passed | Outcome::NotChecked => {}
         }
-        chart.put(examination);
     }
-    let approved = Approved::new(&artifact)?;
+    let approved = Approved::new(&artifact, target)?;
     let writing =
         Means { target: writing.target, limits: writing.limits, ci: writing.ci, folder: writing.folder };
     once_and_again(&writing, &approved, validated, &found, target, room, chart).await
@@ -155,8 +166,16 @@ pub(super) struct Approved<'a> {
 }
 
 impl<'a> Approved<'a> {
-    fn new(artifact: &'a Artifact) -> Result<Self, Conclusion> {
-        // The one place where the program approves by itself; that it may, whoever called has made sure of.
+    /// The one place where the program approves by itself.
+    ///
+    /// # Errors
+    /// It is neither about the sandbox nor about a tenant that is marked as one for tests.
+    fn new(artifact: &'a Artifact, target: &Target) -> Result<Self, Conclusion> {
+        let tenant = artifact.target().tenant.as_deref();
+        if !target.sandbox && !tenant.is_some_and(|tenant| target.tenants.test.contains(tenant)) {
+            let why = "nothing is approved here for a tenant that is not marked as one for tests";
+            return Err(Conclusion::Invalid(why.to_owned()));
+        }
         let policy =
             Policy { accept: [Assurance::Asserted].into(), four_eyes: false, ..Policy::for_sandbox() };
         let now = Timestamp::now();

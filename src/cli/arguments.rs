@@ -61,6 +61,8 @@ pub(super) enum Command {
     Schema(Schema),
     /// List the shipped recipes and their inputs.
     List(List),
+    /// Try recipes out on the cases beside them, each on a sandbox of its own.
+    Test(Test),
     /// Copy a shipped recipe into a project, to change it there.
     Init(Init),
     /// Draft, show and check what is known of a server.
@@ -181,6 +183,20 @@ pub(super) struct Validate {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Test {
+    /// Files with cases, or folders that have such files (`*.cases.yaml`) somewhere below.
+    #[arg(value_name = "PATH", default_value = "recipes")]
+    pub paths: Vec<PathBuf>,
+    /// One more output, again for each: json, junit, sarif or markdown, as FORMAT=PATH; or `github`, for annotations,
+    /// outputs and summary of a step of GitHub Actions.
+    #[arg(long = "report", value_name = "FORMAT=PATH")]
+    pub report: Vec<String>,
+    /// How the result is given on stdout.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Show {
     /// An artifact, a recipe, or the name of a shipped recipe.
     #[arg(value_name = "FILE|RECIPE")]
@@ -221,6 +237,10 @@ pub(super) struct Schema {
 pub(super) enum SchemaName {
     /// Recipes.
     Recipe,
+    /// The cases of a recipe.
+    Cases,
+    /// `test --format json`.
+    Test,
     /// `loopgate.artifact/1`.
     Artifact,
     /// `loopgate.approval/1`.

@@ -8,7 +8,7 @@ use super::schema;
 use crate::catalog::Profile;
 use crate::core::OutputFolder;
 use crate::core::printable::indented;
-use crate::recipe::Source;
+use crate::recipe::{CASES, Source, shipped_cases};
 
 /// The schema's name beside the recipes.
 const SCHEMA: &str = "loopgate-recipe.schema.json";
@@ -45,7 +45,21 @@ pub(super) fn init(arguments: &Init, output: &Output) -> Result<Exit, Fault> {
         folder.write(SCHEMA, format!("{schema}\n").as_bytes()).map_err(Fault::invalid)?;
     }
     let path = folder.write(&name, text.as_bytes()).map_err(Fault::invalid)?;
+    // What is changed there is not overwritten: cases are the project's own.
+    if let Some((name, text)) = arguments.recipe.as_deref().and_then(cases)
+        && !folder.root().join(&name).exists()
+    {
+        folder.write(&name, text.as_bytes()).map_err(Fault::invalid)?;
+    }
     output.data(&format!("{}\n", path.display()))?;
     output.say(&format!("next: {next} {}", path.display()));
     Ok(Exit::Done)
+}
+
+/// The cases of a shipped recipe, with the name of their file.
+fn cases(recipe: &str) -> Option<(String, &'static str)> {
+    shipped_cases()
+        .iter()
+        .find(|(name, _)| *name == recipe)
+        .map(|(name, text)| (format!("{name}{CASES}"), *text))
 }

@@ -60,6 +60,7 @@ mod signals;
 mod signing;
 mod status;
 mod tenant_settings;
+mod test;
 mod token_settings;
 mod trust_folder;
 mod url_password;
@@ -158,6 +159,7 @@ fn dispatch(
         Command::Reconcile(arguments) => reconcile::reconcile(*arguments, environment, output),
         Command::Status(arguments) => status::status(&arguments, environment, output),
         Command::Config(arguments) => config::config(&arguments, environment, output),
+        Command::Test(arguments) => test::test(&arguments, environment, output),
         Command::Lock(arguments) => lock::lock(&arguments, environment, output),
         Command::Ledger(arguments) => ledger::ledger(arguments.command, environment, output),
         Command::Audit(arguments) => audit::audit(arguments.command, environment, output),

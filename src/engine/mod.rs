@@ -19,6 +19,7 @@ mod event;
 mod gate;
 mod given;
 mod journal;
+mod judge;
 mod locked;
 mod next;
 #[cfg(test)]
@@ -43,6 +44,7 @@ pub use apply::{Apply, ApplyOptions, apply};
 pub use elsewhere::applied_before;
 pub use event::{Event, Events};
 pub use journal::Watch;
+pub use judge::judge;
 pub use result::{
     AppliedBefore, CallFact, Conclusion, ContractFact, Emitted, GateFact, InputFact, RecipeFact, RunResult,
     Signal, StepResult, StepStatus, TargetFact, TenantKnownBy,

@@ -45,6 +45,7 @@ mod sheet_markdown;
 mod status;
 mod status_text;
 mod terminal;
+mod test_text;
 mod written;
 
 pub use apply_line::apply_line;
@@ -77,4 +78,5 @@ pub use sheet::{ApplyOutputs, Sheet};
 pub use sheet_markdown::{MOST_BYTES, sheet_markdown};
 pub use status_text::{HolderView, StatusView, status_text};
 pub use terminal::{Terminal, TerminalFacts};
+pub use test_text::{TestedCase, test_json, test_schema, test_text};
 pub use written::{RunOutputs, Written, WrittenKind};

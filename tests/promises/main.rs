@@ -12,6 +12,8 @@ mod bad_days;
 #[cfg(test)]
 mod bad_lines;
 #[cfg(test)]
+mod cases;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod conformance;

@@ -5,6 +5,7 @@ mod apply;
 mod evidence;
 mod lock;
 mod run;
+mod test;
 
 use std::time::Duration;
 

@@ -30,6 +30,8 @@ mod foreign_crash;
 #[cfg(test)]
 mod foreign_writes;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod governed;
 #[cfg(test)]
 mod guarded;
@@ -79,6 +81,9 @@ mod served;
 mod stdio;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+#[path = "../fuzz/targets.rs"]
+mod targets;
 #[cfg(test)]
 mod tenants;
 #[cfg(test)]

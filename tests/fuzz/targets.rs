@@ -12,14 +12,16 @@ use loopgate::approval::platform::{
     Answers, EnvironmentFiles, GateFiles, GithubTrust, GitlabTrust, PlatformError, ReviewFiles,
     github_environment, github_review, gitlab,
 };
-use loopgate::approval::{Draft as Decided, Record, Signers, Source as Records, read_approvals, verify};
+use loopgate::approval::{
+    Draft as Decided, Filed, Record, Signers, Source as Records, read_approvals, verify,
+};
 use loopgate::artifact::v1::{Document, PlannedIn};
 use loopgate::artifact::{Artifact, Plan};
 use loopgate::audit::{FaultKind, Report, VerifyOptions};
 use loopgate::catalog::lock::{Asked, Listed, Lock, Role, compare, take};
 use loopgate::catalog::{Profile, Schema, class_of, draft};
 use loopgate::core::call::{Class, Outcome, Seen};
-use loopgate::core::json::{parse_strict, parse_unambiguous};
+use loopgate::core::json::{canonical, parse_strict, parse_unambiguous};
 use loopgate::core::text::is_hidden;
 use loopgate::core::{Digest, ToolDefinition};
 use loopgate::evidence::{Graph, Limits, analyze, mermaid};
@@ -91,6 +93,10 @@ pub fn recipe(data: &[u8]) {
 pub fn inputs(data: &[u8]) {
     match read_inputs_file("i.yaml", data) {
         Ok(inputs) => {
+            if let Ok(json) = parse_strict(data) {
+                // JSON is what it is, whoever reads it.
+                assert_eq!(json, Value::from(inputs.clone()));
+            }
             let again = read_inputs_file("i.json", in_yaml(&Value::from(inputs.clone())).as_bytes());
             assert_eq!(again.unwrap_or_else(|error| panic!("{error}: {inputs:?}")), inputs);
         }
@@ -102,7 +108,10 @@ pub fn inputs(data: &[u8]) {
 /// An artifact, and what could be built of one whatever its digests say.
 pub fn artifact(data: &[u8]) {
     match Artifact::read("a.json", data) {
-        Ok(artifact) => read_again(&artifact),
+        Ok(artifact) => {
+            assert_eq!(in_canonical(data).as_deref(), Some(artifact.bytes()));
+            read_again(&artifact);
+        }
         Err(error) => told(&error),
     }
     let Ok(document) = serde_json::from_slice::<Document>(data) else { return };
@@ -126,6 +135,12 @@ fn read_again(artifact: &Artifact) {
 pub fn approval(data: &[u8]) {
     match read_approvals(&Records::Bytes("approvals.json".to_owned(), data.to_vec())) {
         Ok(filed) => {
+            if let [Filed { record, signature: None }] = filed.as_slice()
+                && let Some(text) = in_canonical(data)
+            {
+                let alone = serde_json::to_vec(&serde_json::json!({ "record": record })).unwrap();
+                assert!(text == record.bytes() || Some(text) == in_canonical(&alone));
+            }
             let written: Vec<String> =
                 filed.iter().map(|filed| serde_json::to_string(filed).unwrap()).collect();
             let written = Records::Bytes("again.json".to_owned(), written.join("\n").into_bytes());
@@ -477,6 +492,11 @@ pub fn evidence(data: &[u8]) {
         }
         Err(error) => told(&error),
     }
+}
+
+/// The one JSON value that `data` is, in canonical form.
+fn in_canonical(data: &[u8]) -> Option<Vec<u8>> {
+    Some(canonical(&parse_strict(data).ok()?).ok()?.into_bytes())
 }
 
 /// JSON that is YAML, too: the three characters are escaped that end a line for some readers of YAML.

@@ -346,18 +346,29 @@ fn no_approval_of_a_pull_requests_own_makes_its_artifact_one_that_is_applied() {
 #[test]
 fn no_combination_of_edits_leads_to_a_write_a_program_or_a_secret() {
     let Some(backstage) = Backstage::new() else { return };
-    let of = |groups: &[&'static [Edit]], set: usize, turn: usize| -> Vec<&'static Edit> {
+    let of = |groups: &[&'static [Edit]], set: usize, before: usize| -> Vec<&'static Edit> {
         let taken = groups.iter().enumerate().filter(|(bit, _)| set >> bit & 1 == 1);
-        taken.map(|(bit, group)| &group[(turn + turn / (bit + 2)) % group.len()]).collect()
+        let edit = |(bit, group): (usize, &&'static [Edit])| {
+            // How many sets before this one have the group, which begins elsewhere each time that it was gone through.
+            let turn = before + (set >> (bit + 1) << bit | set & ((1 << bit) - 1));
+            &group[(turn + turn / group.len()) % group.len()]
+        };
+        taken.map(edit).collect()
     };
     let sets: Vec<Set<'_>> = (0..1_usize << CHECKOUT.len())
         .map(|set| {
             let carried = 0..1_usize << CARRIED.len();
             let carried = carried.filter(|carried| set + carried > 0);
-            let carried = carried.map(|carried| of(&CARRIED, carried, set * CARRIED.len() + carried));
+            let carried = carried.map(|carried| of(&CARRIED, carried, set << (CARRIED.len() - 1)));
             Set { checkout: of(&CHECKOUT, set, set), carried: carried.collect() }
         })
         .collect();
     assert_eq!(sets.iter().map(|set| set.carried.len()).sum::<usize>(), 255);
+    for edit in CHECKOUT.iter().chain(&CARRIED).flat_map(|group| group.iter()) {
+        let stands = |set: &&Set<'_>| {
+            set.checkout.iter().chain(set.carried.iter().flatten()).any(|one| one.name == edit.name)
+        };
+        assert!(sets.iter().filter(stands).count() > 1, "{}", edit.name);
+    }
     backstage.withstand(&sets);
 }

@@ -78,6 +78,7 @@ use environment::Environment;
 pub use exit::Exit;
 use fault::Fault;
 use output::Output;
+pub use settings::settings_in;
 
 /// Runs the program with the process's own arguments and environment, and gives its exit code.
 #[must_use]

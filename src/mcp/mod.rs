@@ -13,6 +13,7 @@ mod ending;
 mod endpoint;
 mod era;
 mod error;
+pub mod heard;
 mod http;
 mod limits;
 mod link;

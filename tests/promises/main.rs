@@ -32,6 +32,8 @@ mod foreign_crash;
 #[cfg(test)]
 mod foreign_writes;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod governed;
 #[cfg(test)]
 mod guarded;
@@ -83,6 +85,9 @@ mod served;
 mod stdio;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+#[path = "../fuzz/targets.rs"]
+mod targets;
 #[cfg(test)]
 mod tenants;
 #[cfg(test)]

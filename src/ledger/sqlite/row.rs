@@ -49,7 +49,7 @@ impl Stored {
     /// compared by who computes it: [`Stored::is`].
     pub(super) fn event(&self) -> Result<Event, Damage> {
         let position = self.position;
-        let event = parse(&self.text).map_err(|problem| Damage::NoEvent { position, problem })?;
+        let event = Event::parse(&self.text).map_err(|problem| Damage::NoEvent { position, problem })?;
         if Filed::of(&event) == self.filed { Ok(event) } else { Err(Damage::Misfiled { position }) }
     }
 
@@ -91,7 +91,7 @@ impl Filed {
 /// Why it would not, in words.
 pub(super) fn text(event: &Event) -> Result<String, String> {
     let text = event.text().map_err(|problem| excerpt(&problem.to_string(), 200))?;
-    parse(&text)?;
+    Event::parse(&text)?;
     // A report holds it three levels further down.
     match parse_strict(format!("[[[{text}]]]").as_bytes()) {
         Ok(_) => Ok(text),
@@ -119,14 +119,4 @@ pub(super) fn insert(
 /// A count as SQLite has it; no chain comes near the limit.
 pub(super) fn place(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-fn parse(text: &str) -> Result<Event, String> {
-    let value = parse_strict(text.as_bytes()).map_err(|problem| excerpt(&problem.to_string(), 200))?;
-    let event: Event = serde_json::from_value(value).map_err(|problem| excerpt(&problem.to_string(), 200))?;
-    match event.text() {
-        Ok(canonical) if canonical == text => Ok(event),
-        Ok(_) => Err("it is not in canonical form".to_owned()),
-        Err(problem) => Err(excerpt(&problem.to_string(), 200)),
-    }
 }

@@ -16,6 +16,7 @@ mod credential;
 mod events;
 mod fault;
 mod grant;
+pub(super) mod heard;
 mod metadata;
 mod no_token;
 mod reception;

@@ -75,12 +75,13 @@ impl<'a> Told<'a> {
             find_ledger(ledger.as_deref(), trusted.as_ref().map(|trusted| &trusted.settings), environment)?;
         let server = find_for(&artifact, server.as_deref(), trust.as_deref(), environment)?;
         let audit = self.running.audit.clone().unwrap_or_else(|| path.with_file_name("audit.json"));
+        let policy = in_force(&artifact, trusted.as_ref())?;
         Ok(Job {
-            policy: in_force(&artifact, trusted.as_ref())?,
             platform: platform.vouched(&artifact, trusted.as_ref(), environment, output)?,
             audit: AuditFile::check(&audit, Holds::Report, path, &place)?,
             place,
-            filed: records::read(approvals.as_deref(), path)?,
+            filed: records::bring(approvals.as_deref(), path, &artifact, policy.as_ref(), output)?,
+            policy,
             revoked: revoked(trusted.as_ref()),
             server,
             trusted,

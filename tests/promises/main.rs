@@ -6,6 +6,8 @@ mod apply;
 #[cfg(test)]
 mod approvals;
 #[cfg(test)]
+mod armor;
+#[cfg(test)]
 mod attacks;
 #[cfg(test)]
 mod bad_days;

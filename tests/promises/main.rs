@@ -32,6 +32,8 @@ mod foreign_crash;
 #[cfg(test)]
 mod foreign_writes;
 #[cfg(test)]
+mod github;
+#[cfg(test)]
 mod governed;
 #[cfg(test)]
 mod guarded;
@@ -87,3 +89,5 @@ mod tenants;
 mod tokens;
 #[cfg(test)]
 mod trust;
+#[cfg(test)]
+mod workflows;

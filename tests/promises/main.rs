@@ -34,6 +34,8 @@ mod foreign_writes;
 #[cfg(test)]
 mod github;
 #[cfg(test)]
+mod gitlab;
+#[cfg(test)]
 mod governed;
 #[cfg(test)]
 mod guarded;
@@ -43,6 +45,8 @@ mod hostile;
 mod house;
 #[cfg(test)]
 mod http;
+#[cfg(test)]
+mod init;
 #[cfg(test)]
 mod killed;
 #[cfg(test)]

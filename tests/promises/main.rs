@@ -26,6 +26,8 @@ mod defaults;
 #[cfg(test)]
 mod expiry;
 #[cfg(test)]
+mod federated;
+#[cfg(test)]
 mod foreign;
 #[cfg(test)]
 mod foreign_crash;

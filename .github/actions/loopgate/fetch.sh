@@ -46,7 +46,9 @@ else
 fi
 gh api "repos/$repository/actions/runs/$run" >"$answers/run.json"
 gh run download "$run" --repo "$repository" --name loopgate-plan --dir "$work/plan"
-[ -f "$work/plan/artifact.json" ] && [ ! -L "$work/plan/artifact.json" ] || nothing "run $run planned no change"
+if [ ! -f "$work/plan/artifact.json" ] || [ -L "$work/plan/artifact.json" ]; then
+  nothing "run $run planned no change"
+fi
 count=$(loopgate show "$work/plan/artifact.json" --format json | jq '.operations | length')
 [ "$count" -gt 0 ] || nothing "run $run planned no change"
 output found=true

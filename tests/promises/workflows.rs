@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::support::{Folder, Ran, has};
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -109,7 +111,62 @@ fn the_credential_for_writes_is_where_the_protected_branch_applies_and_nowhere_e
                 .any(|scope| job["permissions"][scope] == "write");
             let on_pull_request =
                 job["if"].as_str().is_some_and(|condition| condition.contains("== 'pull_request'"));
-            assert!(!(writes && on_pull_request && !file.contains("comment")), "{file}: {name}");
+            assert!(!writes || !on_pull_request || file.contains("comment"), "{file}: {name}");
         }
     }
+}
+
+#[test]
+fn a_release_has_what_an_install_asks_for() {
+    let read = |name: &str| fs_err::read_to_string(root().join(name)).unwrap();
+    let workflow: Value = serde_yaml::from_str(&read(".github/workflows/release.yml")).unwrap();
+    let install = read(".github/actions/loopgate/install.sh");
+    let built = workflow["jobs"]["build"]["strategy"]["matrix"]["include"].as_array().unwrap();
+    let targets: Vec<&str> = built.iter().map(|one| one["target"].as_str().unwrap()).collect();
+    assert_eq!(targets.len(), 5);
+    let asked = install.lines().filter_map(|line| line.split("target=").nth(1)?.split(' ').next());
+    for target in asked.filter(|target| target.contains('-')) {
+        assert!(targets.contains(&target), "no release has {target}");
+    }
+    let archive = "loopgate-$target.tar.gz";
+    assert!(install.contains(archive));
+    assert!(read(".github/release/package.sh").contains(&archive.replace("$target", "$TARGET")));
+    let metadata = archive.replace("$target", "{ target }");
+    assert!(read("Cargo.toml").contains(&format!("/releases/download/v{{ version }}/{metadata}")));
+}
+
+/// With this very program, as if it had been built for the target.
+#[test]
+fn an_archive_is_made_of_a_program_that_was_seen_to_run() {
+    let there = ["bash", "tar", "file"]
+        .iter()
+        .all(|program| std::process::Command::new(program).arg("--version").output().is_ok());
+    if !has("bash, tar or file", there) {
+        return;
+    }
+    let folder = Folder::new();
+    folder.write("LICENSE", "");
+    folder.write("README.md", "");
+    let program = Path::new(env!("CARGO_BIN_EXE_loopgate"));
+    let package = |target: &str| -> Ran {
+        let built = folder.path().join("target").join(target).join("release");
+        fs_err::create_dir_all(&built).unwrap();
+        let link = built.join("loopgate");
+        if !link.exists() {
+            fs_err::hard_link(program, &link).or_else(|_| fs_err::copy(program, &link).map(drop)).unwrap();
+        }
+        let mut script = folder.process("bash");
+        script.arg(root().join(".github/release/package.sh")).env("TARGET", target);
+        script.output().unwrap().into()
+    };
+    package("x86_64-apple-darwin").exits(0);
+    let archive = "dist/loopgate-x86_64-apple-darwin.tar.gz";
+    let listed = folder.process("tar").args(["-tzf", archive]).output().unwrap();
+    assert_eq!(String::from_utf8(listed.stdout).unwrap(), "loopgate\nLICENSE\nREADME.md\n");
+    // This one is linked to the system's library.
+    let ran = package("x86_64-unknown-linux-musl").exits(1);
+    assert!(ran.stdout.contains("is not static"), "{}", ran.stdout);
+    folder.write("target/broken/release/loopgate", "");
+    assert_ne!(package("broken").code, 0);
+    assert!(!folder.exists("dist/loopgate-broken.tar.gz"));
 }

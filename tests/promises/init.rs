@@ -1,8 +1,8 @@
-//! From an empty repository to a gated plan: what `init --ci` writes, and how many steps that takes.
+//! What `init --ci` writes, what it leaves alone, and what it says to do next.
 
 use std::path::Path;
 
-use crate::support::{Folder, Ran, has};
+use crate::support::{Folder, has};
 
 fn files(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
@@ -19,36 +19,25 @@ fn files(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn from_an_empty_repository_to_an_applied_plan_in_five_commands() {
+fn what_it_says_to_do_next_works_and_what_that_leaves_is_ignored() {
     let git = std::process::Command::new("git").arg("--version").output().is_ok();
     if !has("git", git) {
         return;
     }
-    let folder = Folder::new();
-    assert!(folder.process("git").args(["init", "--quiet"]).status().unwrap().success());
-    let mut steps = 0;
-    let mut step = |arguments: &[&str]| -> Ran {
-        steps += 1;
-        folder.run(arguments).exits(0)
-    };
-    let written = step(&["init", "--ci", "github"]);
-    step(&["validate", "recipes/remediation-plan.yaml"]);
-    let next =
-        written.stderr.lines().find_map(|line| line.strip_prefix("next: loopgate ")).unwrap().to_owned();
-    step(&next.split(' ').collect::<Vec<_>>());
-    let digest = folder.json("loopgate-out/artifact.json")["effect_digest"].as_str().unwrap().to_owned();
-    let id = step(&["approve", "--as", "alice", "--reason", "first try", "--digest", &digest]).stdout;
-    step(&["apply", "--approval-id", id.trim()]);
-    assert_eq!(steps, 5);
-    let status =
-        folder.process("git").args(["status", "--porcelain", "--untracked-files=all"]).output().unwrap();
-    let status = String::from_utf8(status.stdout).unwrap();
-    assert!(
-        !status.contains("loopgate-out") && !status.contains(".loopgate/"),
-        "what runs leave is ignored: {status}"
-    );
-    for line in written.stdout.lines() {
-        assert!(folder.exists(line), "{line}");
+    for platform in ["github", "gitlab"] {
+        let folder = Folder::new();
+        assert!(folder.process("git").args(["init", "--quiet"]).status().unwrap().success());
+        let written = folder.run(&["init", "--ci", platform]).exits(0);
+        for line in written.stdout.lines() {
+            assert!(folder.exists(line), "{line}");
+        }
+        let next = written.stderr.lines().find_map(|line| line.strip_prefix("next: loopgate ")).unwrap();
+        folder.run(&next.split(' ').collect::<Vec<_>>()).exits(0);
+        assert!(folder.exists("loopgate-out/artifact.json"));
+        let mut status = folder.process("git");
+        let status = status.args(["status", "--porcelain", "--untracked-files=all"]).output().unwrap();
+        let status = String::from_utf8(status.stdout).unwrap();
+        assert!(!status.contains("loopgate-out") && !status.contains(".loopgate/"), "{status}");
     }
 }
 

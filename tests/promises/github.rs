@@ -31,6 +31,7 @@ case "$1 $2" in
     [ -d "$STUB/download" ] || exit 1
     mkdir -p "$dir" && cp -R "$STUB/download/." "$dir" ;;
   "attestation verify") exit 1 ;;
+  "release create") ;;
   *)
     case $method in
       GET) cat "$STUB/api/${path//\//_}.json" ;;
@@ -195,7 +196,10 @@ fn a_forks_pull_request_is_validated_and_told_so() {
     let runner = Runner::new();
     runner.folder().run(&["init", "remediation-plan"]).exits(0);
     let recipe = ("RECIPE", "recipes/remediation-plan.yaml");
-    let ran = runner.run("validate.sh", &[recipe]).exits(0);
+    // Without trust settings, as in the workflow: what needs none asks for none.
+    let ran: Ran =
+        runner.part("validate.sh", &[recipe]).env_remove("LOOPGATE_TRUST").output().unwrap().into();
+    let ran = ran.exits(0);
     assert!(ran.stdout.contains("::notice title=loopgate::A fork's pull request gets no credential"));
     assert!(runner.folder().read("summary").contains("nothing was planned"));
     assert!(!runner.folder().exists("loopgate-out"));
@@ -323,6 +327,32 @@ fn what_was_reviewed_is_applied_once_it_is_merged_and_accounted_for() {
 }
 
 #[test]
+fn what_the_environments_reviewers_approved_is_applied_in_the_run_that_planned() {
+    if !tools() {
+        return;
+    }
+    let runner = Runner::new();
+    runner.folder().run(&["ledger", "init", "--ledger", &format!("sqlite:{LEDGER}")]).exits(0);
+    runner.plan();
+    runner.reviewed();
+    let lately = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second() - 60).unwrap();
+    let answer = GitHub::new(&runner.effect().parse().unwrap())
+        .with(|answer| answer.run["created_at"] = json!(lately.to_string()));
+    let approvals = json!([{"state": "approved", "comment": "Ship it!", "user": user("alice", 17),
+                            "environments": [{"id": 1, "name": "production"}]}]);
+    for run in [RUN, "1"] {
+        runner.answers(&format!("repos_acme_shop_actions_runs_{run}"), &answer.run);
+        runner.answers(&format!("repos_acme_shop_actions_runs_{run}_approvals"), &approvals);
+    }
+    let environment = ("APPROVAL", "environment");
+    runner.run("fetch.sh", &[environment]).exits(0);
+    runner.run("apply.sh", &[environment]).exits(20);
+    runner.run("fetch.sh", &[environment, ("GITHUB_RUN_ID", RUN)]).exits(0);
+    runner.run("apply.sh", &[environment, ("GITHUB_RUN_ID", RUN)]).exits(0);
+    runner.run("apply.sh", &[("APPROVAL", "asked nicely")]).exits(2);
+}
+
+#[test]
 fn a_merge_of_nothing_that_was_planned_applies_nothing() {
     if !tools() {
         return;
@@ -424,6 +454,33 @@ fn the_ledger_is_kept_on_a_branch_and_never_overwritten() {
     Ran::from(elsewhere.arg("fetch").output().unwrap()).exits(0);
     let config = runner.folder().read(".git/config");
     assert!(!config.contains("canary") && !config.contains("AUTHORIZATION"), "{config}");
+}
+
+#[test]
+fn a_release_has_the_digests_of_all_that_is_in_it() {
+    if !tools() {
+        return;
+    }
+    let runner = Runner::new();
+    runner.folder().write("stub/download/one/loopgate-x.tar.gz", "one");
+    runner.folder().write("stub/download/sbom/loopgate.cdx.json", "{}");
+    let mut publish = runner.folder().process("bash");
+    publish.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join(".github/release/publish.sh"));
+    let path = format!("{}:{}", runner.folder().path().join("bin").display(), environment("PATH").unwrap());
+    publish.env("PATH", path).env("STUB", runner.folder().path().join("stub"));
+    publish
+        .env("GITHUB_RUN_ID", "1")
+        .env("GITHUB_REPOSITORY", "acme/loopgate")
+        .env("GITHUB_REF_NAME", "v9.9.9");
+    Ran::from(publish.output().unwrap()).exits(0);
+    let digest = |text: &str| loopgate::core::Digest::of_bytes(text.as_bytes()).hex().to_owned();
+    let expected = format!("{}  loopgate-x.tar.gz\n{}  loopgate.cdx.json\n", digest("one"), digest("{}"));
+    assert_eq!(runner.folder().read("dist/SHA256SUMS"), expected);
+    let log = runner.folder().read("stub/log");
+    let created = log.lines().last().unwrap();
+    for word in ["release create v9.9.9", "--verify-tag", "dist/SHA256SUMS", "dist/loopgate-x.tar.gz"] {
+        assert!(created.contains(word), "{word}: {created}");
+    }
 }
 
 #[test]

@@ -8,10 +8,10 @@ set -euo pipefail
 branch=loopgate-ledger
 folder=${RUNNER_TEMP:-.loopgate}/ledger
 reference=refs/loopgate/ledger
-if [ -n "${GH_TOKEN-}" ]; then
+if [ -n "${GH_TOKEN-}" ] && [ -n "${GITHUB_SERVER_URL-}" ]; then
   # In the environment, where no list of processes shows it.
   GIT_CONFIG_COUNT=1
-  GIT_CONFIG_KEY_0=http.${GITHUB_SERVER_URL:?}/.extraheader
+  GIT_CONFIG_KEY_0=http.$GITHUB_SERVER_URL/.extraheader
   GIT_CONFIG_VALUE_0="AUTHORIZATION: basic $(printf 'x-access-token:%s' "$GH_TOKEN" | openssl base64 -A)"
   export GIT_CONFIG_COUNT GIT_CONFIG_KEY_0 GIT_CONFIG_VALUE_0
 fi

@@ -211,6 +211,36 @@ fn its_exit_codes_are_the_programs() {
     assert_eq!(table, expected);
 }
 
+#[test]
+fn its_variables_are_those_of_the_command_line() {
+    let folder = Folder::new();
+    let text = readme();
+    let table =
+        text.split("<!-- variables -->\n").nth(1).unwrap().split("<!-- /variables -->").next().unwrap();
+    let written: Vec<&str> = table.lines().skip(2).collect();
+    let help = folder.run(&["--help"]).exits(0).stdout;
+    let commands = help.split("\nCommands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let names = commands.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let mut known = std::collections::BTreeSet::new();
+    for name in names.map(|line| line.split_whitespace().next().unwrap()) {
+        let mut flag = String::new();
+        for word in folder.run(&[name, "--help"]).stdout.split_whitespace() {
+            if word.starts_with("--") {
+                word.clone_into(&mut flag);
+            } else if let Some(variable) = word.strip_prefix("LOOPGATE_") {
+                let variable = variable.trim_end_matches([']', ')', ',', '.', '=']);
+                if !variable.starts_with("INPUT_") && flag != "--http" {
+                    known.insert(format!("| `LOOPGATE_{variable}` | `{flag}` |"));
+                }
+            }
+        }
+    }
+    known.insert("| `LOOPGATE_INPUT_NAME` | `--input name=…` |".to_owned());
+    let mut sorted = written.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, known.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
 /// The chapter's files are written and its commands run, as somebody would who reads it from the top.
 #[test]
 fn its_way_to_a_server_of_your_own_leads_there() {

@@ -90,13 +90,14 @@ impl<'a> Told<'a> {
         let mut own = of_ledger(&place.path);
         own.extend([path.clone(), audit.clone()]);
         reports.keep_off(&own)?;
+        let policy = in_force(&artifact, trusted.as_ref())?;
         Ok(Job {
-            policy: in_force(&artifact, trusted.as_ref())?,
             platform: platform.vouched(&artifact, trusted.as_ref(), environment, output)?,
             audit: AuditFile::check(&audit, Holds::Report, path, &place)?,
             place,
             reports,
-            filed: records::read(approvals.as_deref(), path)?,
+            filed: records::bring(approvals.as_deref(), path, &artifact, policy.as_ref(), output)?,
+            policy,
             revoked: revoked(trusted.as_ref()),
             server,
             trusted,

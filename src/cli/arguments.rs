@@ -63,7 +63,7 @@ pub(super) enum Command {
     List(List),
     /// Try recipes out on the cases beside them, each on a sandbox of its own.
     Test(Test),
-    /// Copy a shipped recipe into a project, to change it there.
+    /// Copy a shipped recipe into a project, to change it there; or set up a project's pipeline.
     Init(Init),
     /// Draft, show and check what is known of a server.
     Profile(ProfileArguments),
@@ -308,17 +308,29 @@ pub(super) struct List {
 #[derive(Debug, Args)]
 pub(super) struct Init {
     /// The shipped recipe; `loopgate list` names them.
-    #[arg(required_unless_present = "profile")]
+    #[arg(required_unless_present_any = ["profile", "ci"])]
     pub recipe: Option<String>,
     /// Copy a shipped profile instead, for a service that names things otherwise.
     #[arg(long, value_name = "NAME", conflicts_with = "recipe")]
     pub profile: Option<String>,
-    /// The folder it goes to.
-    #[arg(long, value_name = "DIR", default_value = "recipes")]
-    pub to: PathBuf,
+    /// Write the pipeline of a CI platform instead, with settings, a recipe and .gitignore; what is there stays.
+    #[arg(long, value_name = "PLATFORM", value_enum, conflicts_with_all = ["recipe", "profile", "force"])]
+    pub ci: Option<CiPlatform>,
+    /// The folder it goes to [default: recipes; with `--ci` the working folder].
+    #[arg(long, value_name = "DIR")]
+    pub to: Option<PathBuf>,
     /// Replace what is there.
     #[arg(long)]
     pub force: bool,
+}
+
+/// A CI platform whose pipeline `init` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum CiPlatform {
+    /// An action and workflows of GitHub.
+    Github,
+    /// Jobs of GitLab.
+    Gitlab,
 }
 
 #[derive(Debug, Args)]

@@ -34,6 +34,9 @@ pub(super) struct Approve {
     /// The approval ID that the service issued, which is then what is sent.
     #[arg(long, value_name = "ID", conflicts_with = "from")]
     pub external_id: Option<String>,
+    /// Print the record with its signature as one block of text that a comment can carry, instead of its ID.
+    #[arg(long, conflicts_with = "from")]
+    pub armor: bool,
     /// For how long it may be used, such as `36h`.
     #[arg(long, value_name = "DURATION", default_value = "7d")]
     pub expires_in: Period,
@@ -140,7 +143,8 @@ pub(super) struct Effect {
     /// The artifact.
     #[arg(default_value = ARTIFACT)]
     pub artifact: PathBuf,
-    /// The records: a folder, a file, or `-` for stdin [default: `approvals` beside the artifact].
+    /// The records: a folder, a file, or `-` for stdin: records, or any text with blocks of `approve --armor` in it
+    /// [default: `approvals` beside the artifact].
     #[arg(long, value_name = "PATH")]
     pub approvals: Option<PathBuf>,
     /// The ledger: `sqlite:PATH` [default: .loopgate/ledger.db, outside CI].

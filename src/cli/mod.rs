@@ -20,6 +20,7 @@ mod effect_arguments;
 mod environment;
 mod exit;
 mod fault;
+mod federated_settings;
 mod init;
 mod input;
 mod layers;

@@ -29,7 +29,8 @@ pub(super) fn status(arguments: &Status, environment: &Environment, output: &Out
     let trusted = Trusted::read(trust.as_deref(), environment)?;
     let place =
         find_ledger(ledger.as_deref(), trusted.as_ref().map(|trusted| &trusted.settings), environment)?;
-    let brought = records::read(approvals.as_deref(), path)?;
+    let policy = in_force(&artifact, trusted.as_ref())?;
+    let brought = records::bring(approvals.as_deref(), path, &artifact, policy.as_ref(), output)?;
     let ledger = place.open_existing()?;
     let state = match &ledger {
         Some(ledger) => ledger.state(artifact.effect_digest())?,
@@ -37,7 +38,6 @@ pub(super) fn status(arguments: &Status, environment: &Environment, output: &Out
     };
     let mut filed = state.records.clone();
     filed.extend(state.news(&brought).into_iter().cloned());
-    let policy = in_force(&artifact, trusted.as_ref())?;
     let revoked = revoked(trusted.as_ref());
     let platform = platform.vouched(&artifact, trusted.as_ref(), environment, output)?;
     let question = approval::Question {

@@ -6,6 +6,8 @@ mod apply;
 #[cfg(test)]
 mod approvals;
 #[cfg(test)]
+mod armor;
+#[cfg(test)]
 mod attacks;
 #[cfg(test)]
 mod bad_days;
@@ -26,6 +28,8 @@ mod defaults;
 #[cfg(test)]
 mod expiry;
 #[cfg(test)]
+mod federated;
+#[cfg(test)]
 mod foreign;
 #[cfg(test)]
 mod foreign_crash;
@@ -33,6 +37,10 @@ mod foreign_crash;
 mod foreign_writes;
 #[cfg(test)]
 mod fuzz;
+#[cfg(test)]
+mod github;
+#[cfg(test)]
+mod gitlab;
 #[cfg(test)]
 mod governed;
 #[cfg(test)]
@@ -43,6 +51,8 @@ mod hostile;
 mod house;
 #[cfg(test)]
 mod http;
+#[cfg(test)]
+mod init;
 #[cfg(test)]
 mod killed;
 #[cfg(test)]
@@ -94,3 +104,5 @@ mod tenants;
 mod tokens;
 #[cfg(test)]
 mod trust;
+#[cfg(test)]
+mod workflows;

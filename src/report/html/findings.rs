@@ -1,0 +1,186 @@
+//! What blocks: a row for each finding.
+
+use super::element::{Element, element};
+use super::link::Link;
+use super::part::{Room, Section, bounded_text, cell, definitions, left_out, table};
+use crate::evidence::{Detail, Finding, Severity};
+use crate::report::sheet::{Gathered, Level, Place, Problem};
+
+/// Bytes that the rows take at the most.
+const MOST_BYTES: usize = 8 << 20;
+
+/// The findings, worst first; none where nothing blocks.
+pub(super) fn findings(gathered: &Gathered<'_>) -> Option<Section> {
+    let blocking = &gathered.findings.blocking;
+    if blocking.is_empty() {
+        return None;
+    }
+    let (rows, missing) = Room::of(MOST_BYTES).take(blocking.iter().map(|finding| row(finding, gathered)));
+    let heads = ["Severity", "What", "Finding", "Control", "Owner", "Due"];
+    let table = table("What blocks, worst first", &heads).with("id", "blocking").class("findings");
+    let content = std::iter::once(tools())
+        .chain(left_out(missing, "finding", "findings"))
+        .chain([
+            element("div").class("scroll").add(table.add(element("tbody").all(rows))),
+            element("button").with("type", "button").with("id", "more").flag("hidden").text("Show more"),
+        ]);
+    Some(Section {
+        id: "findings",
+        heading: "What blocks".to_owned(),
+        count: Some(blocking.len()),
+        content: content.collect(),
+    })
+}
+
+/// Controls that the script brings to life; without it they are not shown.
+fn tools() -> Element {
+    let choice = |id: &'static str, label: &str| {
+        let all = element("option").with("value", "").text("any");
+        element("div")
+            .add(element("label").with("for", id).text(label))
+            .add(element("select").with("id", id).add(all))
+    };
+    let search = element("input").with("id", "search").with("type", "search").with("autocomplete", "off");
+    element("search")
+        .class("tools")
+        .with("id", "tools")
+        .with("aria-label", "Findings")
+        .flag("hidden")
+        .add(element("div").class("wide").add(element("label").with("for", "search").text("Search")).add(search))
+        .add(choice("by-severity", "Severity"))
+        .add(choice("by-cause", "What"))
+        .add(choice("by-owner", "Owner"))
+        .add(element("button").with("type", "button").with("id", "clear").text("Clear"))
+        .add(element("output").with("id", "shown").with("for", "search by-severity by-cause by-owner"))
+}
+
+fn row(finding: &Finding<'_>, gathered: &Gathered<'_>) -> Element {
+    let severity = bounded_text(finding.severity.unwrap_or("unknown"));
+    let owner = bounded_text(finding.owner.unwrap_or_default());
+    let cause = finding.cause.word();
+    let kind = finding.kind.word();
+    let mut what = cell("What").text(cause);
+    if !cause.contains(kind) {
+        what = what.text(&format!(" ({kind})"));
+    }
+    let control = gathered.control(finding).unwrap_or_default();
+    element("tr")
+        .with("data-severity", &severity)
+        .with("data-cause", cause)
+        .with("data-owner", &owner)
+        .add(cell("Severity").add(
+            element("span").with("class", format_args!("severity {}", class(finding.severity))).text(&severity),
+        ))
+        .add(what)
+        .add(named(finding))
+        .add(cell("Control").add(element("code").text(&bounded_text(control))))
+        .add(cell("Owner").text(&owner))
+        .add(cell("Due").text(&bounded_text(finding.due.unwrap_or_default())))
+}
+
+/// The title with the ID and the link, and what else is known to be opened.
+fn named(finding: &Finding<'_>) -> Element {
+    let mut under = element("span").class("under").add(element("code").text(&bounded_text(finding.id)));
+    if let Some(link) = finding.link.and_then(Link::new) {
+        under = under.text(" ").add(leading(&link));
+    }
+    let more: Vec<(Element, Element)> = more(finding).collect();
+    let cell = cell("Finding")
+        .add(element("span").class("title").text(&bounded_text(finding.title)))
+        .add(under);
+    if more.is_empty() {
+        return cell;
+    }
+    cell.add(
+        element("details")
+            .add(element("summary").text("Details").add(
+                element("span").class("quiet").text(&format!(" of {}", bounded_text(finding.id))),
+            ))
+            .add(definitions(more)),
+    )
+}
+
+fn leading(link: &Link<'_>) -> Element {
+    element("a").to(link).text(link.host())
+}
+
+fn more<'f>(finding: &'f Finding<'_>) -> impl Iterator<Item = (Element, Element)> + 'f {
+    let pair = |label: &str, text: Element| (element("dt").text(label), text);
+    let codes = |ids: &[&str]| {
+        element("dd").all(ids.iter().map(|id| element("code").class("one").text(&bounded_text(id))))
+    };
+    let listed = |label: &str, ids: &[&str]| (!ids.is_empty()).then(|| pair(label, codes(ids)));
+    let part = |detail: &Detail<'_>| {
+        let words = format!("{} ({})", detail.title, detail.severity.unwrap_or("severity unknown"));
+        let item = element("li")
+            .text(&bounded_text(&words))
+            .text(" ")
+            .add(element("code").text(&bounded_text(detail.id)));
+        match detail.link.and_then(Link::new) {
+            Some(link) => item.text(" ").add(leading(&link)),
+            None => item,
+        }
+    };
+    // An address that cannot be trusted to lead where it seems to is told, not linked.
+    let address = finding.link.filter(|link| Link::new(link).is_none());
+    [
+        finding.provider.map(|provider| pair("Provider", element("dd").text(&bounded_text(provider)))),
+        address.map(|address| pair("Address", element("dd").add(element("code").text(&bounded_text(address))))),
+        listed("Holds back", &finding.blocks),
+        listed("Depends on", &finding.depends_on),
+        (!finding.details.is_empty()).then(|| {
+            pair("Part of it", element("dd").add(element("ul").all(finding.details.iter().map(part))))
+        }),
+        finding.cut.then(|| pair("Cut", element("dd").text("the lists are longer than what is shown"))),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+fn class(severity: Option<&str>) -> &'static str {
+    match Severity::of(severity) {
+        Severity::Critical => "critical",
+        Severity::Unknown => "unknown",
+        Severity::High => "high",
+        Severity::Medium => "medium",
+        Severity::Low | Severity::Info => "low",
+    }
+}
+
+/// What is not as it should be, where no evidence says so.
+pub(super) fn problems(problems: &[Problem]) -> Option<Section> {
+    if problems.is_empty() {
+        return None;
+    }
+    let rows = problems.iter().map(|Problem { rule, level, message, place, .. }| {
+        let (level, tone) = match level {
+            Level::Error => ("error", "critical"),
+            Level::Warning => ("warning", "medium"),
+            Level::Note => ("note", "low"),
+        };
+        let place = place.as_ref().map(self::place).unwrap_or_default();
+        element("tr")
+            .add(cell("Level").add(element("span").with("class", format_args!("severity {tone}")).text(level)))
+            .add(cell("Rule").add(element("code").text(&bounded_text(rule))))
+            .add(cell("What").text(&bounded_text(message)))
+            .add(cell("Where").add(element("code").text(&bounded_text(&place))))
+    });
+    let (rows, missing) = Room::of(MOST_BYTES).take(rows);
+    let table = table("What is not as it should be", &["Level", "Rule", "What", "Where"]);
+    let table = element("div").class("scroll").add(table.add(element("tbody").all(rows)));
+    Some(Section {
+        id: "problems",
+        heading: "Problems".to_owned(),
+        count: Some(problems.len()),
+        content: left_out(missing, "problem", "problems").into_iter().chain([table]).collect(),
+    })
+}
+
+/// As editors and compilers write it.
+fn place(Place { file, line, column }: &Place) -> String {
+    let mut text = file.clone();
+    for number in [line, column].into_iter().flatten() {
+        text.push_str(&format!(":{number}"));
+    }
+    text
+}

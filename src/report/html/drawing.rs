@@ -24,7 +24,9 @@ pub(super) fn drawing(gathered: &Gathered<'_>) -> Option<Section> {
     }
     let blocking = picture.nodes.iter().any(|node| node.cause.is_some());
     let says = match blocking {
-        true => "What blocks, and what it holds back. A line leads from what holds back to what is held back.",
+        true => {
+            "What blocks, and what it holds back. A line leads from what holds back to what is held back."
+        }
         false => "Nothing blocks. A line leads from what something stands on to what stands on it.",
     };
     let mut caption = element("figcaption").text(says);
@@ -42,9 +44,7 @@ pub(super) fn drawing(gathered: &Gathered<'_>) -> Option<Section> {
         .with("tabindex", 0)
         .with("aria-label", "Picture of the evidence")
         .add(svg(&picture));
-    let same = element("details")
-        .add(element("summary").text("The same as a table"))
-        .add(same(&picture));
+    let same = element("details").add(element("summary").text("The same as a table")).add(same(&picture));
     let content = element("figure").add(caption).add(sheet).add(same);
     Some(Section { id: "evidence", heading: "Evidence".to_owned(), count: None, content: vec![content] })
 }
@@ -111,7 +111,12 @@ fn node(node: &Shown<'_>, Point { x, y }: Point) -> Element {
         .class(if node.cause.is_some() { "node blocks" } else { "node" })
         .add(element("title").text(&format!("{} ({})", title, excerpt(node.id, MOST_OF_A_TITLE))))
         .add(
-            element("rect").with("x", x).with("y", y).with("width", WIDTH).with("height", HEIGHT).with("rx", 3),
+            element("rect")
+                .with("x", x)
+                .with("y", y)
+                .with("width", WIDTH)
+                .with("height", HEIGHT)
+                .with("rx", 3),
         )
         .add(element("rect").class("edge").with("x", x).with("y", y).with("width", 4).with("height", HEIGHT))
         .add(text("what", 19, &format!("{} · {}", node.what(), state(node))))
@@ -145,5 +150,7 @@ fn same(picture: &Picture<'_>) -> Element {
             .add(cell("State").text(&state(node)))
             .add(cell("Leads to").text(&held.join(", ")))
     });
-    table("What the picture shows", &["ID", "Title", "What", "State", "Leads to"]).add(element("tbody").all(rows))
+    table("What the picture shows", &["ID", "Title", "What", "State", "Leads to"])
+        .class("same")
+        .add(element("tbody").all(rows))
 }

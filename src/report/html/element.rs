@@ -100,7 +100,8 @@ impl Element {
         out.push_str(&content);
         out.push_str(&format!("</{name}>"));
         // A line for each part, where a line feed shows nothing.
-        if matches!(name, "tr" | "li" | "dd" | "p" | "section" | "g" | "path" | "title" | "style" | "script") {
+        if matches!(name, "tr" | "li" | "dd" | "p" | "section" | "g" | "path" | "title" | "style" | "script")
+        {
             out.push('\n');
         }
     }
@@ -131,10 +132,7 @@ mod tests {
     #[test]
     fn text_and_values_stay_where_they_are_put() {
         let made = element("p").with("title", "\"><b>").text("<b>&\u{202e}").add(element("br")).html();
-        assert_eq!(
-            made,
-            "<p title=\"&quot;&gt;&lt;b&gt;\">&lt;b&gt;&amp;\\u{202e}<br></p>\n"
-        );
+        assert_eq!(made, "<p title=\"&quot;&gt;&lt;b&gt;\">&lt;b&gt;&amp;\\u{202e}<br></p>\n");
     }
 
     /// What a browser makes of character references.

@@ -2,8 +2,8 @@
 
 use super::element::{Element, element};
 use super::link::Link;
-use super::part::{Room, Section, bounded_text, cell, definitions, left_out, table};
-use crate::evidence::{Detail, Finding, Severity};
+use super::part::{Room, Section, bounded_text, cell, definition, left_out, table};
+use crate::evidence::{Detail, Finding, FindingKind, Severity};
 use crate::report::sheet::{Gathered, Level, Place, Problem};
 
 /// Bytes that the rows take at the most.
@@ -18,12 +18,10 @@ pub(super) fn findings(gathered: &Gathered<'_>) -> Option<Section> {
     let (rows, missing) = Room::of(MOST_BYTES).take(blocking.iter().map(|finding| row(finding, gathered)));
     let heads = ["Severity", "What", "Finding", "Control", "Owner", "Due"];
     let table = table("What blocks, worst first", &heads).with("id", "blocking").class("findings");
-    let content = std::iter::once(tools())
-        .chain(left_out(missing, "finding", "findings"))
-        .chain([
-            element("div").class("scroll").add(table.add(element("tbody").all(rows))),
-            element("button").with("type", "button").with("id", "more").flag("hidden").text("Show more"),
-        ]);
+    let content = std::iter::once(tools()).chain(left_out(missing, "finding", "findings")).chain([
+        table.add(element("tbody").all(rows)),
+        element("button").with("type", "button").with("id", "more").flag("hidden").text("Show more"),
+    ]);
     Some(Section {
         id: "findings",
         heading: "What blocks".to_owned(),
@@ -46,7 +44,12 @@ fn tools() -> Element {
         .with("id", "tools")
         .with("aria-label", "Findings")
         .flag("hidden")
-        .add(element("div").class("wide").add(element("label").with("for", "search").text("Search")).add(search))
+        .add(
+            element("div")
+                .class("wide")
+                .add(element("label").with("for", "search").text("Search"))
+                .add(search),
+        )
         .add(choice("by-severity", "Severity"))
         .add(choice("by-cause", "What"))
         .add(choice("by-owner", "Owner"))
@@ -58,58 +61,59 @@ fn row(finding: &Finding<'_>, gathered: &Gathered<'_>) -> Element {
     let severity = bounded_text(finding.severity.unwrap_or("unknown"));
     let owner = bounded_text(finding.owner.unwrap_or_default());
     let cause = finding.cause.word();
-    let kind = finding.kind.word();
-    let mut what = cell("What").text(cause);
-    if !cause.contains(kind) {
-        what = what.text(&format!(" ({kind})"));
-    }
-    let control = gathered.control(finding).unwrap_or_default();
+    let what = match finding.kind {
+        // What the cause says already.
+        FindingKind::Failed | FindingKind::Open => cell("What").text(cause),
+        kind => cell("What").text(&format!("{cause} ({})", kind.word())),
+    };
+    let control = match gathered.control(finding) {
+        Some(control) => cell("Control").add(element("code").text(&bounded_text(control))),
+        None => cell("Control"),
+    };
     element("tr")
         .with("data-severity", &severity)
         .with("data-cause", cause)
         .with("data-owner", &owner)
-        .add(cell("Severity").add(
-            element("span").with("class", format_args!("severity {}", class(finding.severity))).text(&severity),
-        ))
+        .add(
+            cell("Severity").add(
+                element("span")
+                    .with("class", format_args!("severity {}", class(finding.severity)))
+                    .text(&severity),
+            ),
+        )
         .add(what)
         .add(named(finding))
-        .add(cell("Control").add(element("code").text(&bounded_text(control))))
+        .add(control)
         .add(cell("Owner").text(&owner))
         .add(cell("Due").text(&bounded_text(finding.due.unwrap_or_default())))
 }
 
-/// The title with the ID and the link, and what else is known to be opened.
+/// The title with the ID, and what else is known to be opened.
 fn named(finding: &Finding<'_>) -> Element {
-    let mut under = element("span").class("under").add(element("code").text(&bounded_text(finding.id)));
-    if let Some(link) = finding.link.and_then(Link::new) {
-        under = under.text(" ").add(leading(&link));
+    let name = |element: Element| {
+        element
+            .add(self::element("span").class("title").text(&bounded_text(finding.title)))
+            .text(" ")
+            .add(self::element("code").class("under").text(&bounded_text(finding.id)))
+    };
+    let more: Vec<Element> = more(finding).collect();
+    match more.is_empty() {
+        true => name(cell("Finding")),
+        false => {
+            cell("Finding").add(element("details").add(name(element("summary"))).add(element("dl").all(more)))
+        }
     }
-    let more: Vec<(Element, Element)> = more(finding).collect();
-    let cell = cell("Finding")
-        .add(element("span").class("title").text(&bounded_text(finding.title)))
-        .add(under);
-    if more.is_empty() {
-        return cell;
-    }
-    cell.add(
-        element("details")
-            .add(element("summary").text("Details").add(
-                element("span").class("quiet").text(&format!(" of {}", bounded_text(finding.id))),
-            ))
-            .add(definitions(more)),
-    )
 }
 
 fn leading(link: &Link<'_>) -> Element {
     element("a").to(link).text(link.host())
 }
 
-fn more<'f>(finding: &'f Finding<'_>) -> impl Iterator<Item = (Element, Element)> + 'f {
-    let pair = |label: &str, text: Element| (element("dt").text(label), text);
+fn more<'f>(finding: &'f Finding<'_>) -> impl Iterator<Item = Element> + 'f {
     let codes = |ids: &[&str]| {
         element("dd").all(ids.iter().map(|id| element("code").class("one").text(&bounded_text(id))))
     };
-    let listed = |label: &str, ids: &[&str]| (!ids.is_empty()).then(|| pair(label, codes(ids)));
+    let listed = |label: &str, ids: &[&str]| (!ids.is_empty()).then(|| definition(label, codes(ids)));
     let part = |detail: &Detail<'_>| {
         let words = format!("{} ({})", detail.title, detail.severity.unwrap_or("severity unknown"));
         let item = element("li")
@@ -122,16 +126,19 @@ fn more<'f>(finding: &'f Finding<'_>) -> impl Iterator<Item = (Element, Element)
         }
     };
     // An address that cannot be trusted to lead where it seems to is told, not linked.
-    let address = finding.link.filter(|link| Link::new(link).is_none());
+    let address = |address: &str| match Link::new(address) {
+        Some(link) => element("dd").add(leading(&link)),
+        None => element("dd").add(element("code").text(&bounded_text(address))),
+    };
     [
-        finding.provider.map(|provider| pair("Provider", element("dd").text(&bounded_text(provider)))),
-        address.map(|address| pair("Address", element("dd").add(element("code").text(&bounded_text(address))))),
+        finding.provider.map(|provider| definition("Provider", element("dd").text(&bounded_text(provider)))),
+        finding.link.map(|link| definition("Shown at", address(link))),
         listed("Holds back", &finding.blocks),
         listed("Depends on", &finding.depends_on),
         (!finding.details.is_empty()).then(|| {
-            pair("Part of it", element("dd").add(element("ul").all(finding.details.iter().map(part))))
+            definition("Part of it", element("dd").add(element("ul").all(finding.details.iter().map(part))))
         }),
-        finding.cut.then(|| pair("Cut", element("dd").text("the lists are longer than what is shown"))),
+        finding.cut.then(|| definition("Cut", element("dd").text("the lists are longer than what is shown"))),
     ]
     .into_iter()
     .flatten()
@@ -147,9 +154,10 @@ fn class(severity: Option<&str>) -> &'static str {
     }
 }
 
-/// What is not as it should be, where no evidence says so.
+/// What is not as it should be, with the lines to look at; none where no line is known.
 pub(super) fn problems(problems: &[Problem]) -> Option<Section> {
-    if problems.is_empty() {
+    let has_line = |problem: &Problem| problem.place.as_ref().is_some_and(|place| place.line.is_some());
+    if !problems.iter().any(has_line) {
         return None;
     }
     let rows = problems.iter().map(|Problem { rule, level, message, place, .. }| {
@@ -160,14 +168,16 @@ pub(super) fn problems(problems: &[Problem]) -> Option<Section> {
         };
         let place = place.as_ref().map(self::place).unwrap_or_default();
         element("tr")
-            .add(cell("Level").add(element("span").with("class", format_args!("severity {tone}")).text(level)))
+            .add(
+                cell("Level").add(element("span").with("class", format_args!("severity {tone}")).text(level)),
+            )
             .add(cell("Rule").add(element("code").text(&bounded_text(rule))))
             .add(cell("What").text(&bounded_text(message)))
             .add(cell("Where").add(element("code").text(&bounded_text(&place))))
     });
     let (rows, missing) = Room::of(MOST_BYTES).take(rows);
-    let table = table("What is not as it should be", &["Level", "Rule", "What", "Where"]);
-    let table = element("div").class("scroll").add(table.add(element("tbody").all(rows)));
+    let table = table("What is not as it should be", &["Level", "Rule", "What", "Where"]).class("problems");
+    let table = table.add(element("tbody").all(rows));
     Some(Section {
         id: "problems",
         heading: "Problems".to_owned(),

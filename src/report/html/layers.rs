@@ -196,7 +196,8 @@ mod tests {
     #[test]
     fn what_is_held_back_stands_to_the_right_of_what_holds_it_back() {
         // A finding violates a control, which a release requires; it blocks the release, too.
-        let edges = [edge(0, 1, EdgeKind::Violates), edge(2, 1, EdgeKind::Requires), edge(0, 2, EdgeKind::Blocks)];
+        let edges =
+            [edge(0, 1, EdgeKind::Violates), edge(2, 1, EdgeKind::Requires), edge(0, 2, EdgeKind::Blocks)];
         let Layout { nodes, lines, .. } = layout(3, &edges);
         assert!(nodes[0].x < nodes[1].x && nodes[1].x < nodes[2].x);
         // The line that goes by the control has a passage of its own.
@@ -206,7 +207,8 @@ mod tests {
 
     #[test]
     fn a_circle_and_an_edge_to_itself_are_drawn_all_the_same() {
-        let edges = [edge(0, 1, EdgeKind::Blocks), edge(1, 0, EdgeKind::Blocks), edge(1, 1, EdgeKind::Blocks)];
+        let edges =
+            [edge(0, 1, EdgeKind::Blocks), edge(1, 0, EdgeKind::Blocks), edge(1, 1, EdgeKind::Blocks)];
         let Layout { nodes, lines, .. } = layout(2, &edges);
         assert_ne!(nodes[0], nodes[1]);
         assert_eq!(lines.len(), 2);

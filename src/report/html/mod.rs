@@ -29,7 +29,7 @@ const MOST_REASONS: usize = 64 << 10;
 pub fn html(sheet: &Sheet<'_>) -> String {
     let sections: Vec<Section> = [
         sheet.evidence.as_ref().and_then(findings::findings),
-        // What is found in evidence is told above, and what steps came to below.
+        // Where there is evidence, it is what blocks; what steps and operations came to stands below.
         sheet.evidence.is_none().then(|| findings::problems(&sheet.problems)).flatten(),
         sheet.evidence.as_ref().and_then(drawing::drawing),
         record::checks(&sheet.checks),
@@ -100,9 +100,12 @@ fn banner(sheet: &Sheet<'_>) -> Element {
 fn verdict(sheet: &Sheet<'_>) -> Element {
     let head = element("h1")
         .add(sign(sheet.mark))
-        .add(element("span").class("word").text(&bounded_text(&sheet.word)))
-        .text(" ")
-        .add(element("span").class("subject").text(&bounded_text(&sheet.subject)));
+        .add(
+            element("span")
+                .add(element("span").class("word").text(&bounded_text(&sheet.word)))
+                .text(" ")
+                .add(element("span").class("subject").text(&bounded_text(&sheet.subject))),
+        );
     let about = sheet.about.iter().map(|part| element("li").text(&bounded_text(part)));
     let reasons = sheet.reasons.iter().map(|reason| element("li").text(&bounded_text(reason)));
     let (reasons, missing) = Room::of(MOST_REASONS).take(reasons);

@@ -3,8 +3,7 @@
 use serde_json::Value;
 
 use super::element::{Element, element};
-use super::part::{Room, Section, bounded_text, definitions, left_out, sign, tone};
-use super::record::fact;
+use super::part::{Room, Section, bounded_text, definition, definitions, left_out, sign, tone};
 use crate::core::Digest;
 use crate::core::printable::indented;
 use crate::report::artifact_words::Titled;
@@ -25,7 +24,10 @@ pub(super) fn operations(operations: &[Proposal]) -> Option<Section> {
         return None;
     }
     let mut payloads = Room::of(MOST_PAYLOAD);
-    let each = operations.iter().enumerate().map(|(index, operation)| (operation, payload(operation, index, &mut payloads)));
+    let each = operations
+        .iter()
+        .enumerate()
+        .map(|(index, operation)| (operation, payload(operation, index, &mut payloads)));
     let each: Vec<_> = each.collect();
     let mut room = Room::of(MOST_BYTES);
     let mut content = Vec::with_capacity(each.len());
@@ -54,13 +56,12 @@ fn told(operation: &Proposal) -> Element {
         .add(element("code").text(&bounded_text(id)))
         .text(" ")
         .add(badge_word(operation, word));
-    let tool = (element("dt").text("Tool"), element("dd").add(element("code").text(&bounded_text(tool))));
-    let reason = (element("dt").text("Reason"), element("dd").text(&bounded_text(reason)));
-    let facts = facts.iter().map(fact);
+    let tool = definition("Tool", element("dd").add(element("code").text(&bounded_text(tool))));
+    let reason = definition("Reason", element("dd").text(&bounded_text(reason)));
     let article = element("article")
         .with("class", format_args!("operation {}", tone(*mark)))
         .add(head)
-        .add(definitions([tool, reason].into_iter().chain(facts)));
+        .add(element("dl").add(tool).add(reason).all(definitions(facts)));
     match titles(items) {
         Some(titles) => article.all(titles),
         None => article,
@@ -82,9 +83,9 @@ fn titles(items: &[Titled]) -> Option<[Element; 2]> {
             .text(&bounded_text(title));
         match facts.is_empty() {
             true => item,
-            false => item
-                .text(" ")
-                .add(element("span").class("quiet").text(&bounded_text(&facts.join(", ")))),
+            false => {
+                item.text(" ").add(element("span").class("quiet").text(&bounded_text(&facts.join(", "))))
+            }
         }
     };
     let mut list = element("ol").class("titles").all(items.iter().take(MOST_TITLES).map(item));

@@ -108,7 +108,8 @@
     const format = (number) => number.toLocaleString("en");
     const seen = Math.min(found, shown);
     at("shown").textContent =
-      (found === rows.length ? `${format(found)} findings` : `${format(found)} of ${format(rows.length)} findings`) +
+      (found === rows.length ? "" : `${format(found)} of `) +
+      `${format(rows.length)} ${rows.length === 1 ? "finding" : "findings"}` +
       (seen < found ? `, the first ${format(seen)} shown` : "");
     at("more").hidden = seen === found;
   }

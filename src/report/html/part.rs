@@ -2,6 +2,7 @@
 
 use super::element::{Element, element};
 use crate::report::layout::{Mark, bounded, count};
+use crate::report::sheet::Fact;
 
 /// The longest text that is no payload, in characters.
 const LONGEST: usize = 1000;
@@ -77,7 +78,10 @@ impl Room {
 
 /// What is said where something is left out.
 pub(super) fn left_out(number: usize, one: &str, many: &str) -> Option<Element> {
-    let says = format!("{} did not fit here; the files that this command left have them all.", count(number, one, many));
+    let says = format!(
+        "{} did not fit here; the files that this command left have them all.",
+        count(number, one, many)
+    );
     (number > 0).then(|| element("p").class("notice").text(&says))
 }
 
@@ -89,9 +93,7 @@ pub(super) fn bounded_text(text: &str) -> String {
 /// A table with its caption and its heads, for rows in a body.
 pub(super) fn table(caption: &str, heads: &[&str]) -> Element {
     let heads = heads.iter().map(|head| element("th").with("scope", "col").text(head));
-    element("table")
-        .add(element("caption").text(caption))
-        .add(element("thead").add(element("tr").all(heads)))
+    element("table").add(element("caption").text(caption)).add(element("thead").add(element("tr").all(heads)))
 }
 
 /// A cell below `head`.
@@ -99,18 +101,31 @@ pub(super) fn cell(head: &str) -> Element {
     element("td").with("data-head", head)
 }
 
-/// Labels with what is so.
-pub(super) fn definitions(pairs: impl IntoIterator<Item = (Element, Element)>) -> Element {
-    let pairs = pairs.into_iter().map(|(label, text)| element("div").add(label).add(text));
-    element("dl").all(pairs)
+/// A label with what is so.
+pub(super) fn definition(label: &str, says: Element) -> Element {
+    element("div").add(element("dt").text(label)).add(says)
+}
+
+/// Facts with their labels; one without a label says more of the one before.
+pub(super) fn definitions(facts: &[Fact]) -> Vec<Element> {
+    let mut all: Vec<Element> = Vec::with_capacity(facts.len());
+    for Fact { label, text, exact } in facts {
+        let shown = bounded_text(text);
+        let says = match exact {
+            true => element("dd").add(element("code").text(&shown)),
+            false => element("dd").text(&shown),
+        };
+        match all.pop() {
+            Some(before) if label.is_empty() => all.push(before.add(says)),
+            before => all.extend(before.into_iter().chain([definition(&bounded_text(label), says)])),
+        }
+    }
+    all
 }
 
 /// A sign with its word.
 pub(super) fn badge(mark: Mark, word: &str) -> Element {
-    element("span")
-        .with("class", format_args!("badge {}", tone(mark)))
-        .add(sign(mark))
-        .text(word)
+    element("span").with("class", format_args!("badge {}", tone(mark))).add(sign(mark)).text(word)
 }
 
 /// A sign, which says nothing that a word beside it does not say.

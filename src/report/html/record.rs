@@ -1,15 +1,16 @@
 //! What was looked at, who decided, what happened when, and with what: what an auditor reads.
 
 use super::element::{Element, element};
-use super::part::{Room, Section, badge, bounded_text, cell, definitions, left_out, table, word};
+use super::part::{Room, Section, badge, bounded_text, cell, definition, definitions, left_out, table, word};
 use crate::report::layout::took;
 use crate::report::sheet::{Check, Fact, Moment, Sheet};
 
 /// Bytes that each of these parts takes at the most.
 const MOST_BYTES: usize = 1 << 20;
 
-/// What was looked at, each with how it went.
+/// What was looked at, each with how it went. Operations have a part of their own.
 pub(super) fn checks(checks: &[Check]) -> Option<Section> {
+    let checks: Vec<&Check> = checks.iter().filter(|check| check.kind != "operation").collect();
     let timed = checks.iter().any(|check| check.took.is_some());
     let row = |check: &Check| {
         let Check { id, kind, mark, says, notes, took: duration } = check;
@@ -33,13 +34,13 @@ pub(super) fn checks(checks: &[Check]) -> Option<Section> {
             false => row,
         }
     };
-    let (rows, missing) = Room::of(MOST_BYTES).take(checks.iter().map(row));
+    let (rows, missing) = Room::of(MOST_BYTES).take(checks.iter().copied().map(row));
     let heads: &[&str] = match timed {
         true => &["State", "Check", "Kind", "Result", "Took"],
         false => &["State", "Check", "Kind", "Result"],
     };
     let table = table("What was looked at, in order", heads).add(element("tbody").all(rows));
-    section("checks", "Checks", checks.len(), missing, element("div").class("scroll").add(table))
+    section("checks", "Checks", checks.len(), missing, table)
 }
 
 /// The records of what people decided.
@@ -48,7 +49,9 @@ pub(super) fn approvals(approvals: &[Fact]) -> Option<Section> {
         let text = element("span").text(&bounded_text(&approval.text));
         match approval.text.contains(&approval.label) {
             true => element("li").add(text),
-            false => element("li").add(text).text(" ").add(element("code").text(&bounded_text(&approval.label))),
+            false => {
+                element("li").add(text).text(" ").add(element("code").text(&bounded_text(&approval.label)))
+            }
         }
     });
     let (items, missing) = Room::of(MOST_BYTES).take(items);
@@ -70,23 +73,9 @@ pub(super) fn moments(moments: &[Moment]) -> Option<Section> {
 
 /// What went in, and the digests of it.
 pub(super) fn facts(facts: &[Fact]) -> Option<Section> {
-    let pairs = facts.iter().map(|one| {
-        let (label, text) = fact(one);
-        element("div").add(label).add(text)
-    });
-    let (pairs, missing) = Room::of(MOST_BYTES).take(pairs);
+    let (pairs, missing) = Room::of(MOST_BYTES).take(definitions(facts).into_iter());
     let section = section("inputs", "Inputs and digests", facts.len(), missing, element("dl").all(pairs))?;
     Some(Section { count: None, ..section })
-}
-
-/// A label with what is so.
-pub(super) fn fact(Fact { label, text, exact }: &Fact) -> (Element, Element) {
-    let shown = bounded_text(text);
-    let said = match exact {
-        true => element("dd").add(element("code").text(&shown)),
-        false => element("dd").text(&shown),
-    };
-    (element("dt").text(&bounded_text(label)), said)
 }
 
 /// What nobody could check.
@@ -108,9 +97,9 @@ pub(super) fn run_of(sheet: &Sheet<'_>) -> Element {
     let at = |label: &str, time: jiff::Timestamp| {
         let time = format!("{time:.0}");
         let shown = element("time").with("datetime", &time).text(&time.replace('T', " "));
-        (element("dt").text(label), element("dd").add(shown))
+        definition(label, element("dd").add(shown))
     };
-    let plain = |label: &str, text: &str| (element("dt").text(label), element("dd").text(text));
+    let plain = |label: &str, text: &str| definition(label, element("dd").text(text));
     let pairs = [
         Some(plain("Command", sheet.command)),
         Some(plain("Exit code", &sheet.exit.to_string())),
@@ -118,7 +107,7 @@ pub(super) fn run_of(sheet: &Sheet<'_>) -> Element {
         sheet.ended.map(|time| at("Ended", time)),
         sheet.took().map(|duration| plain("Took", &took(duration))),
     ];
-    definitions(pairs.into_iter().flatten()).class("run")
+    element("dl").class("run").all(pairs.into_iter().flatten())
 }
 
 /// A section of one part; none where there is nothing to say.

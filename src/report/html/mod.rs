@@ -58,7 +58,7 @@ pub fn html(sheet: &Sheet<'_>) -> String {
         .add(footer())
         .add(element("script").raw(SCRIPT));
     let page = element("html").with("lang", "en").add(head(sheet)).add(body);
-    format!("<!doctype html>\n{}\n", page.html())
+    format!("<!DOCTYPE html>\n{}\n", page.html())
 }
 
 fn head(sheet: &Sheet<'_>) -> Element {
@@ -98,14 +98,12 @@ fn banner(sheet: &Sheet<'_>) -> Element {
 
 /// The verdict: what, on whom, why, and what to do next.
 fn verdict(sheet: &Sheet<'_>) -> Element {
-    let head = element("h1")
-        .add(sign(sheet.mark))
-        .add(
-            element("span")
-                .add(element("span").class("word").text(&bounded_text(&sheet.word)))
-                .text(" ")
-                .add(element("span").class("subject").text(&bounded_text(&sheet.subject))),
-        );
+    let head = element("h1").add(sign(sheet.mark)).add(
+        element("span")
+            .add(element("span").class("word").text(&bounded_text(&sheet.word)))
+            .text(" ")
+            .add(element("span").class("subject").text(&bounded_text(&sheet.subject))),
+    );
     let about = sheet.about.iter().map(|part| element("li").text(&bounded_text(part)));
     let reasons = sheet.reasons.iter().map(|reason| element("li").text(&bounded_text(reason)));
     let (reasons, missing) = Room::of(MOST_REASONS).take(reasons);
@@ -136,3 +134,6 @@ fn footer() -> Element {
         env!("CARGO_PKG_VERSION")
     )))
 }
+
+#[cfg(test)]
+mod tests;

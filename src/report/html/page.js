@@ -63,6 +63,7 @@
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = head.textContent;
+    head.dataset.head = head.textContent;
     head.replaceChildren(button);
     button.addEventListener("click", () => sort(column));
   });

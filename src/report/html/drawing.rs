@@ -9,17 +9,17 @@ use crate::report::layout::{count, wrap};
 use crate::report::sheet::Gathered;
 
 /// Nodes that are drawn at the most.
-const MOST_NODES: usize = 24;
+const MOST_NODES: usize = 20;
 /// Columns of a title's line, and of an ID, in a node.
-const TITLE: usize = 30;
-const ID: usize = 34;
+const TITLE: usize = 27;
+const ID: usize = 30;
 /// Characters of a title that are looked at.
 const MOST_OF_A_TITLE: usize = 120;
 
-/// The section with the picture; none where there is nothing to draw.
+/// The section with the picture; none where nothing is joined, of which a picture says no more than a list.
 pub(super) fn drawing(gathered: &Gathered<'_>) -> Option<Section> {
     let picture = picture(&gathered.graph, &gathered.findings, MOST_NODES);
-    if picture.nodes.is_empty() {
+    if picture.edges.is_empty() {
         return None;
     }
     let blocking = picture.nodes.iter().any(|node| node.cause.is_some());

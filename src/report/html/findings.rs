@@ -2,8 +2,8 @@
 
 use super::element::{Element, element};
 use super::link::Link;
-use super::part::{Room, Section, bounded_text, cell, definition, left_out, table};
-use crate::evidence::{Detail, Finding, FindingKind, Severity};
+use super::part::{Room, Section, bounded_text, cell, definition, grouped, left_out, table};
+use crate::evidence::{CauseCounts, Detail, Finding, FindingKind, Severity};
 use crate::report::sheet::{Gathered, Level, Place, Problem};
 
 /// Bytes that the rows take at the most.
@@ -18,16 +18,48 @@ pub(super) fn findings(gathered: &Gathered<'_>) -> Option<Section> {
     let (rows, missing) = Room::of(MOST_BYTES).take(blocking.iter().map(|finding| row(finding, gathered)));
     let heads = ["Severity", "What", "Finding", "Control", "Owner", "Due"];
     let table = table("What blocks, worst first", &heads).with("id", "blocking").class("findings");
-    let content = std::iter::once(tools()).chain(left_out(missing, "finding", "findings")).chain([
-        table.add(element("tbody").all(rows)),
-        element("button").with("type", "button").with("id", "more").flag("hidden").text("Show more"),
-    ]);
+    let content =
+        [tally(gathered), tools()].into_iter().chain(left_out(missing, "finding", "findings")).chain([
+            table.add(element("tbody").all(rows)),
+            element("button").with("type", "button").with("id", "more").flag("hidden").text("Show more"),
+        ]);
     Some(Section {
         id: "findings",
         heading: "What blocks".to_owned(),
         count: Some(blocking.len()),
         content: content.collect(),
     })
+}
+
+/// How many there are of each severity, and of each cause.
+fn tally(gathered: &Gathered<'_>) -> Element {
+    let severities = [
+        (Severity::Critical, "critical"),
+        (Severity::Unknown, "of unknown severity"),
+        (Severity::High, "high"),
+        (Severity::Medium, "medium"),
+        (Severity::Low, "low"),
+        (Severity::Info, "info"),
+    ];
+    let blocking = &gathered.findings.blocking;
+    let severities = severities.iter().filter_map(|(severity, word)| {
+        let number = blocking.iter().filter(|finding| Severity::of(finding.severity) == *severity).count();
+        (number > 0).then(|| format!("{} {word}", grouped(number)))
+    });
+    let CauseCounts { failed_controls, evidence_gaps, provider_blockers, open_findings } =
+        gathered.findings.counts.blocking;
+    let causes = [
+        (failed_controls, "failed control", "failed controls"),
+        (evidence_gaps, "evidence gap", "evidence gaps"),
+        (provider_blockers, "provider blocker", "provider blockers"),
+        (open_findings, "open finding", "open findings"),
+    ];
+    let causes = causes
+        .iter()
+        .filter(|(number, ..)| *number > 0)
+        .map(|(number, one, many)| format!("{} {}", grouped(*number), if *number == 1 { one } else { many }));
+    let list = |parts: Vec<String>| element("li").text(&parts.join(", "));
+    element("ul").class("tally").add(list(severities.collect())).add(list(causes.collect()))
 }
 
 /// Controls that the script brings to life; without it they are not shown.

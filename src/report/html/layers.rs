@@ -5,12 +5,12 @@
 use crate::evidence::{Drawn, EdgeKind};
 
 /// How wide and how high a node is.
-pub(super) const WIDTH: usize = 236;
+pub(super) const WIDTH: usize = 216;
 pub(super) const HEIGHT: usize = 74;
 /// What is free around a picture.
 const MARGIN: usize = 8;
 /// What is free between two columns, and between two nodes of one.
-const BETWEEN_COLUMNS: usize = 64;
+const BETWEEN_COLUMNS: usize = 44;
 const BETWEEN_NODES: usize = 12;
 /// How high the passage of a line through a column is.
 const PASSAGE: usize = 4;

@@ -1,17 +1,16 @@
 // Opens pages in Chromium and prints what it saw, as JSON: `drive.mjs CHROMIUM AXE PAGE...`. Speaks Chromium's own
-// protocol over a pipe and needs nothing that Node.js does not have. What is right is decided by who started it.
+// protocol over a pipe and needs nothing that Node.js does not have. What is right is decided by who started it. Chromium
+// ends with the pipe, and leaves its profile in the working folder.
 import { spawn } from "node:child_process";
-import { readFileSync, rmSync, mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
 const [chromium, axe, ...pages] = process.argv.slice(2);
-const profile = mkdtempSync(join(tmpdir(), "loopgate-chromium-"));
 const browser = spawn(
   chromium,
   // Without its sandbox, which root cannot have; what is opened is made by the test itself.
-  ["--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", `--user-data-dir=${profile}`,
+  ["--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", `--user-data-dir=${resolve("profile")}`,
    "--host-resolver-rules=MAP * ~NOTFOUND", "about:blank"],
   { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] },
 );
@@ -31,17 +30,14 @@ from.on("data", (data) => {
   }
 });
 browser.on("exit", (code) => {
-  if (answers.size > 0 && !done) {
-    console.error(`Chromium ended: ${code}`);
-    process.exit(1);
-  }
+  console.error(`Chromium ended: ${code}`);
+  process.exit(1);
 });
-let done = false;
 
 function send(method, params = {}, sessionId) {
-  return new Promise((resolve, reject) => {
+  return new Promise((done, fail) => {
     const id = ++last;
-    answers.set(id, ({ result, error }) => (error ? reject(new Error(`${method}: ${error.message}`)) : resolve(result)));
+    answers.set(id, ({ result, error }) => (error ? fail(new Error(`${method}: ${error.message}`)) : done(result)));
     to.write(JSON.stringify({ id, method, params, sessionId }) + "\0");
   });
 }
@@ -76,7 +72,7 @@ async function open(page) {
     await tell("Emulation.setDeviceMetricsOverride", { width, height: 900, deviceScaleFactor: 1, mobile: false });
     await tell("Emulation.setEmulatedMedia", { media: "", features: [{ name: "prefers-color-scheme", value: scheme }] });
     await tell("Emulation.setScriptExecutionDisabled", { value: !scripts });
-    const load = new Promise((resolve) => { loaded = resolve; });
+    const load = new Promise((done) => { loaded = done; });
     await tell("Page.navigate", { url });
     await load;
   };
@@ -170,7 +166,7 @@ for (const page of pages) {
   })()`);
   await key("Enter", 13, "\r");
   saw.skipped = await evaluate("document.activeElement.id");
-  if (await evaluate("document.getElementById('blocking') !== null")) {
+  if (await evaluate("document.querySelector('#blocking th button') !== null")) {
     saw.hands = large ? { begin: await evaluate(state) } : await hands(tab);
     await evaluate("document.getElementById('clear').click()");
     saw.took = await evaluate(`(() => {
@@ -193,9 +189,7 @@ for (const page of pages) {
   await tab.close();
   seen.push(saw);
 }
-done = true;
+browser.removeAllListeners("exit");
+browser.on("exit", () => process.exit(0));
 console.log(JSON.stringify(seen));
-await send("Browser.close").catch(() => {});
-await new Promise((resolve) => (browser.exitCode === null ? browser.on("exit", resolve) : resolve()));
-rmSync(profile, { recursive: true, force: true });
-process.exit(0);
+await send("Browser.close");

@@ -1,7 +1,9 @@
 //! What was looked at, who decided, what happened when, and with what: what an auditor reads.
 
 use super::element::{Element, element};
-use super::part::{Room, Section, badge, bounded_text, cell, definition, definitions, left_out, table, word};
+use super::part::{
+    Room, Section, badge, bounded_text, cell, definition, definitions, left_out, sign, table, tone, word,
+};
 use crate::report::layout::took;
 use crate::report::sheet::{Check, Fact, Moment, Sheet};
 
@@ -60,10 +62,13 @@ pub(super) fn approvals(approvals: &[Fact]) -> Option<Section> {
 
 /// What happened when.
 pub(super) fn moments(moments: &[Moment]) -> Option<Section> {
-    let items = moments.iter().map(|Moment { at, says }| {
+    let items = moments.iter().map(|Moment { at, mark, says }| {
         let time = format!("{at:.3}");
         element("li")
+            .class(tone(*mark))
             .add(element("time").with("datetime", &time).text(&time.replace('T', " ")))
+            .text(" ")
+            .add(sign(*mark))
             .text(" ")
             .add(element("span").text(&bounded_text(says)))
     });

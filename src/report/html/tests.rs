@@ -153,7 +153,7 @@ fn hostile<'a>(result: &'a RunResult, text: &str) -> Sheet<'a> {
             payload: serde_json::from_value(json!({text: [text]})).unwrap(),
         }],
         approvals: vec![Fact::words("record", own()), Fact::words(text, own())],
-        moments: vec![Moment { at: Timestamp::UNIX_EPOCH, says: own() }],
+        moments: vec![Moment { at: Timestamp::UNIX_EPOCH, mark: Mark::Good, says: own() }],
         facts: facts(),
         not_proven: vec![own()],
         files: vec![own()],

@@ -227,6 +227,8 @@ fn any_attack() -> impl Strategy<Value = String> {
         "\\PC{1,20}",
         ".{1,24}",
     ]
+    // A blank title, owner or address is none.
+    .prop_filter("blank", |text| !text.trim().is_empty())
 }
 
 proptest! {

@@ -127,7 +127,7 @@ pub(super) struct RunOptions {
     /// How the result is given on stdout.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
-    /// One more output, again for each: json, events (NDJSON), junit, sarif or markdown, as FORMAT=PATH; or
+    /// One more output, again for each: json, events (NDJSON), junit, sarif, markdown or html, as FORMAT=PATH; or
     /// `github`, for annotations, outputs and summary of a step of GitHub Actions.
     #[arg(long = "report", value_name = "FORMAT=PATH")]
     pub report: Vec<String>,

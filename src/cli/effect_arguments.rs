@@ -170,7 +170,7 @@ pub(super) struct Running {
     /// Wait for another runner instead of giving up, for no longer than this [default with `--wait`: 10m].
     #[arg(long, value_name = "DURATION", num_args = 0..=1, default_missing_value = "10m")]
     pub wait: Option<Period>,
-    /// One more output, again for each: json, events (NDJSON), junit, sarif or markdown, as FORMAT=PATH; or
+    /// One more output, again for each: json, events (NDJSON), junit, sarif, markdown or html, as FORMAT=PATH; or
     /// `github`, for annotations, outputs and summary of a step of GitHub Actions.
     #[arg(long = "report", value_name = "FORMAT=PATH")]
     pub report: Vec<String>,

@@ -17,6 +17,7 @@ mod difference_text;
 mod event_file;
 mod fan;
 pub mod github;
+mod html;
 mod json;
 mod junit;
 mod layout;
@@ -57,6 +58,7 @@ pub use audit_verified_text::audit_verified_text;
 pub use difference_text::difference_text;
 pub use event_file::{EventFile, EventFileError};
 pub use fan::Fan;
+pub use html::html;
 pub use json::{
     difference_json, difference_schema, event_json, event_schema, ledger_log_json, ledger_log_schema,
     lock_json, lock_schema, problems_json, problems_schema, profile_json, profile_schema, recipe_json,

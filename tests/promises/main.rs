@@ -68,6 +68,8 @@ mod mcp;
 #[cfg(test)]
 mod output;
 #[cfg(test)]
+mod page;
+#[cfg(test)]
 mod platform;
 #[cfg(test)]
 mod platform_answers;

@@ -167,6 +167,8 @@ pub(super) struct Fact {
 pub(super) struct Moment {
     /// When.
     pub at: Timestamp,
+    /// How it went; idle where that says nothing.
+    pub mark: Mark,
     /// What, in a line.
     pub says: String,
 }

@@ -33,7 +33,7 @@ use crate::core::printable::printable;
 use crate::core::text::visible;
 use crate::engine::{self, ApplyEnd, ApplyResult, Stopped, Watch};
 use crate::ledger::v1::{Command, Result as Came};
-use crate::ledger::{Event, Fact, Holder, Ledger, Lock, LockError, State, Wait, label};
+use crate::ledger::{Claim, Event, Fact, Holder, Ledger, Lock, LockError, State, Wait, label};
 use crate::report::{self, ApplyView};
 
 /// How long a running write has after the first signal.
@@ -107,10 +107,10 @@ pub(super) fn execute(
     environment: &Environment,
     output: &Output,
 ) -> Result<Exit, Fault> {
-    let is_new = !job.place.path.exists();
+    let is_new = job.place.file().is_some_and(|path| !path.exists());
     let mut ledger = job.place.open_for_writing(environment, job.told.running.expect_head.as_ref())?;
     if is_new && !job.told.running.quiet {
-        output.say(&format!("made a new ledger at {}", visible(&job.place.path.display().to_string())));
+        output.say(&format!("made a new ledger at {}", visible(&job.place.shown())));
     }
     let run = RunId::new();
     let writing = Arc::new(AtomicBool::new(false));
@@ -156,10 +156,11 @@ fn locked(
         since: whole_second(Timestamp::now()),
         host: environment.host(),
     };
+    let claim = Claim::of(job.artifact.document());
     let begun = Instant::now();
     let patience = job.told.running.wait.and_then(|wait| Duration::try_from(wait.get()).ok());
     loop {
-        match ledger.lock(&holder, Wait::No) {
+        match ledger.lock(&holder, &claim, Wait::No) {
             Ok(lock) => return Ok(Ok(lock)),
             Err(LockError::Held(_)) if patience.is_some_and(|most| begun.elapsed() < most) => {}
             Err(error) => {

@@ -11,6 +11,8 @@ use super::ledger_log::{Wanted, rows};
 use super::ledger_place::{self, Place, expect};
 use super::output::Output;
 use super::policy::Trusted;
+use crate::core::text::visible;
+use crate::ledger::Founded;
 use crate::report::{ledger_log_json, ledger_log_text};
 
 pub(super) fn ledger(
@@ -37,12 +39,34 @@ pub(super) fn place(arguments: &LedgerPlace, environment: &Environment) -> Resul
 
 fn init(arguments: &LedgerPlace, environment: &Environment, output: &Output) -> Result<Exit, Fault> {
     let place = place(arguments, environment)?;
-    let ledger = place.create(environment)?;
+    let (ledger, founded) = place.create(environment)?;
     output.data(ledger.id())?;
+    if let Some(founded) = founded {
+        say_founded(&founded, output);
+    }
     if place.id.is_some() {
         output.say("note: the settings ask for another ID and refuse this ledger: put this one there");
     }
     Ok(Exit::Done)
+}
+
+/// What was made in a database, and what is left to whoever may grant roles.
+fn say_founded(founded: &Founded, output: &Output) {
+    let Founded { before, version, role } = founded;
+    if let Some(before) = before {
+        output.say(&format!("brought from version {before} to {version}"));
+    }
+    match role {
+        Ok(role) => output.say(&format!(
+            "made the schema `loopgate` and the role `{role}`, which adds and reads, and changes and removes nothing: \
+             grant it to whoever runs `apply`, and give its own role to nobody else"
+        )),
+        Err(why) => output.say(&format!(
+            "made the schema `loopgate`; the role of a runner was not made ({}): have somebody who may run\n{}",
+            visible(why),
+            Founded::statements()
+        )),
+    }
 }
 
 fn log(arguments: LedgerLog, environment: &Environment, output: &Output) -> Result<Exit, Fault> {

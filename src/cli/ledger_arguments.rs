@@ -28,7 +28,7 @@ pub(super) enum LedgerCommand {
 /// Which ledger.
 #[derive(Debug, Args)]
 pub(super) struct LedgerPlace {
-    /// The ledger: `sqlite:PATH` [default: .loopgate/ledger.db, outside CI].
+    /// The ledger: `sqlite:PATH` or `postgres://HOST/DATABASE` [default: .loopgate/ledger.db, outside CI].
     #[arg(long, value_name = "LEDGER", env = "LOOPGATE_LEDGER", hide_env_values = true)]
     pub ledger: Option<String>,
     /// The folder with loopgate.yaml and what it names, or FOLDER@DIGEST, as `config show` prints it [default: the working

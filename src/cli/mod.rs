@@ -27,6 +27,7 @@ mod ledger;
 mod ledger_arguments;
 mod ledger_log;
 mod ledger_place;
+mod ledger_server;
 mod list;
 mod lock;
 mod lock_arguments;

@@ -140,11 +140,8 @@ impl Cluster {
 
     /// Where a database is for who owns it, over its socket.
     pub fn owner(&self, database: &str) -> String {
-        format!(
-            "postgres://postgres@:{}/{database}?host={}&connect_timeout=5",
-            self.port,
-            self.folder.display()
-        )
+        let folder = self.folder.display().to_string().replace('/', "%2F");
+        format!("postgres://postgres@{folder}:{}/{database}?connect_timeout=5", self.port)
     }
 
     /// Where a database is for a runner, over TCP.

@@ -16,6 +16,7 @@ use super::exit::Exit;
 use super::fault::Fault;
 use super::ledger_place::{Place, find as find_ledger};
 use super::next_command::NextCommand;
+use super::outcome_file;
 use super::output::Output;
 use super::policy::{Trusted, in_force};
 use super::records;
@@ -33,7 +34,7 @@ use crate::core::printable::printable;
 use crate::core::text::visible;
 use crate::engine::{self, ApplyEnd, ApplyResult, Stopped, Watch};
 use crate::ledger::v1::{Command, Result as Came};
-use crate::ledger::{Claim, Event, Fact, Holder, Ledger, Lock, LockError, State, Wait, label};
+use crate::ledger::{Claim, Event, Fact, Holder, Ledger, Lock, LockError, OutcomeKey, State, Wait, label};
 use crate::report::{self, ApplyView};
 
 /// How long a running write has after the first signal.
@@ -119,6 +120,10 @@ pub(super) fn execute(
         Ok(lock) => lock,
         Err(exit) => return Ok(exit),
     };
+    let left = outcome_file::beside(&job.told.effect.artifact);
+    outcome_file::take(&left, job.artifact.effect_digest(), &mut ledger, output)?;
+    // What is in a file beside the lock cannot be lost on the way to it.
+    let key = if job.place.file().is_none() { OutcomeKey::new() } else { None };
     let known = ledger.state(job.artifact.effect_digest());
     if let Some(Word { filed, folder, fits }) = word {
         fits(&ledger.state(job.artifact.effect_digest())?)?;
@@ -129,7 +134,8 @@ pub(super) fn execute(
     let job = &job;
     writing.store(known.is_ok_and(|state| state.has_unknown()), Ordering::SeqCst);
     let lines = Lines { job, output, writing };
-    let result = apply(job, &run, &mut ledger, &lines, stop, environment)?;
+    let result = apply(job, &run, key.as_ref(), &mut ledger, &lines, stop, environment)?;
+    outcome_file::leave(&left, key.as_ref(), ledger.id(), &result, output);
     let exit = Exit::of_apply(&result.end);
     let delivered = deliver(job, &result, &ledger, output);
     drop(lock);
@@ -186,6 +192,7 @@ fn locked(
 fn apply(
     job: &Job<'_>,
     run: &RunId,
+    key: Option<&OutcomeKey>,
     ledger: &mut Ledger,
     watch: &dyn Watch,
     stop: Stop,
@@ -210,6 +217,7 @@ fn apply(
             grace: GRACE,
             trace: Trace::from_parent(environment.get("TRACEPARENT"), environment.get("TRACESTATE")),
             ci: environment.ci(),
+            outcome_key: key.map(OutcomeKey::public),
         },
     };
     let endpoint = || job.server.endpoint().map_err(in_words);
@@ -229,6 +237,8 @@ fn in_words(fault: Fault) -> String {
 fn deliver(job: &Job<'_>, result: &ApplyResult, ledger: &Ledger, output: &Output) -> Result<(), Fault> {
     let document = job.artifact.document();
     let events = match &result.end {
+        // The ledger was lost, and is not waited for once more.
+        _ if !result.unrecorded.is_empty() => Vec::new(),
         // A broken chain gives no report; that it is broken is the message.
         ApplyEnd::Ledger(_) => ledger.chain(job.artifact.effect_digest()).unwrap_or_default(),
         _ => ledger.chain(job.artifact.effect_digest())?,

@@ -34,6 +34,7 @@ mod lock_arguments;
 mod lock_place;
 mod moment;
 mod next_command;
+mod outcome_file;
 mod output;
 mod period;
 mod planned_in;

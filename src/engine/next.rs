@@ -87,6 +87,8 @@ pub(super) struct Question<'a> {
     /// The run that asks.
     pub run: &'a str,
     pub now: Timestamp,
+    /// The earliest that it can be by the clock that all who share the ledger go by.
+    pub at_least: Timestamp,
     /// How long a call may take.
     pub deadline: SignedDuration,
     pub elsewhere: &'a Elsewhere,
@@ -282,8 +284,10 @@ impl<'a> Question<'a> {
     fn settling(&self, at: usize) -> Option<Next> {
         let terms = self.terms.get(at)?;
         let operation = self.state.operations.get(&terms.key)?;
-        if self.found_out.contains_key(&terms.key) {
-            return Some(Next::TakeWord(at));
+        match self.found_out.get(&terms.key) {
+            Some((_, Resolution::NotApplied {})) if self.may_still_leave(operation) => {}
+            Some(_) => return Some(Next::TakeWord(at)),
+            None => {}
         }
         if self.command == Command::Apply
             && let Some(pause) = self.again(terms, operation)
@@ -311,6 +315,17 @@ impl<'a> Question<'a> {
             }
             _ => (own().count() - busy < SENDS).then_some(Duration::ZERO),
         }
+    }
+
+    /// Whether another run may still send, or wait for, what it recorded: until then nobody can say that it did not
+    /// take place.
+    fn may_still_leave(&self, operation: &OperationState) -> bool {
+        operation.unknown().filter(|attempt| attempt.came.is_none() && attempt.run != self.run).any(
+            |attempt| {
+                let settled = |before: Timestamp| before.checked_add(self.deadline).unwrap_or(Timestamp::MAX);
+                attempt.send_before.is_some_and(|before| self.at_least <= settled(before))
+            },
+        )
     }
 
     fn may_repeat(&self, terms: &Terms, operation: &OperationState) -> bool {

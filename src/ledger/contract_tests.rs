@@ -238,7 +238,7 @@ fn an_event_that_could_not_be_read_again_is_not_stored_nor_any_beside_it<S: Site
 }
 
 fn of_all_that_append_at_once_one_wins_and_no_chain_forks<S: Site>(site: &S) {
-    let mut ledger = full(site);
+    let ledger = full(site);
     let barrier = Barrier::new(6);
     let wins: usize = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..6)

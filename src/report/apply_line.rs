@@ -35,7 +35,7 @@ pub fn apply_line(event: &Event, artifact: &Document, terminal: &Terminal) -> Op
             (mark, format!("{}: {word}: {}", name(key), bounded(why, LONGEST)))
         }
         Fact::Compared { calls, differences } => compared(calls.len(), differences),
-        Fact::Intent { key, attempt, approval_id: _, call: _ } => {
+        Fact::Intent { key, attempt, approval_id: _, call: _, send_before: _ } => {
             let end = if terminal.unicode { "…" } else { "..." };
             (Mark::Idle, format!("sending `{}` (attempt {attempt}){end}", name(key)))
         }

@@ -131,9 +131,13 @@ impl Cluster {
         }
     }
 
+    pub fn new_name(&self) -> String {
+        format!("ledger_{}", self.databases.fetch_add(1, Ordering::SeqCst))
+    }
+
     /// A new database, by its name.
     pub fn database(&self) -> String {
-        let name = format!("ledger_{}", self.databases.fetch_add(1, Ordering::SeqCst));
+        let name = self.new_name();
         self.sql("postgres", &format!("CREATE DATABASE {name} TEMPLATE template0"));
         name
     }

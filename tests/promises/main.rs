@@ -11,6 +11,8 @@ mod attacks;
 mod bad_days;
 #[cfg(test)]
 mod bad_lines;
+#[cfg(all(test, unix))]
+mod cluster;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
@@ -19,6 +21,12 @@ mod conformance;
 mod corpus;
 #[cfg(test)]
 mod crash;
+#[cfg(all(test, unix))]
+mod database;
+#[cfg(all(test, unix))]
+mod database_faults;
+#[cfg(all(test, unix))]
+mod database_lost;
 #[cfg(test)]
 mod defaults;
 #[cfg(test)]

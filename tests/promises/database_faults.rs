@@ -1,0 +1,93 @@
+//! What befalls the server of a ledger: it is no place for one, is full, or reads only.
+
+use crate::cluster::Cluster;
+use crate::database::{Shared, there};
+use crate::governed::Keys;
+use crate::support::Folder;
+
+/// What a runner is told of a server on which it sets this for its database.
+fn told(setting: &str) -> Option<String> {
+    let shared = Shared::ready("", Keys::Honoured)?;
+    shared.cluster.sql("postgres", &format!("ALTER DATABASE {} SET {setting}", shared.database));
+    let before = shared.governed.held();
+    let ran = shared.apply(&[]).exits(40);
+    assert_eq!(shared.governed.held(), before);
+    Some(ran.told())
+}
+
+#[test]
+fn a_database_that_takes_no_writes_is_refused_before_anything_is_sent() {
+    let Some(told) = told("default_transaction_read_only = on") else { return };
+    assert!(told.contains("read-only"), "{told}");
+}
+
+#[test]
+fn what_is_recorded_waits_for_the_disk_whatever_the_database_sets() {
+    let Some(shared) = Shared::ready("", Keys::Honoured) else { return };
+    shared
+        .cluster
+        .sql("postgres", &format!("ALTER DATABASE {} SET synchronous_commit = off", shared.database));
+    shared.cluster.sql(
+        &shared.database,
+        "CREATE TABLE public.waits (how text);
+         GRANT INSERT ON public.waits TO PUBLIC;
+         CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS
+           $$ BEGIN INSERT INTO public.waits VALUES (current_setting('synchronous_commit')); RETURN NULL; END $$;
+         CREATE TRIGGER noted AFTER INSERT ON loopgate.events EXECUTE FUNCTION public.note()",
+    );
+    shared.apply(&[]).exits(0);
+    assert_eq!(shared.cluster.sql(&shared.database, "SELECT DISTINCT how FROM public.waits"), "on");
+}
+
+#[test]
+fn a_server_that_does_not_sync_is_refused() {
+    if there().is_none() {
+        return;
+    }
+    let cluster = Cluster::start("fsync = off").unwrap();
+    let folder = Folder::new();
+    let database = cluster.database();
+    let ran = crate::database::init(&folder, &cluster, &database).exits(40);
+    assert!(ran.told().contains("fsync is off"), "{}", ran.told());
+}
+
+#[test]
+fn a_full_disk_loses_nothing_and_sends_nothing_that_it_did_not_record() {
+    let Some(ready) = Shared::ready("", Keys::Honoured) else { return };
+    ready.copied();
+    let done = {
+        let (folder, database) = ready.copied();
+        let url = ready.cluster.runner(&database);
+        folder.run(&["apply", "--approval-id", &ready.id, "--ledger", &url]).exits(0);
+        crate::governed::held(&folder.path().join(crate::governed::DATABASE))
+    };
+    let before = ready.governed.held();
+    for sequence in 0..12 {
+        let (folder, database) = ready.copied();
+        let url = ready.cluster.runner(&database);
+        ready.cluster.sql(
+            &database,
+            &format!(
+                "CREATE FUNCTION public.fill() RETURNS trigger LANGUAGE plpgsql AS
+                   $$ BEGIN RAISE EXCEPTION 'could not extend file: no space left' USING ERRCODE = 'disk_full'; END $$;
+                 CREATE TRIGGER full_disk BEFORE INSERT ON loopgate.events FOR EACH ROW
+                   WHEN (NEW.sequence >= {sequence}) EXECUTE FUNCTION public.fill()"
+            ),
+        );
+        let apply = ["apply", "--approval-id", &ready.id, "--ledger", &url];
+        let ran = folder.run(&apply);
+        let held = || crate::governed::held(&folder.path().join(crate::governed::DATABASE));
+        match ran.code {
+            40 => assert!(held() == before && ran.told().contains("is full"), "{}", ran.told()),
+            31 => assert!(held() == done && folder.exists("loopgate-out/artifact.outcome.json")),
+            // Only what comes after the last outcome could not be recorded.
+            0 => assert_eq!(held(), done),
+            code => panic!("{sequence}: {code}: {}", ran.told()),
+        }
+        ready.cluster.sql(&database, "DROP TRIGGER full_disk ON loopgate.events");
+        folder.run(&apply).exits(0);
+        assert_eq!(held(), done, "{sequence}");
+        assert!(!folder.exists("loopgate-out/artifact.outcome.json"), "{sequence}");
+        folder.run(&["ledger", "verify", "--ledger", &url]).exits(0);
+    }
+}

@@ -1,5 +1,6 @@
 //! `loopgate ledger`: make one, list what happened, check all of it.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::arguments::Format;
@@ -9,6 +10,7 @@ use super::fault::Fault;
 use super::ledger_arguments::{LedgerCommand, LedgerLog, LedgerPlace, LedgerVerify};
 use super::ledger_log::{Wanted, rows};
 use super::ledger_place::{self, Place, expect};
+use super::ledger_status::LedgerStatus;
 use super::output::Output;
 use super::policy::Trusted;
 use crate::core::text::visible;
@@ -23,6 +25,15 @@ pub(super) fn ledger(
     match command {
         LedgerCommand::Init(arguments) => init(&arguments, environment, output),
         LedgerCommand::Log(arguments) => log(arguments, environment, output),
+        LedgerCommand::Status(arguments) => {
+            let ledger = place(&arguments.place, environment)?.open_there()?;
+            let (status, now) = (LedgerStatus::of(&ledger)?, Timestamp::now());
+            match arguments.format {
+                Format::Text => output.data(&status.text(&ledger, now))?,
+                Format::Json => output.json(&status.json(&ledger, now))?,
+            }
+            Ok(Exit::Done)
+        }
         LedgerCommand::Verify(arguments) => verify(&arguments, environment, output),
     }
 }

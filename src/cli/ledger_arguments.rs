@@ -21,6 +21,8 @@ pub(super) enum LedgerCommand {
     Init(LedgerPlace),
     /// List what happened: records, decisions, intents, outcomes.
     Log(LedgerLog),
+    /// Say what is open, unknown and done in all of it, for whoever watches over it.
+    Status(LedgerStatus),
     /// Check all of it: that every event is what was written, and follows the one before it.
     Verify(LedgerVerify),
 }
@@ -53,6 +55,15 @@ pub(super) struct LedgerLog {
     /// Only before this time, or to the end of this day.
     #[arg(long, value_name = "TIME")]
     pub until: Option<Until>,
+    /// How the result is given on stdout.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LedgerStatus {
+    #[command(flatten)]
+    pub place: LedgerPlace,
     /// How the result is given on stdout.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,

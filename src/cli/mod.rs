@@ -28,6 +28,7 @@ mod ledger_arguments;
 mod ledger_log;
 mod ledger_place;
 mod ledger_server;
+mod ledger_status;
 mod list;
 mod lock;
 mod lock_arguments;

@@ -107,6 +107,11 @@ pub(super) trait Store: Send {
         Ok(())
     }
 
+    /// What whoever opened it may do to it and should not, in words.
+    fn warning(&self) -> Option<String> {
+        None
+    }
+
     /// The earliest that it can be by the clock that all who share the ledger go by.
     fn now_at_least(&self) -> Timestamp {
         Timestamp::now()
@@ -230,6 +235,12 @@ impl Ledger {
     /// over.
     pub fn may_send(&self, before: Timestamp) -> Result<(), LedgerError> {
         self.store.may_send(before)
+    }
+
+    /// What whoever opened it may do to it and should not, in words; none where there is nothing, or nobody can say.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        self.store.warning()
     }
 
     /// The earliest that it can be by the clock that all who share the ledger go by.

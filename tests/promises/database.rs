@@ -75,13 +75,17 @@ fn a_plan_is_applied_once_and_accounted_for_by_a_ledger_in_a_database() {
     folder.run(&["audit", "verify", "loopgate-out/audit.json"]).exits(0);
     let verified = folder.run(&["ledger", "verify", "--format", "json"]).exits(0).json();
     assert_eq!(verified["chains"], 1);
+    let counted = folder.run(&["ledger", "status", "--format", "json"]).exits(0).json();
+    assert_eq!(counted["open_intents"], 0);
+    assert_eq!(counted["tools"]["loopiq_create_remediation_work_package"]["applied"], 1);
+    assert_eq!(counted["warning"], serde_json::Value::Null);
+    let owner = shared.cluster.owner(&shared.database);
+    let owned = folder.run(&["ledger", "status", "--ledger", &owner]).exits(0);
+    assert!(owned.stdout.contains("may change and remove events"), "{}", owned.stdout);
     let log = folder.run(&["ledger", "log"]).exits(0);
     assert!(log.stdout.contains("intent") && log.stdout.contains("outcome"), "{}", log.stdout);
     let status = folder.run(&["status", ARTIFACT]).exits(0);
     assert!(status.stdout.contains("Executed"), "{}", status.stdout);
-    // What was planned again is known to have taken place.
-    let again = folder.run(&["remediation-plan", "--release", "REL-BLOCKED", "--out", "again"]).exits(0);
-    assert!(again.told().contains("took place"), "{}", again.told());
 }
 
 #[test]
@@ -149,6 +153,10 @@ fn a_password_comes_from_postgresqls_own_places_and_a_wrong_one_is_not_said() {
     let wrong = with("PGPASSWORD", "not-the-password").exits(40);
     assert!(!wrong.told().contains("not-the-password"));
     let file = folder.write("passwords", format!("127.0.0.1:*:{database}:{RUNNER}:{PASSWORD}\n"));
+    let shared_with_all = with("PGPASSFILE", file.to_str().unwrap()).exits(3);
+    assert!(shared_with_all.told().contains("chmod 600") && !shared_with_all.told().contains(PASSWORD));
+    let own = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    fs_err::set_permissions(&file, own).unwrap();
     with("PGPASSFILE", file.to_str().unwrap()).exits(0);
     let in_url = url.replacen('@', ":secret-word@", 1);
     let refused = folder.run(&["ledger", "verify", "--ledger", &in_url]).exits(2);
@@ -188,14 +196,15 @@ fn a_runner_keeps_others_from_its_effect_and_its_subject_and_from_nothing_else()
     let folder = &shared.governed.folder;
     let url = shared.cluster.runner(&shared.database);
     let plan = |out: &str, more: &[&str]| {
-        let arguments = [["remediation-plan", "--release"].as_slice(), more, &["--out", out]].concat();
+        let arguments =
+            [["remediation-plan", "--release", "REL-BLOCKED", "--out", out].as_slice(), more].concat();
         folder.run(&arguments).exits(0);
         let artifact = format!("{out}/artifact.json");
         let id = crate::governed::approve(folder, &artifact, "alice");
         (artifact, id)
     };
-    let same_subject = plan("two", &["REL-BLOCKED", "--occurrence", "2"]);
-    let other = plan("three", &["REL-SECOND"]);
+    let same_subject = plan("two", &["--occurrence", "2"]);
+    let other = plan("three", &["--owner", "another team"]);
     // Whoever holds it is at work for as long as this test wants.
     let ledger = ledger(&url);
     let document: loopgate::artifact::v1::Document = serde_json::from_str(&folder.read(ARTIFACT)).unwrap();

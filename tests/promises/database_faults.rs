@@ -1,9 +1,9 @@
 //! What befalls the server of a ledger: it is no place for one, is full, or reads only.
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, PASSWORD, RUNNER, as_nobody};
 use crate::database::{Shared, there};
 use crate::governed::Keys;
-use crate::support::Folder;
+use crate::support::{Folder, has};
 
 /// What a runner is told of a server on which it sets this for its database.
 fn told(setting: &str) -> Option<String> {
@@ -51,10 +51,15 @@ fn a_server_that_does_not_sync_is_refused() {
     assert!(ran.told().contains("fsync is off"), "{}", ran.told());
 }
 
+/// Whether an outcome is.
+pub fn is_recorded(shared: &Shared, database: &str) -> bool {
+    let outcomes = "SELECT count(*) FROM loopgate.events WHERE text LIKE '%\"kind\":\"outcome\"%'";
+    shared.cluster.sql(database, outcomes) == "1"
+}
+
 #[test]
 fn a_full_disk_loses_nothing_and_sends_nothing_that_it_did_not_record() {
     let Some(ready) = Shared::ready("", Keys::Honoured) else { return };
-    ready.copied();
     let done = {
         let (folder, database) = ready.copied();
         let url = ready.cluster.runner(&database);
@@ -78,9 +83,14 @@ fn a_full_disk_loses_nothing_and_sends_nothing_that_it_did_not_record() {
         let ran = folder.run(&apply);
         let held = || crate::governed::held(&folder.path().join(crate::governed::DATABASE));
         match ran.code {
-            40 => assert!(held() == before && ran.told().contains("is full"), "{}", ran.told()),
+            40 => {
+                assert!(ran.told().contains("is full"), "{}", ran.told());
+                assert_eq!(
+                    held(),
+                    if is_recorded(&ready, &database) { done.clone() } else { before.clone() }
+                );
+            }
             31 => assert!(held() == done && folder.exists("loopgate-out/artifact.outcome.json")),
-            // Only what comes after the last outcome could not be recorded.
             0 => assert_eq!(held(), done),
             code => panic!("{sequence}: {code}: {}", ran.told()),
         }
@@ -89,5 +99,66 @@ fn a_full_disk_loses_nothing_and_sends_nothing_that_it_did_not_record() {
         assert_eq!(held(), done, "{sequence}");
         assert!(!folder.exists("loopgate-out/artifact.outcome.json"), "{sequence}");
         folder.run(&["ledger", "verify", "--ledger", &url]).exits(0);
+    }
+}
+
+/// PgBouncer before a cluster, in that mode; ended when it is dropped.
+struct Pooler {
+    process: std::process::Child,
+    port: u16,
+    _folder: tempfile::TempDir,
+}
+
+impl Pooler {
+    fn start(cluster: &Cluster, mode: &str) -> Option<Self> {
+        let places = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"];
+        let program = places.into_iter().find(|place| std::path::Path::new(place).exists());
+        if !has("pgbouncer", program.is_some()) {
+            return None;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let file = folder.path().join("pgbouncer.ini");
+        let text = format!(
+            "[databases]\n* = host=127.0.0.1 port={} user={RUNNER} password='{PASSWORD}'\n[pgbouncer]\n\
+             listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\npool_mode = {mode}\n",
+            cluster.port
+        );
+        loopgate::core::file::replace(&file, text.as_bytes()).unwrap();
+        for path in [folder.path(), &file] {
+            let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+            fs_err::set_permissions(path, open).unwrap();
+        }
+        let null = std::process::Stdio::null;
+        let process =
+            as_nobody(program?).arg(&file).stdin(null()).stdout(null()).stderr(null()).spawn().unwrap();
+        let begun = std::time::Instant::now();
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(begun.elapsed() < std::time::Duration::from_secs(30), "the pooler does not answer");
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        Some(Self { process, port, _folder: folder })
+    }
+}
+
+impl Drop for Pooler {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn through_a_transaction_pooler_nothing_is_applied_and_through_a_session_pooler_all_is() {
+    let Some(shared) = Shared::ready("", Keys::Honoured) else { return };
+    let before = shared.governed.held();
+    for (mode, code) in [("transaction", 40), ("session", 0)] {
+        let Some(pooler) = Pooler::start(shared.cluster, mode) else { return };
+        let url = format!("postgres://ci@127.0.0.1:{}/{}", pooler.port, shared.database);
+        let ran = shared.apply(&["--ledger", &url]).exits(code);
+        if code == 40 {
+            assert!(ran.told().contains("transaction pooler"), "{}", ran.told());
+            assert_eq!(shared.governed.held(), before);
+        }
     }
 }

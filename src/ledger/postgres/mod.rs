@@ -246,6 +246,21 @@ impl Store for Postgres {
         }
     }
 
+    fn warning(&self) -> Option<String> {
+        let may = self.worker.ask(|line| {
+            line.with(async |dial, session, _, _| {
+                let sql = "SELECT has_table_privilege('loopgate.events', 'UPDATE, DELETE, TRUNCATE'), CURRENT_USER::text";
+                let row = dial.row(session, sql, &[]).await?;
+                Ok((dial.value::<bool>(&row, 0)?, dial.value::<String>(&row, 1)?))
+            })
+        });
+        let (_, user) = may.ok().filter(|(may, _)| *may)?;
+        let user = crate::core::text::excerpt(&user, 60);
+        Some(format!(
+            "the role `{user}` may change and remove events: give runners one that is granted `loopgate_runner` alone"
+        ))
+    }
+
     fn now_at_least(&self) -> Timestamp {
         self.reading().map_or(Timestamp::MIN, |reading| reading.at_least(Moment::now()))
     }

@@ -98,6 +98,12 @@ pub async fn apply(
     let end = match goes_on
         .then(|| journal.record(Fact::Ended { conclusion: end.as_str().to_owned(), message: end.message() }))
     {
+        // Whoever took over found out what counts.
+        Some(Err(error @ LedgerError::Passed))
+            if !matches!(end, ApplyEnd::Stopped(Stopped::Unknown { .. })) =>
+        {
+            ApplyEnd::Ledger(error)
+        }
         // What was found out outranks that its last line could not be written.
         Some(Err(error)) if matches!(end, ApplyEnd::Stopped(Stopped::Done)) => ApplyEnd::Ledger(error),
         _ => end,

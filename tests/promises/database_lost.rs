@@ -1,5 +1,6 @@
 //! A ledger's server that is lost at any step of an apply, and a holder that is stopped while another takes over.
 
+use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::cluster::{Cluster, PASSWORD};
 use crate::database::Shared;
 use crate::database_faults::is_recorded;
-use crate::governed::{ARTIFACT, DATABASE, Keys, held};
+use crate::governed::{ARTIFACT, DATABASE, Held, Keys, held};
 use crate::support::{Folder, Ran};
 
 /// A way to a server that ends at one of the messages to it.
@@ -26,17 +27,25 @@ enum Cut {
     After,
 }
 
+/// Which message.
+#[derive(Clone, Copy)]
+enum At {
+    Number(usize),
+    /// The first with that text in it.
+    Text(&'static str),
+}
+
 struct Rules {
     /// How many messages there were.
     messages: usize,
-    at: Option<(usize, Cut)>,
+    at: Option<(At, Cut)>,
     /// Whether nobody comes through any more once it was cut.
     for_good: bool,
     was_cut: bool,
 }
 
 impl Wire {
-    fn to(port: u16, at: Option<(usize, Cut)>, for_good: bool) -> Self {
+    fn to(port: u16, at: Option<(At, Cut)>, for_good: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let rules = Arc::new(Mutex::new(Rules { messages: 0, at, for_good, was_cut: false }));
@@ -79,7 +88,11 @@ fn connect(here: &TcpStream, there: &TcpStream, rules: &Arc<Mutex<Rules>>) {
             let cut = {
                 let mut rules = rules.lock().unwrap();
                 rules.messages += 1;
-                let cut = rules.at.filter(|(at, _)| *at == rules.messages).map(|(_, cut)| cut);
+                let is_it = rules.at.is_some_and(|(at, _)| match at {
+                    At::Number(number) => number == rules.messages,
+                    At::Text(text) => String::from_utf8_lossy(&buffer[..size]).contains(text),
+                });
+                let cut = rules.at.filter(|_| is_it && !rules.was_cut).map(|(_, cut)| cut);
                 rules.was_cut |= cut.is_some();
                 cut
             };
@@ -106,70 +119,92 @@ fn connect(here: &TcpStream, there: &TcpStream, rules: &Arc<Mutex<Rules>>) {
     });
 }
 
-/// What an apply leaves whose way to the ledger is cut at every `step`th message, from `first` on.
-fn cut_everywhere(cut: Cut, for_good: bool, first: usize, step: usize) {
-    let Some(ready) = Shared::ready("", Keys::Honoured) else { return };
-    let before = ready.governed.held();
-    let through = |wire: &Wire, database: &str, folder: &Folder| {
-        let url = format!("postgres://ci@{}/{database}?connect_timeout=2", wire.address);
-        folder.run(&["apply", ARTIFACT, "--approval-id", &ready.id, "--ledger", &url])
-    };
-    let (folder, database) = ready.copied();
-    let whole = Wire::to(ready.cluster.port, None, false);
-    through(&whole, &database, &folder).exits(0);
-    let (messages, expected) = (whole.messages(), held(&folder.path().join(DATABASE)));
-    let (mut lost, mut left) = (0, 0);
-    for at in (first..=messages).step_by(step) {
+/// An apply whose way to the ledger is cut, and the next one.
+struct Lost {
+    ready: Shared,
+    expected: Held,
+    messages: usize,
+}
+
+impl Lost {
+    fn ready() -> Option<Self> {
+        let ready = Shared::ready("", Keys::Honoured)?;
+        let (folder, database) = ready.copied();
+        let wire = Wire::to(ready.cluster.port, None, false);
+        through(&wire, &database, &folder, &ready.id).exits(0);
+        Some(Self { expected: held(&folder.path().join(DATABASE)), messages: wire.messages(), ready })
+    }
+
+    /// The exit code of an apply that is cut there, after which the next one finds out everything; none where it ended
+    /// before it got there. Whether it left a file, too.
+    fn cut(&self, at: At, cut: Cut, for_good: bool) -> Option<(i32, bool)> {
+        let Self { ready, expected, .. } = self;
         let (folder, database) = ready.copied();
         let wire = Wire::to(ready.cluster.port, Some((at, cut)), for_good);
-        let ran = through(&wire, &database, &folder);
-        // No two runs are the same to the wire: one may end before it gets there.
-        if !wire.was_cut() {
-            continue;
-        }
-        let now = held(&folder.path().join(DATABASE));
+        let ran = through(&wire, &database, &folder, &ready.id);
+        let held = || held(&folder.path().join(DATABASE));
+        let left = folder.exists("loopgate-out/artifact.outcome.json");
         match ran.code {
-            0 => assert_eq!(now, expected, "{at}: {}", ran.told()),
-            40 if is_recorded(&ready, &database) => assert_eq!(now, expected, "{at}: {}", ran.told()),
-            40 => assert_eq!(now, before, "{at}: {}", ran.told()),
-            31 => {
-                lost += 1;
-                left += usize::from(folder.exists("loopgate-out/artifact.outcome.json"));
-            }
-            code => panic!("{at}: exit {code}: {}", ran.told()),
+            _ if !wire.was_cut() => return None,
+            0 => assert_eq!(held(), *expected, "{}", ran.told()),
+            31 => assert!(for_good, "{}", ran.told()),
+            40 if is_recorded(ready, &database) => assert_eq!(held(), *expected, "{}", ran.told()),
+            40 => assert_eq!(held(), ready.governed.held(), "{}", ran.told()),
+            code => panic!("exit {code}: {}", ran.told()),
         }
-        // A connection that is lost for a moment once the locks are held stops nobody.
         let url = ready.cluster.runner(&database);
-        let again = folder.run(&["apply", ARTIFACT, "--approval-id", &ready.id, "--ledger", &url]);
-        again.exits(0);
-        assert_eq!(held(&folder.path().join(DATABASE)), expected, "{at}");
-        assert!(!folder.exists("loopgate-out/artifact.outcome.json"), "{at}");
+        folder.run(&["apply", ARTIFACT, "--approval-id", &ready.id, "--ledger", &url]).exits(0);
+        assert_eq!(held(), *expected);
+        assert!(!folder.exists("loopgate-out/artifact.outcome.json"));
         folder.run(&["ledger", "verify", "--ledger", &url]).exits(0);
-        assert!(is_recorded(&ready, &database), "{at}: an outcome is lost or doubled");
+        assert!(is_recorded(ready, &database), "an outcome is lost or doubled");
+        Some((ran.code, left))
     }
-    println!("cut at {messages} messages by {step}: {lost} left unknown, {left} of them with a file");
-    assert!(!for_good || lost > 0 && left == lost, "{lost} lost, {left} left");
-    assert!(for_good || lost == 0);
+}
+
+fn through(wire: &Wire, database: &str, folder: &Folder, id: &str) -> Ran {
+    let url = format!("postgres://ci@{}/{database}?connect_timeout=2", wire.address);
+    folder.run(&["apply", ARTIFACT, "--approval-id", id, "--ledger", &url])
 }
 
 #[test]
-fn a_connection_that_is_lost_for_a_moment_costs_nothing() {
-    cut_everywhere(Cut::Before, false, 20, 6);
+fn a_connection_that_is_lost_for_a_moment_costs_nothing_at_any_step() {
+    let Some(lost) = Lost::ready() else { return };
+    let mut codes = BTreeMap::new();
+    for number in (6..=lost.messages).step_by(5) {
+        let cut = if number % 2 == 0 { Cut::Before } else { Cut::After };
+        if let Some((code, left)) = lost.cut(At::Number(number), cut, false) {
+            assert!(!left, "{number}");
+            *codes.entry(code).or_insert(0) += 1;
+        }
+    }
+    println!("{} messages; exit codes: {codes:?}", lost.messages);
+    assert!(codes[&0] > 3);
 }
 
 #[test]
-fn a_word_of_the_ledger_that_is_lost_costs_nothing() {
-    cut_everywhere(Cut::After, false, 22, 6);
+fn once_the_locks_are_held_a_connection_that_is_lost_for_a_moment_stops_nobody() {
+    let Some(lost) = Lost::ready() else { return };
+    for text in ["\"kind\":\"began\"", "\"kind\":\"intent\"", "\"kind\":\"outcome\"", "\"kind\":\"ended\""] {
+        for cut in [Cut::Before, Cut::After] {
+            assert_eq!(lost.cut(At::Text(text), cut, false), Some((0, false)), "{text}");
+        }
+    }
 }
 
 #[test]
 fn a_ledger_that_is_lost_for_good_is_told_by_the_next_run_what_it_missed() {
-    cut_everywhere(Cut::Before, true, 30, 3);
-}
-
-#[test]
-fn a_ledger_that_is_lost_with_its_last_word_is_told_nothing_twice() {
-    cut_everywhere(Cut::After, true, 31, 3);
+    let Some(lost) = Lost::ready() else { return };
+    for (text, cut, expected) in [
+        ("\"kind\":\"began\"", Cut::After, (40, false)),
+        ("\"kind\":\"intent\"", Cut::Before, (40, false)),
+        ("\"kind\":\"intent\"", Cut::After, (40, false)),
+        ("\"kind\":\"outcome\"", Cut::Before, (31, true)),
+        ("\"kind\":\"outcome\"", Cut::After, (31, true)),
+        ("\"kind\":\"ended\"", Cut::Before, (40, false)),
+    ] {
+        assert_eq!(lost.cut(At::Text(text), cut, true), Some(expected), "{text}");
+    }
 }
 
 /// The tool that a plan is compared by, before its first intent.
@@ -240,7 +275,7 @@ fn a_holder_that_slept_over_its_answer_adds_nothing_and_leaves_it_in_a_file() {
     assert!(first.told().contains("artifact.outcome.json"), "{}", first.told());
 }
 
-/// Kills the server while an apply is at work, at moments spread over it, and starts it again at once.
+/// Kills the server while an apply is at work, where it has recorded something, and starts it again at once.
 #[test]
 fn a_server_that_is_killed_and_starts_again_loses_and_doubles_nothing() {
     if crate::database::there().is_none() {
@@ -252,9 +287,9 @@ fn a_server_that_is_killed_and_starts_again_loses_and_doubles_nothing() {
     crate::database::init(&governed.folder, cluster, &database).exits(0);
     governed.folder.set("PGPASSWORD", PASSWORD);
     let ready = Shared { cluster, database, governed, id };
-    for at in [36, 44, 50] {
+    for at in ["\"kind\":\"began\"", "\"kind\":\"intent\"", "\"kind\":\"outcome\""] {
         let (folder, database) = ready.copied();
-        let wire = Wire::to(cluster.port, Some((at, Cut::After)), false);
+        let wire = Wire::to(cluster.port, Some((At::Text(at), Cut::After)), false);
         let url = format!("postgres://ci@{}/{database}?connect_timeout=30", wire.address);
         let apply = ["apply", ARTIFACT, "--approval-id", ready.id.as_str(), "--ledger", url.as_str()];
         let runner = {

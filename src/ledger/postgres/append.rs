@@ -54,6 +54,9 @@ impl Addition {
         tenure: Option<&Tenure>,
         time: Time,
     ) -> Result<Option<i64>, Trouble> {
+        if tenure.is_some_and(|tenure| tenure.is_passed) {
+            return Err(Trouble::Said(LedgerError::Passed));
+        }
         // What was lost may have been the word that it was done.
         if time == Time::Again && self.is_there(dial, session).await? {
             return Ok(None);

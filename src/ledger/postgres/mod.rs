@@ -233,11 +233,17 @@ impl Store for Postgres {
         self.worker.ask(move |line| {
             // On a connection that is over, the locks are taken again first, or not.
             line.with(async |dial, session, tenure, _| {
-                let Some(tenure) = tenure.filter(|_| !is_fresh) else { return Ok(()) };
+                let Some(tenure) = tenure.filter(|tenure| tenure.is_passed || !is_fresh) else {
+                    return Ok(());
+                };
                 let asked = Moment::now();
                 let (passed, said) = tenure.has_passed(dial, session).await?;
                 set(&clock, said, asked);
-                if passed { Err(trouble::Trouble::Said(LedgerError::Passed)) } else { Ok(()) }
+                if passed || tenure.is_passed {
+                    Err(trouble::Trouble::Said(LedgerError::Passed))
+                } else {
+                    Ok(())
+                }
             })
         })?;
         match self.reading() {

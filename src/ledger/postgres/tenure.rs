@@ -7,7 +7,6 @@ use tokio_postgres::types::Type;
 
 use super::session::{Dial, Session};
 use super::trouble::Trouble;
-use crate::ledger::error::LedgerError;
 
 /// Takes the locks in their order, up to the first that another session holds. Whether all were free.
 const TAKE: &str = "
@@ -54,7 +53,7 @@ pub(super) struct Tenure {
     pub backend: i32,
     begun: String,
     /// Whether another has taken them since.
-    is_passed: bool,
+    pub is_passed: bool,
 }
 
 impl Tenure {
@@ -79,11 +78,12 @@ impl Tenure {
         Ok(Some((tenure, dial.value(&row, 1)?)))
     }
 
-    /// Takes them again on a new session, where nobody took one of them since.
+    /// Takes them again on a new session, where nobody took one of them since. Where somebody did, the session may still
+    /// read.
     pub async fn resume(&mut self, dial: &Dial, session: &Session) -> Result<(), Trouble> {
         self.is_passed = self.is_passed || self.has_passed(dial, session).await?.0;
         if self.is_passed {
-            return Err(Trouble::Said(LedgerError::Passed));
+            return Ok(());
         }
         // The server may not know yet that the old session is lost.
         let old = [(&self.backend as _, Type::INT4), (&self.begun as _, Type::TEXT)];
@@ -95,7 +95,6 @@ impl Tenure {
         self.is_passed = self.has_passed(dial, session).await?.0;
         if self.is_passed {
             dial.rows(session, "SELECT pg_catalog.pg_advisory_unlock_all()::text", &[]).await?;
-            return Err(Trouble::Said(LedgerError::Passed));
         }
         (self.backend, self.begun) = (session.backend, session.begun.clone());
         Ok(())

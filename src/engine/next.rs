@@ -348,3 +348,55 @@ fn is_busy(attempt: &Attempt) -> bool {
     let came = attempt.came.as_ref().map(|came| &came.result);
     matches!(came, Some(Came::Unknown { doubt: Doubt::InProgress, .. }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::sample::{self, began, document, draft, drafts, key, linked};
+    use crate::ledger::{Fact, v1::Command};
+
+    #[test]
+    fn nobody_takes_for_not_applied_what_another_run_may_still_send() {
+        let mut drafts = drafts(sample::LEDGER);
+        drafts.truncate(8);
+        let Some(Fact::Intent { send_before, .. }) = drafts.last_mut().map(|draft| &mut draft.fact) else {
+            panic!()
+        };
+        *send_before = Some(sample::at(30));
+        drafts.push(draft(20, "second", began(sample::LEDGER)));
+        let chain = document().effect_digest;
+        let state = State::fold(&chain, &linked(&chain, drafts)).unwrap();
+        let terms = [0, 1].map(|place| Terms {
+            key: key(place),
+            repeat: Repeat::Never,
+            has_read: false,
+            tries: false,
+            reads_back: false,
+        });
+        let next_of = |run: &str, at_least: i64, resolution: Resolution| {
+            let found_out =
+                BTreeMap::from([(key(0), (sample::verdict(true, serde_json::json!([])), resolution))]);
+            next(&Question {
+                terms: &terms,
+                state: &state,
+                command: Command::Reconcile,
+                run,
+                now: sample::at(10_000),
+                at_least: sample::at(at_least),
+                deadline: SignedDuration::from_secs(60),
+                elsewhere: &Elsewhere::default(),
+                found_out: &found_out,
+                stopping: false,
+            })
+        };
+        let not_applied = || Resolution::NotApplied {};
+        for at_least in [0, 29, 31, 90] {
+            assert_eq!(next_of("second", at_least, not_applied()), Next::Stop(Stop::Unknown(vec![0])));
+            let applied = Resolution::Applied { created: BTreeMap::new() };
+            assert_eq!(next_of("second", at_least, applied), Next::TakeWord(0));
+        }
+        assert_eq!(next_of("second", 91, not_applied()), Next::TakeWord(0));
+        // Its own it knows.
+        assert_eq!(next_of("first", 0, not_applied()), Next::TakeWord(0));
+    }
+}

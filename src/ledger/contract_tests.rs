@@ -17,7 +17,7 @@ use super::{Ledger, Verified};
 use crate::core::Digest;
 
 /// A place for one ledger.
-trait Site: Sized + Sync {
+pub(super) trait Site: Sized + Sync {
     /// None where the engine is not there.
     fn new() -> Option<Self>;
     fn found(&self) -> Ledger;
@@ -31,7 +31,7 @@ struct File {
     path: PathBuf,
 }
 
-struct Database {
+pub(super) struct Database {
     cluster: &'static Cluster,
     name: String,
 }
@@ -62,6 +62,14 @@ impl Database {
         let user = address.user().unwrap().to_owned();
         (address, Access { user, password: Some(cluster::PASSWORD.into()), authorities: None })
     }
+
+    pub(super) fn owner(&self) -> (Address, Access) {
+        self.at(&self.cluster.owner(&self.name))
+    }
+
+    pub(super) fn runner(&self) -> (Address, Access) {
+        self.at(&self.cluster.runner(&self.name))
+    }
 }
 
 impl Site for Database {
@@ -75,14 +83,14 @@ impl Site for Database {
     }
 
     fn found(&self) -> Ledger {
-        let (address, access) = self.at(&self.cluster.owner(&self.name));
+        let (address, access) = self.owner();
         Ledger::found(&address, &access).unwrap();
         self.open()
     }
 
     /// As a runner has it.
     fn open(&self) -> Ledger {
-        let (address, access) = self.at(&self.cluster.runner(&self.name));
+        let (address, access) = self.runner();
         Ledger::connect(&address, &access).unwrap()
     }
 

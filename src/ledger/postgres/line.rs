@@ -22,6 +22,8 @@ pub(super) struct Line {
     session: Option<Session>,
     /// The locks that are held.
     pub tenure: Option<Tenure>,
+    /// Whether it was given up: then nobody waits for it again, and it is looked for once.
+    is_lost: bool,
 }
 
 /// Which time a statement is made.
@@ -36,7 +38,7 @@ impl Line {
     /// Connects. A server that takes no connections just now is asked again; one that is not there is not.
     pub fn open(dial: Dial) -> Result<Self, LedgerError> {
         let runtime = Builder::new_current_thread().enable_all().build().map_err(LedgerError::unreachable)?;
-        let mut line = Self { runtime, dial, session: None, tenure: None };
+        let mut line = Self { runtime, dial, session: None, tenure: None, is_lost: false };
         let deadline = Instant::now() + line.dial.patience;
         let mut pause = FIRST_PAUSE;
         loop {
@@ -56,16 +58,26 @@ impl Line {
         &mut self,
         f: impl AsyncFn(&Dial, &Session, Option<&Tenure>, Time) -> Result<T, Trouble>,
     ) -> Result<T, LedgerError> {
-        let deadline = Instant::now() + self.dial.patience;
+        let patience = if self.is_lost { Duration::ZERO } else { self.dial.patience };
+        let deadline = Instant::now() + patience;
         let (mut pause, mut time) = (FIRST_PAUSE, Time::First);
         loop {
             match self.attempt(&f, &mut time) {
-                Ok(done) => return Ok(done),
+                Ok(done) => {
+                    self.is_lost = false;
+                    return Ok(done);
+                }
                 Err(Trouble::Lost(_) | Trouble::NotYet(_)) if Instant::now() < deadline => {
                     self.drop_session();
                     rest(&mut pause);
                 }
-                Err(trouble) => return Err(trouble.given_up()),
+                Err(trouble) => {
+                    if matches!(trouble, Trouble::Lost(_) | Trouble::NotYet(_)) {
+                        self.drop_session();
+                        self.is_lost = true;
+                    }
+                    return Err(trouble.given_up());
+                }
             }
         }
     }
@@ -75,7 +87,7 @@ impl Line {
         f: &impl AsyncFn(&Dial, &Session, Option<&Tenure>, Time) -> Result<T, Trouble>,
         time: &mut Time,
     ) -> Result<T, Trouble> {
-        let Self { runtime, dial, session, tenure } = self;
+        let Self { runtime, dial, session, tenure, .. } = self;
         runtime.block_on(async {
             let session = match session {
                 Some(session) if !session.is_over().await => session,

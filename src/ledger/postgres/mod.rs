@@ -13,6 +13,8 @@ mod read;
 mod session;
 mod statement;
 mod tenure;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod trouble;
 mod worker;

@@ -113,6 +113,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(".pgpass");
         replace(&path, b"h:5432:d:ci:from-file\n").unwrap();
+        let mode = |mode| std::os::unix::fs::PermissionsExt::from_mode(mode);
+        fs_err::set_permissions(&path, mode(0o600)).unwrap();
         let home = folder.path().to_str().unwrap();
         let file = path.to_str().unwrap();
         let is = |found: Result<(String, Option<String>), _>, user: &str, password: Option<&str>| {
@@ -131,12 +133,8 @@ mod tests {
         let none = folder.path().join("none");
         let missing = found("postgres://ci@h/d", &[("PGPASSFILE", none.to_str().unwrap())]);
         assert_eq!(missing.unwrap_err().0, Exit::Invalid);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
-            let (exit, said) = found("postgres://ci@h/d", &[("PGPASSFILE", file)]).unwrap_err();
-            assert!(exit == Exit::Invalid && said.contains("others may read") && !said.contains("from-file"));
-        }
+        fs_err::set_permissions(&path, mode(0o640)).unwrap();
+        let (exit, said) = found("postgres://ci@h/d", &[("PGPASSFILE", file)]).unwrap_err();
+        assert!(exit == Exit::Invalid && said.contains("others may read") && !said.contains("from-file"));
     }
 }

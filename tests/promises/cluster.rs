@@ -1,6 +1,8 @@
 //! A PostgreSQL server of the tests' own: made in a folder that goes with it, ended with the test process, however that
 //! ends. Nobody is root in it.
 
+#![cfg(unix)]
+
 use std::io::Write as _;
 use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt as _;

@@ -1,5 +1,7 @@
 //! A ledger in PostgreSQL that many runners share: made, signed in to, and one at work on each thing at a time.
 
+#![cfg(unix)]
+
 use std::process::Stdio;
 
 use serde_json::json;

@@ -1,5 +1,7 @@
 //! What befalls the server of a ledger: it is no place for one, is full, or reads only.
 
+#![cfg(unix)]
+
 use crate::cluster::{Cluster, PASSWORD, RUNNER, as_nobody};
 use crate::database::{Shared, there};
 use crate::governed::Keys;

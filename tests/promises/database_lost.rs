@@ -1,5 +1,7 @@
 //! A ledger's server that is lost at any step of an apply, and a holder that is stopped while another takes over.
 
+#![cfg(unix)]
+
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};

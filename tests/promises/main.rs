@@ -11,7 +11,7 @@ mod attacks;
 mod bad_days;
 #[cfg(test)]
 mod bad_lines;
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod cluster;
 #[cfg(test)]
 mod commands;
@@ -21,11 +21,11 @@ mod conformance;
 mod corpus;
 #[cfg(test)]
 mod crash;
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod database;
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod database_faults;
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod database_lost;
 #[cfg(test)]
 mod defaults;

@@ -49,7 +49,7 @@ fn raw(ledger: &Ledger) -> Connection {
 /// SQL by another hand, with the triggers gone.
 fn tamper(ledger: &Ledger, sql: &str) {
     let drop = "DROP TRIGGER events_are_never_changed; DROP TRIGGER events_are_never_removed;";
-    raw(&ledger).execute_batch(&format!("{drop} {sql}")).unwrap();
+    raw(ledger).execute_batch(&format!("{drop} {sql}")).unwrap();
 }
 
 #[test]

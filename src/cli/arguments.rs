@@ -110,8 +110,8 @@ pub(super) struct RunOptions {
     /// The folder that receives artifact.json, run.json and what the recipe emits.
     #[arg(long, value_name = "DIR", default_value = "loopgate-out", env = "LOOPGATE_OUT")]
     pub out: PathBuf,
-    /// The ledger that says what took place already: `sqlite:PATH` [default: .loopgate/ledger.db, where it is
-    /// there].
+    /// The ledger that says what took place already: `sqlite:PATH` or `postgres://HOST/DATABASE` [default:
+    /// .loopgate/ledger.db, where it is there].
     #[arg(long, value_name = "LEDGER", env = "LOOPGATE_LEDGER", hide_env_values = true)]
     pub ledger: Option<String>,
     /// An input, as name=value.

@@ -73,7 +73,8 @@ pub(super) struct Revoke {
     /// The folder with the records, which receives this one [default: `approvals` beside the artifact].
     #[arg(long, value_name = "DIR")]
     pub approvals: Option<PathBuf>,
-    /// The ledger that is told, too: `sqlite:PATH` [default: .loopgate/ledger.db, where it is there].
+    /// The ledger that is told, too: `sqlite:PATH` or `postgres://HOST/DATABASE` [default: .loopgate/ledger.db, where it is
+    /// there].
     #[arg(long, value_name = "LEDGER", env = "LOOPGATE_LEDGER", hide_env_values = true)]
     pub ledger: Option<String>,
     /// The folder with loopgate.yaml and what it names, or FOLDER@DIGEST, as `config show` prints it [default: the working
@@ -147,7 +148,7 @@ pub(super) struct Effect {
     /// [default: `approvals` beside the artifact].
     #[arg(long, value_name = "PATH")]
     pub approvals: Option<PathBuf>,
-    /// The ledger: `sqlite:PATH` [default: .loopgate/ledger.db, outside CI].
+    /// The ledger: `sqlite:PATH` or `postgres://HOST/DATABASE` [default: .loopgate/ledger.db, outside CI].
     #[arg(long, value_name = "LEDGER", env = "LOOPGATE_LEDGER", hide_env_values = true)]
     pub ledger: Option<String>,
     /// The server: `sandbox`, `sandbox:PATH`, `sandbox:memory`, or a name from loopgate.yaml.

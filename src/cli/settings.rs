@@ -67,7 +67,7 @@ pub(super) struct Settings {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LedgerSettings {
-    /// `sqlite:PATH`, relative to the trust folder.
+    /// `sqlite:PATH`, relative to the trust folder, or `postgres://HOST/DATABASE`.
     #[serde(default)]
     pub at: Option<String>,
     /// Its ID, `lgl-…`; a ledger with another one is refused, wherever it is.

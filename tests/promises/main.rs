@@ -16,6 +16,8 @@ mod bad_lines;
 #[cfg(test)]
 mod cases;
 #[cfg(test)]
+mod cluster;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod conformance;
@@ -23,6 +25,12 @@ mod conformance;
 mod corpus;
 #[cfg(test)]
 mod crash;
+#[cfg(test)]
+mod database;
+#[cfg(test)]
+mod database_faults;
+#[cfg(test)]
+mod database_lost;
 #[cfg(test)]
 mod defaults;
 #[cfg(test)]

@@ -1,22 +1,22 @@
 //! Reading chains, and finding them.
 
-use rusqlite::params;
+use std::ops::ControlFlow;
 
-use super::Ledger;
-use super::row::{COLUMNS, Stored, place};
+use super::chain::{Head, follow};
+use super::error::{Damage, LedgerError};
+use super::row::Stored;
+use super::state::{State, StateError};
+use super::store::{Column, End, Ledger, Which};
+use super::v1::Event;
 use crate::approval::RecordId;
 use crate::artifact::Key;
 use crate::core::Digest;
-use crate::ledger::chain::{Head, follow};
-use crate::ledger::error::{Damage, LedgerError};
-use crate::ledger::state::{State, StateError};
-use crate::ledger::v1::Event;
 
 impl Ledger {
     /// All events of a chain, each checked to be the next one; empty where there is no such chain.
     ///
     /// # Errors
-    /// [`LedgerError::Broken`] where they are not what was written; SQLite fails.
+    /// [`LedgerError::Broken`] where they are not what was written; the engine fails.
     pub fn chain(&self, chain: &Digest) -> Result<Vec<Event>, LedgerError> {
         self.events_since(chain, 0)
     }
@@ -62,55 +62,44 @@ impl Ledger {
     /// The chains whose artifact has this subject, in the order in which they were opened.
     ///
     /// # Errors
-    /// SQLite fails, or a row names no chain.
+    /// The engine fails, or a row names no chain.
     pub fn chains_of_subject(&self, subject: &Digest) -> Result<Vec<Digest>, LedgerError> {
-        self.chains_where("subject", &subject.to_string())
+        self.chains_where(Column::Subject, &subject.to_string())
     }
 
     /// The chains in which an operation of this key was sent or settled, in the order of the first time.
     ///
     /// # Errors
-    /// SQLite fails, or a row names no chain.
+    /// The engine fails, or a row names no chain.
     pub fn chains_with_key(&self, key: &Key) -> Result<Vec<Digest>, LedgerError> {
-        self.chains_where("key", key.as_str())
+        self.chains_where(Column::Key, key.as_str())
     }
 
     /// The chain that a record was taken into.
     ///
     /// # Errors
-    /// SQLite fails, or a row names no chain.
+    /// The engine fails, or a row names no chain.
     pub fn chain_of_record(&self, id: &RecordId) -> Result<Option<Digest>, LedgerError> {
-        Ok(self.chains_where("record", id.as_str())?.into_iter().next())
+        Ok(self.chains_where(Column::Record, id.as_str())?.into_iter().next())
     }
 
     /// Whether an event of this digest is in any chain.
     ///
     /// # Errors
-    /// SQLite fails.
+    /// The engine fails.
     pub fn contains(&self, event_digest: &Digest) -> Result<bool, LedgerError> {
-        let found = self
-            .connection
-            .prepare_cached("SELECT 1 FROM events WHERE digest = ?1")?
-            .exists([event_digest.to_string()])?;
-        Ok(found)
+        self.store.contains(event_digest)
     }
 
     /// Every chain with its end, sorted by chain. The events themselves are not read.
     ///
     /// # Errors
-    /// SQLite fails, or a row names no chain.
+    /// The engine fails, or a row names no chain.
     pub fn chain_heads(&self) -> Result<Vec<(Digest, Head)>, LedgerError> {
-        // With a lone `max`, SQLite takes the other columns from the row that has it.
-        let mut statement = self.connection.prepare_cached(
-            "SELECT position, chain, digest, max(sequence) FROM events GROUP BY chain ORDER BY chain",
-        )?;
-        let mut rows = statement.query([])?;
         let mut heads = Vec::new();
-        while let Some(row) = rows.next()? {
-            let position = row.get(0)?;
-            let (chain, digest) = (digest(position, row.get(1)?)?, digest(position, row.get(2)?)?);
-            let last: i64 = row.get(3)?;
-            let count = u64::try_from(last).map_err(|_| Damage::Misfiled { position })? + 1;
+        for End { position, chain, sequence, digest: last } in self.store.ends()? {
+            let (chain, digest) = (digest(position, chain)?, digest(position, last)?);
+            let count = u64::try_from(sequence).map_err(|_| Damage::Misfiled { position })? + 1;
             heads.push((chain, Head { digest, count }));
         }
         Ok(heads)
@@ -120,25 +109,18 @@ impl Ledger {
     /// checked by itself; that the chains hold is [`Ledger::verify`]'s to say. The first error of `f` ends it.
     ///
     /// # Errors
-    /// SQLite fails, a row is not what was written, or what `f` gives.
+    /// The engine fails, a row is not what was written, or what `f` gives.
     pub fn each_event<E: From<LedgerError>>(
         &self,
         mut f: impl FnMut(&Event) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut statement = self
-            .connection
-            .prepare_cached(&format!("SELECT {COLUMNS} FROM events ORDER BY position"))
-            .map_err(LedgerError::from)?;
-        let mut rows = statement.query([]).map_err(LedgerError::from)?;
-        while let Some(row) = rows.next().map_err(LedgerError::from)? {
-            let row = Stored::read(row).map_err(LedgerError::from)?;
+        self.each_stored(Which::All, |row| {
             let event = row.event().map_err(LedgerError::from)?;
             let digest =
                 event.digest().map_err(|problem| LedgerError::from(broken(&event.chain, &event, problem)))?;
             row.is(&digest).map_err(LedgerError::from)?;
-            f(&event)?;
-        }
-        Ok(())
+            f(&event)
+        })
     }
 
     fn each_row(
@@ -147,26 +129,32 @@ impl Ledger {
         from: u64,
         mut f: impl FnMut(&Stored) -> Result<(), LedgerError>,
     ) -> Result<(), LedgerError> {
-        let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM events WHERE chain = ?1 AND sequence >= ?2 ORDER BY sequence"
-        ))?;
-        let mut rows = statement.query(params![chain.to_string(), place(from)])?;
-        while let Some(row) = rows.next()? {
-            f(&Stored::read(row)?)?;
-        }
-        Ok(())
+        self.each_stored(Which::Chain(chain, from), |row| f(&row))
     }
 
-    fn chains_where(&self, column: &'static str, value: &str) -> Result<Vec<Digest>, LedgerError> {
-        let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT min(position), chain FROM events WHERE {column} = ?1 GROUP BY chain ORDER BY 1"
-        ))?;
-        let mut rows = statement.query([value])?;
-        let mut chains = Vec::new();
-        while let Some(row) = rows.next()? {
-            chains.push(digest(row.get(0)?, row.get(1)?)?);
+    /// Gives rows to `f`, up to its first error.
+    fn each_stored<E: From<LedgerError>>(
+        &self,
+        which: Which<'_>,
+        mut f: impl FnMut(Stored) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut failed = None;
+        let read = self.store.each(which, &mut |row| match f(row) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        });
+        match failed {
+            Some(error) => Err(error),
+            None => Ok(read?),
         }
-        Ok(chains)
+    }
+
+    fn chains_where(&self, column: Column, value: &str) -> Result<Vec<Digest>, LedgerError> {
+        let found = self.store.chains_where(column, value)?.into_iter();
+        found.map(|(position, chain)| Ok(digest(position, chain)?)).collect()
     }
 }
 
@@ -177,7 +165,7 @@ pub(super) fn take(state: &mut State, row: &Stored, event: &Event) -> Result<(),
 }
 
 fn broken(chain: &Digest, event: &Event, problem: crate::core::json::UnsafeNumber) -> Damage {
-    use crate::ledger::chain::ChainError;
+    use super::chain::ChainError;
     let source = StateError::Chain(ChainError::Unhashable { sequence: event.sequence, problem });
     Damage::Chain { chain: chain.clone(), source }
 }

@@ -136,7 +136,7 @@ fn verdict(sheet: &Sheet<'_>) -> Element {
 
 fn footer() -> Element {
     element("footer").add(element("p").text(&format!(
-        "Made by loopgate {}. This page loads nothing and sends nothing; the files of the command prove what it says.",
+        "Made by loopgate {}. This page loads nothing and sends nothing; what counts are the files of the command.",
         env!("CARGO_PKG_VERSION")
     )))
 }

@@ -21,8 +21,8 @@ use part::{Room, Section, bounded_text, left_out, sign, tone};
 /// The page's own style and script.
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("page.js");
-/// Bytes that the verdict's reasons take at the most.
-const MOST_REASONS: usize = 64 << 10;
+/// Bytes that the verdict's lists take at the most, each.
+const MOST_BYTES: usize = 64 << 10;
 
 /// The sheet as an HTML page. Its parts are bounded, all of them together to 24 MiB.
 #[must_use]
@@ -50,8 +50,12 @@ pub fn html(sheet: &Sheet<'_>) -> String {
         .add(verdict(sheet))
         .add(element("nav").with("aria-label", "On this page").add(entries))
         .all(sections.into_iter().map(Section::element));
-    let body = element("body")
-        .with("class", if sheet.sandbox.is_some() { "sandbox" } else { "real" })
+    let body = match sheet.sandbox {
+        // It is said on every printed page.
+        Some(_) => element("body").class("sandbox"),
+        None => element("body"),
+    };
+    let body = body
         .add(element("a").class("skip").with("href", "#result").text("Skip to the result"))
         .add(banner(sheet))
         .add(main)
@@ -105,13 +109,15 @@ fn verdict(sheet: &Sheet<'_>) -> Element {
             .add(element("span").class("subject").text(&bounded_text(&sheet.subject))),
     );
     let about = sheet.about.iter().map(|part| element("li").text(&bounded_text(part)));
+    let (about, missing_about) = Room::of(MOST_BYTES).take(about);
     let reasons = sheet.reasons.iter().map(|reason| element("li").text(&bounded_text(reason)));
-    let (reasons, missing) = Room::of(MOST_REASONS).take(reasons);
+    let (reasons, missing) = Room::of(MOST_BYTES).take(reasons);
     let mut verdict = element("section")
         .with("class", format_args!("verdict {}", tone(sheet.mark)))
         .with("aria-label", "Verdict")
         .add(head)
-        .add(element("ul").class("about").all(about));
+        .add(element("ul").class("about").all(about))
+        .all(left_out(missing_about, "input", "inputs"));
     if !reasons.is_empty() {
         verdict = verdict.add(element("ul").class("reasons").all(reasons));
     }
@@ -130,7 +136,7 @@ fn verdict(sheet: &Sheet<'_>) -> Element {
 
 fn footer() -> Element {
     element("footer").add(element("p").text(&format!(
-        "Made by loopgate {}. This page loads nothing and sends nothing; the files of the command prove what it says.",
+        "Made by loopgate {}. This page loads nothing and sends nothing; what counts are the files of the command.",
         env!("CARGO_PKG_VERSION")
     )))
 }

@@ -55,7 +55,7 @@ fn told(operation: &Proposal) -> Element {
         .add(sign(*mark))
         .add(element("code").text(&bounded_text(id)))
         .text(" ")
-        .add(badge_word(operation, word));
+        .add(element("span").with("class", format_args!("word {}", tone(*mark))).text(word));
     let tool = definition("Tool", element("dd").add(element("code").text(&bounded_text(tool))));
     let reason = definition("Reason", element("dd").text(&bounded_text(reason)));
     let article = element("article")
@@ -66,10 +66,6 @@ fn told(operation: &Proposal) -> Element {
         Some(titles) => article.all(titles),
         None => article,
     }
-}
-
-fn badge_word(operation: &Proposal, word: &str) -> Element {
-    element("span").with("class", format_args!("word {}", tone(operation.mark))).text(word)
 }
 
 /// What is created, and in what.
@@ -100,7 +96,6 @@ fn titles(items: &[Titled]) -> Option<[Element; 2]> {
 /// The payload, never cut: where it does not fit, its digest stands for it.
 fn payload(operation: &Proposal, index: usize, room: &mut Room) -> Element {
     let value = Value::Object(operation.payload.clone());
-    let bytes = indented(&value).len();
     let id = format!("payload-{index}");
     let head = element("h4").with("id", &id).text("Payload, exact and whole");
     let shown = element("pre").add(element("code").json(&value));
@@ -109,10 +104,14 @@ fn payload(operation: &Proposal, index: usize, room: &mut Room) -> Element {
             // It scrolls, so it can be reached by keyboard.
             element("div").class("canvas").with("tabindex", 0).add(shown),
         ),
-        false => element("p").class("notice").text(&format!(
-            "The payload has {bytes} bytes and is not shown here, for it is never cut. The artifact has it; as \
-             indented JSON its digest is {}.",
-            Digest::of_bytes(indented(&value).as_bytes())
-        )),
+        false => {
+            let text = indented(&value);
+            element("p").class("notice").text(&format!(
+                "The payload has {} bytes and is not shown here, for it is never cut. The artifact has it; as indented \
+                 JSON its digest is {}.",
+                text.len(),
+                Digest::of_bytes(text.as_bytes())
+            ))
+        }
     }
 }

@@ -79,7 +79,7 @@ impl Room {
 /// What is said where something is left out.
 pub(super) fn left_out(number: usize, one: &str, many: &str) -> Option<Element> {
     let says = format!(
-        "{} did not fit here; the files that this command left have them all.",
+        "{} did not fit here: this page is bounded, the files of the command are not.",
         count(number, one, many)
     );
     (number > 0).then(|| element("p").class("notice").text(&says))

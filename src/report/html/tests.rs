@@ -104,7 +104,7 @@ fn what_does_not_exist_is_left_out_and_the_sandbox_is_named_first() {
     assert!(banner < page.find("<main").unwrap() && page.contains("<body class=\"sandbox\">"));
     result.target.sandbox = false;
     let page = self::page(&result, 0);
-    assert!(!page.contains("Sandbox</strong>") && page.contains("<body class=\"real\">"));
+    assert!(!page.contains("Sandbox</strong>") && page.contains("<body><a"));
 }
 
 #[test]

@@ -161,6 +161,13 @@ fn through_a_transaction_pooler_nothing_is_applied_and_through_a_session_pooler_
         if code == 40 {
             assert!(ran.told().contains("transaction pooler"), "{}", ran.told());
             assert_eq!(shared.governed.held(), before);
+            let held = "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database
+                WHERE locktype = 'advisory' AND datname = current_database()";
+            assert_eq!(
+                shared.cluster.sql(&shared.database, held),
+                "0",
+                "a pooler's session holds what nobody gives up"
+            );
         }
     }
 }

@@ -37,6 +37,7 @@ use self::migrate::MIGRATIONS;
 use self::read::Wanted;
 use self::session::Dial;
 use self::tenure::Tenure;
+use self::trouble::Trouble;
 use self::worker::{Errand, Worker};
 use super::chain::Head;
 use super::claim::{Claim, Holder, Lock, LockError, Wait};
@@ -107,14 +108,15 @@ impl Postgres {
         let (locks, clock) = (locks.to_vec(), Arc::clone(&self.clock));
         self.worker.ask(move |line| {
             line.take(async |dial, session| {
+                // First: what a pooler's session holds, nobody gives up.
+                if dial.is_pooled(session).await? {
+                    return Err(Trouble::Said(dial.pooled()));
+                }
                 let asked = Moment::now();
                 let Some((tenure, said)) = Tenure::begin(dial, session, &locks, &said).await? else {
                     return Ok(None);
                 };
                 set(&clock, said, asked);
-                if dial.is_pooled(session).await? {
-                    return Err(trouble::Trouble::Said(dial.pooled()));
-                }
                 Ok(Some(tenure))
             })
         })
@@ -241,11 +243,7 @@ impl Store for Postgres {
                 let asked = Moment::now();
                 let (passed, said) = tenure.has_passed(dial, session).await?;
                 set(&clock, said, asked);
-                if passed || tenure.is_passed {
-                    Err(trouble::Trouble::Said(LedgerError::Passed))
-                } else {
-                    Ok(())
-                }
+                if passed || tenure.is_passed { Err(Trouble::Said(LedgerError::Passed)) } else { Ok(()) }
             })
         })?;
         match self.reading() {

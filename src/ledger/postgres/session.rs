@@ -1,5 +1,6 @@
 //! A connection that is fit for a ledger: what is committed on it is durable, and it is one server's, which writes.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
@@ -36,6 +37,8 @@ pub(super) struct Session {
     /// The server's process for it, and when that began: together they name no other.
     pub backend: i32,
     pub begun: String,
+    /// Whether it was found to be one session all along.
+    is_own: Cell<bool>,
 }
 
 impl Dial {
@@ -61,7 +64,7 @@ impl Dial {
     pub async fn session(&self) -> Result<Session, Trouble> {
         let (client, connection) = self.connected().await?;
         let (backend, begun) = self.settled(&client).await?;
-        Ok(Session { client, connection, backend, begun })
+        Ok(Session { client, connection, backend, begun, is_own: Cell::new(false) })
     }
 
     async fn connected(&self) -> Result<(Client, JoinHandle<()>), Trouble> {
@@ -153,8 +156,11 @@ impl Dial {
     }
 
     /// Whether transactions on one connection are given to different sessions of the server, as a transaction pooler
-    /// does: then nothing that a session holds is held.
+    /// does: then nothing that a session holds is held. Asked once of a connection.
     pub async fn is_pooled(&self, session: &Session) -> Result<bool, Trouble> {
+        if session.is_own.get() {
+            return Ok(false);
+        }
         let pid = "SELECT pg_catalog.pg_backend_pid()";
         let (other, connection) = self.connected().await?;
         let mut pooled = false;
@@ -168,6 +174,7 @@ impl Dial {
         }
         drop(other);
         let _ = timeout(GOODBYE, connection).await;
+        session.is_own.set(!pooled);
         Ok(pooled)
     }
 }

@@ -174,7 +174,9 @@ fn its_other_pipelines_run_a_command_that_there_is() {
         let (arguments, report) = arguments.split_once(" --report ").unwrap();
         assert!(report.starts_with("junit=junit.xml"), "{report}");
         let arguments = arguments.replace("$$", "$").replace("--server loopiq", "--server sandbox");
-        shell(&Folder::new(), "sh", &format!("loopgate certify-release{arguments}")).exits(0);
+        let folder = Folder::new();
+        shell(&folder, "sh", &format!("loopgate certify-release{arguments} --report junit=junit.xml")).exits(0);
+        assert!(folder.read("junit.xml").contains("<testsuite "));
         ran += 1;
     }
     assert_eq!(ran, 3);

@@ -7,11 +7,13 @@
 //! - [`RecordId`] is a digest of the record.
 //! - [`Draft`] becomes a [`Record`]; reading checks the same rules and the ID.
 //! - [`read_approvals`] reads a folder, a file or a text of records; [`write_record`] adds one.
+//! - [`armored`] makes a text of a record that a comment can carry; [`brought`] finds such in any text.
 //! - [`sign()`] runs `ssh-keygen`; [`verify`] says who of the [`Signers`] signed.
 //! - [`platform`] judges what a CI platform answered.
 //! - [`Policy`] is what the trust settings ask for, [`Overlay`] what a recipe or a tool asks besides.
 //! - [`decide`] and [`decide_resolution`] give the [`Verdict`].
 
+mod armor;
 mod decide;
 mod filed;
 mod folder;
@@ -28,6 +30,7 @@ mod standing;
 pub mod v1;
 mod verdict;
 
+pub use armor::{BlockFlaw, Brought, TooManyBlocks, armored, brought, has_blocks};
 pub use decide::{Question, decide, decide_resolution};
 pub use filed::{ApprovalsError, MAX_SOURCE_BYTES};
 pub use folder::{Source, read_approvals, write_record};

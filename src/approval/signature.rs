@@ -5,6 +5,7 @@ use ssh_key::SshSig;
 use thiserror::Error;
 
 use super::signers::{Signer, Signers, SignersError};
+use crate::core::text::excerpt;
 
 /// What a signature is for, so that one made for something else is none of an approval.
 pub const NAMESPACE: &str = "loopgate-approval";
@@ -19,10 +20,7 @@ pub enum SignatureError {
     #[error("it is not an armored SSH signature: {0}")]
     Shape(String),
     /// Made for something else.
-    #[error(
-        "it was made for the namespace `{}`, not for `{NAMESPACE}`",
-        crate::core::text::excerpt(found, 100)
-    )]
+    #[error("it was made for the namespace `{}`, not for `{NAMESPACE}`", excerpt(found, 100))]
     Namespace {
         /// For what.
         found: String,
@@ -86,8 +84,9 @@ pub(super) fn signer<'a>(
 
 /// Reads an armored signature.
 pub(super) fn read(armored: &str) -> Result<SshSig, SignatureError> {
-    let signature =
-        SshSig::from_pem(armored.trim()).map_err(|error| SignatureError::Shape(error.to_string()))?;
+    // The library quotes what it does not know.
+    let shape = |error: ssh_key::Error| SignatureError::Shape(excerpt(&error.to_string(), 200));
+    let signature = SshSig::from_pem(armored.trim()).map_err(shape)?;
     // The version is not covered by what is signed, and the library takes those before the first, too.
     if signature.version() == SshSig::VERSION {
         Ok(signature)

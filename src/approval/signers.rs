@@ -138,7 +138,8 @@ impl Signer {
             return Err(NO_KEY.to_owned());
         }
         signer.key = PublicKey::from_openssh(key)
-            .map_err(|error| format!("`{}` is no key that is known: {error}", excerpt(key, 60)))?;
+            .map_err(|error| (excerpt(key, 60), excerpt(&error.to_string(), 200)))
+            .map_err(|(key, why)| format!("`{key}` is no key that is known: {why}"))?;
         let data = signer.key.key_data();
         let p256 = matches!(data, KeyData::Ecdsa(key) if key.curve() == ssh_key::EcdsaCurve::NistP256);
         if p256 || data.is_ed25519() || data.is_sk_ed25519() || data.is_sk_ecdsa_p256() {

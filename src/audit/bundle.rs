@@ -8,6 +8,7 @@ use tar::{Archive, Builder, EntryType, Header};
 use super::build::{AuditError, Report, text};
 use super::check::recorded;
 use super::verify::VerifyError;
+use crate::core::text::excerpt;
 use crate::ledger::{Event, Fact};
 
 /// The largest bundle, in bytes: 1 GiB.
@@ -68,12 +69,14 @@ type Member<'b> = (Vec<u8>, &'b [u8]);
 
 /// The files of an archive, in its order.
 fn members(bytes: &[u8]) -> Result<Vec<Member<'_>>, String> {
+    // The reader of archives quotes what it does not understand.
+    let told = |error: std::io::Error| excerpt(&error.to_string(), 200);
     let mut archive = Archive::new(bytes);
     // As they stand: an extension could claim more than is there.
-    let entries = archive.entries().map_err(|error| error.to_string())?.raw(true);
+    let entries = archive.entries().map_err(told)?.raw(true);
     let mut members = Vec::new();
     for entry in entries {
-        let entry = entry.map_err(|error| error.to_string())?;
+        let entry = entry.map_err(told)?;
         let start = usize::try_from(entry.raw_file_position()).map_err(|error| error.to_string())?;
         let length = usize::try_from(entry.size()).map_err(|error| error.to_string())?;
         let content = start.checked_add(length).and_then(|end| bytes.get(start..end));

@@ -216,7 +216,13 @@ impl Chain {
 
     pub fn intend(&mut self, operation: usize, attempt: u32) -> &mut Self {
         let call = self.call(&self.artifact.operations()[operation].tool);
-        self.push(Fact::Intent { key: self.key(operation), attempt, approval_id: "APR-1".into(), call })
+        self.push(Fact::Intent {
+            key: self.key(operation),
+            attempt,
+            approval_id: "APR-1".into(),
+            call,
+            send_before: None,
+        })
     }
 
     pub fn applied(&mut self, operation: usize, attempt: u32) -> &mut Self {
@@ -300,6 +306,7 @@ impl Chain {
             policy: Some(policy),
             ledger: "019a0000-0000-7000-8000-000000000001".into(),
             ci: Some(ci),
+            outcome_key: None,
         }
     }
 

@@ -14,6 +14,7 @@ use super::operation::Operation;
 use super::yaml::{YamlError, read_yaml};
 use crate::core::call::RefusalKind;
 use crate::core::projection::Translate;
+use crate::core::text::excerpt;
 use crate::core::{Class, Digest, Pointer};
 
 /// Everything a profile says. The YAML files in `profiles/` are its only form.
@@ -201,13 +202,26 @@ pub enum ProfileError {
     #[error("the shipped profile is broken")]
     Shipped(#[source] serde_json::Error),
     /// It contradicts itself.
-    #[error("profile `{name}`: {}", problems.join("; "))]
+    #[error("profile `{name}`: {}", told(problems))]
     Contradictions {
         /// Its file or name.
         name: String,
-        /// Each with its place, in the order of the file's parts.
+        /// Each with its place, in the order of the file's parts; visible and bounded.
         problems: Vec<String>,
     },
+}
+
+/// Problems that a message tells.
+const MOST_TOLD: usize = 10;
+/// How much of each, in characters.
+const TOLD: usize = 300;
+
+fn told(problems: &[String]) -> String {
+    let told = problems.iter().take(MOST_TOLD).map(String::as_str).collect::<Vec<_>>().join("; ");
+    match problems.len().saturating_sub(MOST_TOLD) {
+        0 => told,
+        more => format!("{told}; and {more} more"),
+    }
 }
 
 const LOOPIQ: &str = include_str!("profiles/loopiq.yaml");
@@ -248,7 +262,8 @@ impl Profile {
     pub fn parse(name: &str, text: &str) -> Result<Self, ProfileError> {
         let profile: Self =
             read_yaml(text).map_err(|problem| ProfileError::Yaml { name: name.to_owned(), problem })?;
-        let problems = profile.contradictions();
+        let problems: Vec<String> =
+            profile.contradictions().iter().map(|problem| excerpt(problem, TOLD)).collect();
         if problems.is_empty() {
             Ok(profile)
         } else {

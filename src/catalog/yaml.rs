@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_yaml::Value;
 use thiserror::Error;
 
-use crate::core::text::excerpt;
+use crate::core::text::{doubtful_break, excerpt};
 
 /// A file of data is never longer than this many bytes.
 const LONGEST: usize = 4 << 20;
@@ -21,6 +21,9 @@ pub enum YamlError {
     /// It is no YAML, has a key twice, or has another shape; with line and column where they are known.
     #[error("{}", excerpt(.0, 500))]
     Shape(String),
+    /// It has a character that not every reader takes for the end of a line.
+    #[error("has the character `{}`, which ends a line for some readers of YAML and not for others", .0.escape_unicode())]
+    Break(char),
     /// It has a tag, which typed fields would drop in silence.
     #[error("has the tag `{}`, and tags mean nothing here", excerpt(.0, 100))]
     Tag(String),
@@ -40,6 +43,9 @@ impl From<serde_yaml::Error> for YamlError {
 pub fn read_yaml<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
     if text.len() > LONGEST {
         return Err(YamlError::TooLong { length: text.len() });
+    }
+    if let Some((_, c)) = doubtful_break(text) {
+        return Err(YamlError::Break(c));
     }
     // Untyped, which alone sees duplicate keys and tags.
     let untyped: Value = serde_yaml::from_str(text)?;
@@ -78,6 +84,15 @@ mod tests {
         assert!(read("a: [x]\na: [y]\n").unwrap_err().contains("duplicate"));
         assert!(read("a: [!secret x]\n").unwrap_err().contains("`!secret`"));
         assert!(read("a: [x]\n").is_ok());
+    }
+
+    #[test]
+    fn a_character_that_ends_a_line_for_some_readers_alone_is_refused() {
+        for c in ['\u{85}', '\u{2028}', '\u{2029}'] {
+            let error = read(&format!("{{\"a\": [\"x{c}y\"]}}")).unwrap_err();
+            assert!(error.contains(&c.escape_unicode().to_string()), "{error}");
+        }
+        assert_eq!(read("a: [\"x\\u2028y\"]\n").unwrap()["a"], ["x\u{2028}y"]);
     }
 
     #[test]

@@ -28,7 +28,7 @@ impl Exit {
             ApplyEnd::Unreachable(_) => Self::Unreachable,
             ApplyEnd::SignIn(_) => Self::SignIn,
             ApplyEnd::Ledger(LedgerError::Broken(_)) => Self::Broken,
-            ApplyEnd::Ledger(LedgerError::Moved { .. }) => Self::Busy,
+            ApplyEnd::Ledger(LedgerError::Moved { .. } | LedgerError::Passed) => Self::Busy,
             ApplyEnd::Ledger(_) => Self::Ledger,
         }
     }

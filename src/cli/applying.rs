@@ -17,6 +17,7 @@ use super::exit::Exit;
 use super::fault::Fault;
 use super::ledger_place::{Place, find as find_ledger};
 use super::next_command::NextCommand;
+use super::outcome_file;
 use super::output::Output;
 use super::policy::{Trusted, in_force};
 use super::records;
@@ -35,7 +36,7 @@ use crate::core::printable::printable;
 use crate::core::text::visible;
 use crate::engine::{self, ApplyEnd, ApplyResult, Stopped, Watch};
 use crate::ledger::v1::{Command, Result as Came};
-use crate::ledger::{Event, Fact, Holder, Ledger, Lock, LockError, State, Wait, label};
+use crate::ledger::{Claim, Event, Fact, Holder, Ledger, Lock, LockError, OutcomeKey, State, Wait, label};
 use crate::report::{self, ApplyOutputs, ApplyView, EventFile, Sheet};
 
 /// How long a running write has after the first signal.
@@ -87,16 +88,17 @@ impl<'a> Told<'a> {
         let server = find_for(&artifact, server.as_deref(), trust.as_deref(), environment)?;
         let audit = self.running.audit.clone().unwrap_or_else(|| path.with_file_name("audit.json"));
         let reports = Reports::parse(&self.running.report, environment)?;
-        let mut own = of_ledger(&place.path);
+        let mut own = place.file().map(of_ledger).unwrap_or_default();
         own.extend([path.clone(), audit.clone()]);
         reports.keep_off(&own)?;
+        let policy = in_force(&artifact, trusted.as_ref())?;
         Ok(Job {
-            policy: in_force(&artifact, trusted.as_ref())?,
             platform: platform.vouched(&artifact, trusted.as_ref(), environment, output)?,
             audit: AuditFile::check(&audit, Holds::Report, path, &place)?,
             place,
             reports,
-            filed: records::read(approvals.as_deref(), path)?,
+            filed: records::bring(approvals.as_deref(), path, &artifact, policy.as_ref(), output)?,
+            policy,
             revoked: revoked(trusted.as_ref()),
             server,
             trusted,
@@ -123,10 +125,10 @@ pub(super) fn execute(
     environment: &Environment,
     output: &Output,
 ) -> Result<Exit, Fault> {
-    let is_new = !job.place.path.exists();
+    let is_new = job.place.file().is_some_and(|path| !path.exists());
     let mut ledger = job.place.open_for_writing(environment, job.told.running.expect_head.as_ref())?;
     if is_new && !job.told.running.quiet {
-        output.say(&format!("made a new ledger at {}", visible(&job.place.path.display().to_string())));
+        output.say(&format!("made a new ledger at {}", visible(&job.place.shown())));
     }
     let run = RunId::new();
     let writing = Arc::new(AtomicBool::new(false));
@@ -135,6 +137,10 @@ pub(super) fn execute(
         Ok(lock) => lock,
         Err(exit) => return Ok(exit),
     };
+    let left = outcome_file::beside(&job.told.effect.artifact);
+    outcome_file::take(&left, job.artifact.effect_digest(), &mut ledger, output)?;
+    // What is in a file beside the lock cannot be lost on the way to it.
+    let key = if job.place.file().is_none() { OutcomeKey::new() } else { None };
     let known = ledger.state(job.artifact.effect_digest());
     if let Some(Word { filed, folder, fits }) = word {
         fits(&ledger.state(job.artifact.effect_digest())?)?;
@@ -146,7 +152,8 @@ pub(super) fn execute(
     writing.store(known.is_ok_and(|state| state.has_unknown()), Ordering::SeqCst);
     job.reports.begin(&format!("loopgate {}", job.told.word()), output);
     let lines = Lines { job, output, writing, files: job.reports.event_files()?, last: RefCell::default() };
-    let result = apply(job, &run, &mut ledger, &lines, stop, environment)?;
+    let result = apply(job, &run, key.as_ref(), &mut ledger, &lines, stop, environment)?;
+    outcome_file::leave(&left, key.as_ref(), ledger.id(), &result, output);
     let exit = Exit::of_apply(&result.end);
     let delivered = deliver(job, &result, &ledger, environment, output);
     let delivered = lines
@@ -177,10 +184,11 @@ fn locked(
         since: whole_second(Timestamp::now()),
         host: environment.host(),
     };
+    let claim = Claim::of(job.artifact.document());
     let begun = Instant::now();
     let patience = job.told.running.wait.and_then(|wait| Duration::try_from(wait.get()).ok());
     loop {
-        match ledger.lock(&holder, Wait::No) {
+        match ledger.lock(&holder, &claim, Wait::No) {
             Ok(lock) => return Ok(Ok(lock)),
             Err(LockError::Held(_)) if patience.is_some_and(|most| begun.elapsed() < most) => {}
             Err(error) => {
@@ -206,6 +214,7 @@ fn locked(
 fn apply(
     job: &Job<'_>,
     run: &RunId,
+    key: Option<&OutcomeKey>,
     ledger: &mut Ledger,
     watch: &Lines<'_>,
     stop: Stop,
@@ -230,6 +239,7 @@ fn apply(
             grace: GRACE,
             trace: Trace::from_parent(environment.get("TRACEPARENT"), environment.get("TRACESTATE")),
             ci: environment.ci(),
+            outcome_key: key.map(OutcomeKey::public),
         },
     };
     let endpoint = || job.server.endpoint().map_err(in_words);
@@ -250,6 +260,8 @@ fn deliver(
 ) -> Result<(), Fault> {
     let document = job.artifact.document();
     let events = match &result.end {
+        // The ledger was lost, and is not waited for once more.
+        _ if !result.unrecorded.is_empty() => Vec::new(),
         // A broken chain gives no report; that it is broken is the message.
         ApplyEnd::Ledger(_) => ledger.chain(job.artifact.effect_digest()).unwrap_or_default(),
         _ => ledger.chain(job.artifact.effect_digest())?,

@@ -14,7 +14,7 @@ use super::output::Output;
 use super::policy::Trusted;
 use super::records::{add, judged};
 use super::signing::{Decider, unfit};
-use crate::approval::{Decision, Draft, Filed, Policy, Record, Verdict};
+use crate::approval::{Decision, Draft, Filed, Policy, Record, Verdict, armored};
 use crate::artifact::Artifact;
 use crate::core::Digest;
 use crate::core::text::{excerpt, visible};
@@ -52,8 +52,14 @@ pub(super) fn approve(
     confirm(prefix.as_ref(), artifact.effect_digest(), environment, output)?;
     let filed = decider.file(record)?;
     let path = add(folder, &filed)?;
-    output.data(filed.record.id.as_str())?;
-    output.say(&format!("recorded in {}", visible(&path.display().to_string())));
+    let place = visible(&path.display().to_string()).into_owned();
+    if arguments.armor {
+        output.data(&armored(&filed))?;
+        output.say(&format!("recorded as {} in {place}", filed.record.id));
+    } else {
+        output.data(filed.record.id.as_str())?;
+        output.say(&format!("recorded in {place}"));
+    }
     warn(artifact, filed, others, trusted.as_ref(), policy.as_ref(), output);
     Ok(Exit::Done)
 }

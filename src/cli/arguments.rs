@@ -62,7 +62,9 @@ pub(super) enum Command {
     Schema(Schema),
     /// List the shipped recipes and their inputs.
     List(List),
-    /// Copy a shipped recipe into a project, to change it there.
+    /// Try recipes out on the cases beside them, each on a sandbox of its own.
+    Test(Test),
+    /// Copy a shipped recipe into a project, to change it there; or set up a project's pipeline.
     Init(Init),
     /// Draft, show and check what is known of a server.
     Profile(ProfileArguments),
@@ -111,8 +113,8 @@ pub(super) struct RunOptions {
     /// The folder that receives artifact.json, run.json and what the recipe emits.
     #[arg(long, value_name = "DIR", default_value = "loopgate-out", env = "LOOPGATE_OUT")]
     pub out: PathBuf,
-    /// The ledger that says what took place already: `sqlite:PATH` [default: .loopgate/ledger.db, where it is
-    /// there].
+    /// The ledger that says what took place already: `sqlite:PATH` or `postgres://HOST/DATABASE` [default:
+    /// .loopgate/ledger.db, where it is there].
     #[arg(long, value_name = "LEDGER", env = "LOOPGATE_LEDGER", hide_env_values = true)]
     pub ledger: Option<String>,
     /// An input, as name=value.
@@ -128,7 +130,7 @@ pub(super) struct RunOptions {
     /// How the result is given on stdout.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
-    /// One more output, again for each: json, events (NDJSON), junit, sarif or markdown, as FORMAT=PATH; or
+    /// One more output, again for each: json, events (NDJSON), junit, sarif, markdown or html, as FORMAT=PATH; or
     /// `github`, for annotations, outputs and summary of a step of GitHub Actions.
     #[arg(long = "report", value_name = "FORMAT=PATH")]
     pub report: Vec<String>,
@@ -184,6 +186,20 @@ pub(super) struct Validate {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Test {
+    /// Files with cases, or folders that have such files (`*.cases.yaml`) somewhere below.
+    #[arg(value_name = "PATH", default_value = "recipes")]
+    pub paths: Vec<PathBuf>,
+    /// One more output, again for each: json, junit, sarif or markdown, as FORMAT=PATH; or `github`, for annotations,
+    /// outputs and summary of a step of GitHub Actions.
+    #[arg(long = "report", value_name = "FORMAT=PATH")]
+    pub report: Vec<String>,
+    /// How the result is given on stdout.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Show {
     /// An artifact, a recipe, or the name of a shipped recipe.
     #[arg(value_name = "FILE|RECIPE")]
@@ -224,6 +240,10 @@ pub(super) struct Schema {
 pub(super) enum SchemaName {
     /// Recipes.
     Recipe,
+    /// The cases of a recipe.
+    Cases,
+    /// `test --format json`.
+    Test,
     /// `loopgate.artifact/1`.
     Artifact,
     /// `loopgate.approval/1`.
@@ -293,17 +313,29 @@ pub(super) struct List {
 #[derive(Debug, Args)]
 pub(super) struct Init {
     /// The shipped recipe; `loopgate list` names them.
-    #[arg(required_unless_present = "profile")]
+    #[arg(required_unless_present_any = ["profile", "ci"])]
     pub recipe: Option<String>,
     /// Copy a shipped profile instead, for a service that names things otherwise.
     #[arg(long, value_name = "NAME", conflicts_with = "recipe")]
     pub profile: Option<String>,
-    /// The folder it goes to.
-    #[arg(long, value_name = "DIR", default_value = "recipes")]
-    pub to: PathBuf,
+    /// Write the pipeline of a CI platform instead, with settings, a recipe and .gitignore; what is there stays.
+    #[arg(long, value_name = "PLATFORM", value_enum, conflicts_with_all = ["recipe", "profile", "force"])]
+    pub ci: Option<CiPlatform>,
+    /// The folder it goes to [default: recipes; with `--ci` the working folder].
+    #[arg(long, value_name = "DIR")]
+    pub to: Option<PathBuf>,
     /// Replace what is there.
     #[arg(long)]
     pub force: bool,
+}
+
+/// A CI platform whose pipeline `init` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum CiPlatform {
+    /// An action and workflows of GitHub.
+    Github,
+    /// Jobs of GitLab.
+    Gitlab,
 }
 
 #[derive(Debug, Args)]

@@ -42,7 +42,7 @@ impl AuditFile {
         let shown = visible(&shown);
         let whose = if is_same(path, artifact) {
             Some("the artifact")
-        } else if of_ledger(&ledger.path).iter().any(|other| is_same(path, other)) {
+        } else if ledger.file().is_some_and(|file| of_ledger(file).iter().any(|other| is_same(path, other))) {
             Some("the ledger's")
         } else {
             None
@@ -156,6 +156,7 @@ fn probe(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::ledger_place::At;
     use super::*;
     use crate::audit::{Report, sample};
 
@@ -163,7 +164,7 @@ mod tests {
     fn only_a_report_gives_way_to_a_report_and_only_a_bundle_to_a_bundle() {
         let folder = tempfile::tempdir().unwrap();
         let artifact = folder.path().join("artifact.json");
-        let ledger = Place { path: folder.path().join("l.db"), named: true, id: None };
+        let ledger = Place { at: At::File(folder.path().join("l.db")), named: true, id: None };
         let check = |name: &str, holds| {
             AuditFile::check(&folder.path().join(name), holds, &artifact, &ledger).map_err(|fault| fault.exit)
         };
@@ -191,7 +192,7 @@ mod tests {
     #[test]
     fn a_device_is_written_to_and_a_link_is_not_followed() {
         let folder = tempfile::tempdir().unwrap();
-        let ledger = Place { path: folder.path().join("l.db"), named: true, id: None };
+        let ledger = Place { at: At::File(folder.path().join("l.db")), named: true, id: None };
         let check = |path: &Path| AuditFile::check(path, Holds::Report, Path::new("a.json"), &ledger);
         let null = check(Path::new("/dev/null")).unwrap();
         null.write(b"x").unwrap();

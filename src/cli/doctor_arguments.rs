@@ -30,8 +30,8 @@ pub(super) struct DoctorArguments {
     /// An input of that recipe, as name=value. Where it has one called `mark`, it gets a value that nobody else has.
     #[arg(long = "input", value_name = "NAME=VALUE")]
     pub input: Vec<String>,
-    /// One more output, again for each: json, junit, sarif or markdown, as FORMAT=PATH; or `github`, for annotations,
-    /// outputs and summary of a step of GitHub Actions.
+    /// One more output, again for each: json, junit, sarif, markdown or html, as FORMAT=PATH; or `github`, for
+    /// annotations, outputs and summary of a step of GitHub Actions.
     #[arg(long = "report", value_name = "FORMAT=PATH")]
     pub report: Vec<String>,
     /// How the result is given on stdout.

@@ -34,6 +34,9 @@ pub(super) struct Approve {
     /// The approval ID that the service issued, which is then what is sent.
     #[arg(long, value_name = "ID", conflicts_with = "from")]
     pub external_id: Option<String>,
+    /// Print the record with its signature as one block of text that a comment can carry, instead of its ID.
+    #[arg(long, conflicts_with = "from")]
+    pub armor: bool,
     /// For how long it may be used, such as `36h`.
     #[arg(long, value_name = "DURATION", default_value = "7d")]
     pub expires_in: Period,
@@ -70,7 +73,8 @@ pub(super) struct Revoke {
     /// The folder with the records, which receives this one [default: `approvals` beside the artifact].
     #[arg(long, value_name = "DIR")]
     pub approvals: Option<PathBuf>,
-    /// The ledger that is told, too: `sqlite:PATH` [default: .loopgate/ledger.db, where it is there].
+    /// The ledger that is told, too: `sqlite:PATH` or `postgres://HOST/DATABASE` [default: .loopgate/ledger.db, where it is
+    /// there].
     #[arg(long, value_name = "LEDGER", env = "LOOPGATE_LEDGER", hide_env_values = true)]
     pub ledger: Option<String>,
     /// The folder with loopgate.yaml and what it names, or FOLDER@DIGEST, as `config show` prints it [default: the working
@@ -140,10 +144,11 @@ pub(super) struct Effect {
     /// The artifact.
     #[arg(default_value = ARTIFACT)]
     pub artifact: PathBuf,
-    /// The records: a folder, a file, or `-` for stdin [default: `approvals` beside the artifact].
+    /// The records: a folder, a file, or `-` for stdin: records, or any text with blocks of `approve --armor` in it
+    /// [default: `approvals` beside the artifact].
     #[arg(long, value_name = "PATH")]
     pub approvals: Option<PathBuf>,
-    /// The ledger: `sqlite:PATH` [default: .loopgate/ledger.db, outside CI].
+    /// The ledger: `sqlite:PATH` or `postgres://HOST/DATABASE` [default: .loopgate/ledger.db, outside CI].
     #[arg(long, value_name = "LEDGER", env = "LOOPGATE_LEDGER", hide_env_values = true)]
     pub ledger: Option<String>,
     /// The server: `sandbox`, `sandbox:PATH`, `sandbox:memory`, or a name from loopgate.yaml.
@@ -166,7 +171,7 @@ pub(super) struct Running {
     /// Wait for another runner instead of giving up, for no longer than this [default with `--wait`: 10m].
     #[arg(long, value_name = "DURATION", num_args = 0..=1, default_missing_value = "10m")]
     pub wait: Option<Period>,
-    /// One more output, again for each: json, events (NDJSON), junit, sarif or markdown, as FORMAT=PATH; or
+    /// One more output, again for each: json, events (NDJSON), junit, sarif, markdown or html, as FORMAT=PATH; or
     /// `github`, for annotations, outputs and summary of a step of GitHub Actions.
     #[arg(long = "report", value_name = "FORMAT=PATH")]
     pub report: Vec<String>,

@@ -1,4 +1,8 @@
-//! `loopgate init`: a shipped recipe or profile copied into a project, to be changed there.
+//! `loopgate init`: a shipped recipe or profile copied into a project, to be changed there; or a pipeline for it.
+
+mod ci;
+
+use std::path::Path;
 
 use super::arguments::{Init, SchemaName};
 use super::exit::Exit;
@@ -8,22 +12,24 @@ use super::schema;
 use crate::catalog::Profile;
 use crate::core::OutputFolder;
 use crate::core::printable::indented;
-use crate::recipe::Source;
+use crate::recipe::{CASES, Source, shipped_cases};
 
 /// The schema's name beside the recipes.
 const SCHEMA: &str = "loopgate-recipe.schema.json";
 
 /// Copies a recipe with the schema that its first line names, so that editors complete it; or a profile.
 pub(super) fn init(arguments: &Init, output: &Output) -> Result<Exit, Fault> {
-    let folder = OutputFolder::new(&arguments.to);
+    if let Some(platform) = arguments.ci {
+        return ci::init(platform, arguments.to.as_deref().unwrap_or(Path::new(".")), output);
+    }
+    let folder = OutputFolder::new(arguments.to.as_deref().unwrap_or(Path::new("recipes")));
     let (name, text, next) = match (&arguments.recipe, &arguments.profile) {
         (Some(recipe), _) => {
             let source = Source::shipped(recipe).ok_or_else(|| {
                 Fault::new(Exit::Invalid, format!("no shipped recipe is called `{recipe}`"))
                     .hint("`loopgate list` names them")
             })?;
-            let text = format!("# yaml-language-server: $schema={SCHEMA}\n{}", source.text);
-            (format!("{recipe}.yaml"), text, "loopgate validate")
+            (format!("{recipe}.yaml"), with_schema(&source.text), "loopgate validate")
         }
         (None, profile) => {
             let profile = profile.as_deref().unwrap_or_default();
@@ -41,11 +47,33 @@ pub(super) fn init(arguments: &Init, output: &Output) -> Result<Exit, Fault> {
         );
     }
     if arguments.recipe.is_some() {
-        let schema = indented(&schema::of(SchemaName::Recipe)?);
-        folder.write(SCHEMA, format!("{schema}\n").as_bytes()).map_err(Fault::invalid)?;
+        folder.write(SCHEMA, recipe_schema()?.as_bytes()).map_err(Fault::invalid)?;
     }
     let path = folder.write(&name, text.as_bytes()).map_err(Fault::invalid)?;
+    // What is changed there is not overwritten: cases are the project's own.
+    if let Some((name, text)) = arguments.recipe.as_deref().and_then(cases)
+        && !folder.root().join(&name).exists()
+    {
+        folder.write(&name, text.as_bytes()).map_err(Fault::invalid)?;
+    }
     output.data(&format!("{}\n", path.display()))?;
     output.say(&format!("next: {next} {}", path.display()));
     Ok(Exit::Done)
+}
+
+/// The cases of a shipped recipe, with the name of their file.
+fn cases(recipe: &str) -> Option<(String, &'static str)> {
+    shipped_cases()
+        .iter()
+        .find(|(name, _)| *name == recipe)
+        .map(|(name, text)| (format!("{name}{CASES}"), *text))
+}
+
+/// A recipe whose first line names the schema beside it.
+fn with_schema(text: &str) -> String {
+    format!("# yaml-language-server: $schema={SCHEMA}\n{text}")
+}
+
+fn recipe_schema() -> Result<String, Fault> {
+    Ok(format!("{}\n", indented(&schema::of(SchemaName::Recipe)?)))
 }

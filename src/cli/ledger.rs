@@ -1,5 +1,6 @@
 //! `loopgate ledger`: make one, list what happened, check all of it.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::arguments::Format;
@@ -9,8 +10,11 @@ use super::fault::Fault;
 use super::ledger_arguments::{LedgerCommand, LedgerLog, LedgerPlace, LedgerVerify};
 use super::ledger_log::{Wanted, rows};
 use super::ledger_place::{self, Place, expect};
+use super::ledger_status::LedgerStatus;
 use super::output::Output;
 use super::policy::Trusted;
+use crate::core::text::visible;
+use crate::ledger::Founded;
 use crate::report::{ledger_log_json, ledger_log_text};
 
 pub(super) fn ledger(
@@ -21,6 +25,15 @@ pub(super) fn ledger(
     match command {
         LedgerCommand::Init(arguments) => init(&arguments, environment, output),
         LedgerCommand::Log(arguments) => log(arguments, environment, output),
+        LedgerCommand::Status(arguments) => {
+            let ledger = place(&arguments.place, environment)?.open_there()?;
+            let (status, now) = (LedgerStatus::of(&ledger)?, Timestamp::now());
+            match arguments.format {
+                Format::Text => output.data(&status.text(&ledger, now))?,
+                Format::Json => output.json(&status.json(&ledger, now))?,
+            }
+            Ok(Exit::Done)
+        }
         LedgerCommand::Verify(arguments) => verify(&arguments, environment, output),
     }
 }
@@ -37,12 +50,34 @@ pub(super) fn place(arguments: &LedgerPlace, environment: &Environment) -> Resul
 
 fn init(arguments: &LedgerPlace, environment: &Environment, output: &Output) -> Result<Exit, Fault> {
     let place = place(arguments, environment)?;
-    let ledger = place.create(environment)?;
+    let (ledger, founded) = place.create(environment)?;
     output.data(ledger.id())?;
+    if let Some(founded) = founded {
+        say_founded(&founded, output);
+    }
     if place.id.is_some() {
         output.say("note: the settings ask for another ID and refuse this ledger: put this one there");
     }
     Ok(Exit::Done)
+}
+
+/// What was made in a database, and what is left to whoever may grant roles.
+fn say_founded(founded: &Founded, output: &Output) {
+    let Founded { before, version, role } = founded;
+    if let Some(before) = before {
+        output.say(&format!("brought from version {before} to {version}"));
+    }
+    match role {
+        Ok(role) => output.say(&format!(
+            "made the schema `loopgate` and the role `{role}`, which adds and reads, and changes and removes nothing: \
+             grant it to whoever runs `apply`, and give its own role to nobody else"
+        )),
+        Err(why) => output.say(&format!(
+            "made the schema `loopgate`; the role of a runner was not made ({}): have somebody who may run\n{}",
+            visible(why),
+            Founded::statements()
+        )),
+    }
 }
 
 fn log(arguments: LedgerLog, environment: &Environment, output: &Output) -> Result<Exit, Fault> {

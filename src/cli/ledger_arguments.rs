@@ -21,6 +21,8 @@ pub(super) enum LedgerCommand {
     Init(LedgerPlace),
     /// List what happened: records, decisions, intents, outcomes.
     Log(LedgerLog),
+    /// Say what is open, unknown and done in all of it, for whoever watches over it.
+    Status(LedgerStatus),
     /// Check all of it: that every event is what was written, and follows the one before it.
     Verify(LedgerVerify),
 }
@@ -28,7 +30,7 @@ pub(super) enum LedgerCommand {
 /// Which ledger.
 #[derive(Debug, Args)]
 pub(super) struct LedgerPlace {
-    /// The ledger: `sqlite:PATH` [default: .loopgate/ledger.db, outside CI].
+    /// The ledger: `sqlite:PATH` or `postgres://HOST/DATABASE` [default: .loopgate/ledger.db, outside CI].
     #[arg(long, value_name = "LEDGER", env = "LOOPGATE_LEDGER", hide_env_values = true)]
     pub ledger: Option<String>,
     /// The folder with loopgate.yaml and what it names, or FOLDER@DIGEST, as `config show` prints it [default: the working
@@ -53,6 +55,15 @@ pub(super) struct LedgerLog {
     /// Only before this time, or to the end of this day.
     #[arg(long, value_name = "TIME")]
     pub until: Option<Until>,
+    /// How the result is given on stdout.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LedgerStatus {
+    #[command(flatten)]
+    pub place: LedgerPlace,
     /// How the result is given on stdout.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,

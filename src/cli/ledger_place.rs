@@ -6,11 +6,12 @@ use std::process::{Command, Stdio};
 use super::environment::Environment;
 use super::exit::Exit;
 use super::fault::Fault;
+use super::ledger_server::Server;
 use super::settings::Settings;
 use super::url_password::has_credential;
 use crate::core::Digest;
-use crate::core::text::excerpt;
-use crate::ledger::{Ledger, LedgerError, LockError};
+use crate::core::text::{excerpt, visible};
+use crate::ledger::{Address, Founded, Ledger, LedgerError, LockError};
 
 /// Where the ledger is where nobody says otherwise.
 pub(super) const DEFAULT: &str = ".loopgate/ledger.db";
@@ -18,11 +19,18 @@ pub(super) const DEFAULT: &str = ".loopgate/ledger.db";
 /// Where the ledger is, and which one it must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
-    pub path: PathBuf,
+    pub at: At,
     /// Whether somebody named it, on the command line or in the settings.
     pub named: bool,
     /// The ID that the settings ask for.
     pub id: Option<String>,
+}
+
+/// A file, or a database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum At {
+    File(PathBuf),
+    Server(Box<Server>),
 }
 
 /// Finds the ledger: the command line's, else the settings' (with the folder that they are from), else the
@@ -33,16 +41,25 @@ pub(super) fn find(
     environment: &Environment,
 ) -> Result<Place, Fault> {
     let id = settings.and_then(|settings| settings.ledger.id.clone());
-    let place = |path: PathBuf, named| Place { path, named, id };
+    let place = |at: At, named| Place { at, named, id };
     if let Some(name) = named.filter(|name| !name.is_empty()).or_else(|| environment.get("LOOPGATE_LEDGER")) {
-        return Ok(place(file(name, Exit::Usage)?, true));
+        return Ok(place(at(name, None, Exit::Usage, environment)?, true));
     }
     if let Some(settings) = settings
-        && let Some(at) = &settings.ledger.at
+        && let Some(name) = &settings.ledger.at
     {
-        return Ok(place(settings.ledger.home.join(file(at, Exit::Invalid)?), true));
+        return Ok(place(at(name, Some(&settings.ledger.home), Exit::Invalid, environment)?, true));
     }
-    Ok(place(PathBuf::from(DEFAULT), false))
+    Ok(place(At::File(PathBuf::from(DEFAULT)), false))
+}
+
+/// What `name` means, from the folder `home` where it is not this one; `wrong` is the exit code for what can be none.
+fn at(name: &str, home: Option<&Path>, wrong: Exit, environment: &Environment) -> Result<At, Fault> {
+    let home = home.unwrap_or(Path::new(""));
+    if Address::is_one(name) && !has_credential(name) {
+        return Ok(At::Server(Box::new(Server::read(name, home, wrong, environment)?)));
+    }
+    Ok(At::File(home.join(file(name, wrong)?)))
 }
 
 /// The file that `name` means; `wrong` is the exit code for what can be none.
@@ -50,15 +67,17 @@ fn file(name: &str, wrong: Exit) -> Result<PathBuf, Fault> {
     if let Some((scheme, _)) = name.split_once("://") {
         // The URL itself is not repeated: whoever reads the log would have the password.
         if has_credential(name) {
-            return Err(Fault::new(wrong, "the ledger's URL has a password in it")
-                .hint("whoever lists processes or reads logs sees it: change that password"));
+            return Err(Fault::new(wrong, "the ledger's URL has a password in it").hint(
+                "whoever lists processes or reads logs sees it: change that password, and give the new one as PGPASSWORD \
+                 or in the file that PGPASSFILE names",
+            ));
         }
         let scheme = excerpt(scheme, 20);
         return Err(Fault::new(
             Exit::Invalid,
             format!("a ledger at `{scheme}://` is not supported by this version"),
         )
-        .hint("name a file: `sqlite:PATH`"));
+        .hint("name a file, `sqlite:PATH`, or a database, `postgres://HOST/DATABASE`"));
     }
     let path = name.strip_prefix("sqlite:").unwrap_or(name);
     if let Some(scheme) = scheme(name).filter(|scheme| *scheme != "sqlite") {
@@ -95,7 +114,10 @@ impl Place {
         self.check(environment)?;
         // One with a known ID or event cannot be a new one.
         let may_be_new = !environment.is_ci() && self.id.is_none() && expect_head.is_none();
-        let opened = if may_be_new { Ledger::open_or_create(&self.path) } else { Ledger::open(&self.path) };
+        let opened = match &self.at {
+            At::File(path) if may_be_new => Ledger::open_or_create(path),
+            _ => self.opened(),
+        };
         let ledger = self.identified(opened?)?;
         expect(&ledger, expect_head)?;
         Ok(ledger)
@@ -103,7 +125,7 @@ impl Place {
 
     /// Opens the ledger to read it; none where nothing is there.
     pub fn open_existing(&self) -> Result<Option<Ledger>, Fault> {
-        match Ledger::open(&self.path) {
+        match self.opened() {
             Err(LedgerError::Missing { .. }) => Ok(None),
             opened => self.identified(opened?).map(Some),
         }
@@ -111,13 +133,42 @@ impl Place {
 
     /// Opens the ledger to read it, which must be there.
     pub fn open_there(&self) -> Result<Ledger, Fault> {
-        self.identified(Ledger::open(&self.path)?)
+        self.identified(self.opened()?)
     }
 
-    /// Makes a new one.
-    pub fn create(&self, environment: &Environment) -> Result<Ledger, Fault> {
+    /// Makes a new one; in a database, brings one of an older version up to date.
+    pub fn create(&self, environment: &Environment) -> Result<(Ledger, Option<Founded>), Fault> {
         self.check(environment)?;
-        Ok(Ledger::create(&self.path)?)
+        match &self.at {
+            At::File(path) => Ok((Ledger::create(path)?, None)),
+            At::Server(server) => {
+                let (ledger, founded) = Ledger::found(&server.address, &server.access)?;
+                Ok((ledger, Some(founded)))
+            }
+        }
+    }
+
+    /// The file, where it is one.
+    pub fn file(&self) -> Option<&Path> {
+        match &self.at {
+            At::File(path) => Some(path),
+            At::Server(_) => None,
+        }
+    }
+
+    /// Where it is, for people.
+    pub fn shown(&self) -> String {
+        match &self.at {
+            At::File(path) => path.display().to_string(),
+            At::Server(server) => server.address.to_string(),
+        }
+    }
+
+    fn opened(&self) -> Result<Ledger, LedgerError> {
+        match &self.at {
+            At::File(path) => Ledger::open(path),
+            At::Server(server) => Ledger::connect(&server.address, &server.access),
+        }
     }
 
     /// What must hold before anything is written there.
@@ -129,8 +180,8 @@ impl Place {
             )
             .hint("name one that the pipeline keeps: `--ledger sqlite:PATH` or LOOPGATE_LEDGER"));
         }
-        if is_tracked(&self.path) {
-            return Err(Fault::new(Exit::Ledger, format!("git tracks the ledger `{}`", self.path.display()))
+        if self.file().is_some_and(is_tracked) {
+            return Err(Fault::new(Exit::Ledger, format!("git tracks the ledger `{}`", self.shown()))
                 .hint("a checkout would turn it back: keep it elsewhere, or `git rm --cached` it"));
         }
         Ok(())
@@ -142,7 +193,7 @@ impl Place {
                 Exit::Ledger,
                 format!(
                     "the ledger `{}` is `{}`, and the settings ask for `{}`",
-                    self.path.display(),
+                    visible(&self.shown()),
                     ledger.id(),
                     excerpt(id, 60)
                 ),
@@ -159,7 +210,7 @@ pub(super) fn expect(ledger: &Ledger, head: Option<&Digest>) -> Result<(), Fault
             Exit::Ledger,
             format!(
                 "the ledger `{}` has no event {head}: it is another one, or was turned back",
-                ledger.path().display()
+                visible(&ledger.place())
             ),
         )),
         _ => Ok(()),
@@ -187,10 +238,14 @@ impl From<LedgerError> for Fault {
     fn from(error: LedgerError) -> Self {
         let exit = match &error {
             LedgerError::Broken(_) => Exit::Broken,
+            LedgerError::Passed => Exit::Busy,
             _ => Exit::Ledger,
         };
         let hint = match &error {
             LedgerError::Missing { .. } => Some("`loopgate ledger init` makes one"),
+            LedgerError::Older { .. } => {
+                Some("`loopgate ledger init`, as the owner of its tables, brings it up to date")
+            }
             LedgerError::Broken(_) => Some("nothing was written to it; go on with a copy that is whole"),
             LedgerError::Full(_) => Some("free space, then run the same command again"),
             _ => None,
@@ -208,8 +263,13 @@ impl From<LockError> for Fault {
         match &error {
             LockError::Held(_) => Self { exit: Exit::Busy, error: error.into(), hint: None, problems: None }
                 .hint("`--wait` waits for it"),
-            LockError::Unreachable(_) => {
-                Self { exit: Exit::Ledger, error: error.into(), hint: None, problems: None }
+            LockError::Unreachable(cause) => {
+                let exit = match **cause {
+                    LedgerError::Broken(_) => Exit::Broken,
+                    LedgerError::Passed => Exit::Busy,
+                    _ => Exit::Ledger,
+                };
+                Self { exit, error: error.into(), hint: None, problems: None }
             }
         }
     }
@@ -220,7 +280,7 @@ mod tests {
     use super::*;
 
     fn place(path: PathBuf) -> Place {
-        Place { path, named: true, id: None }
+        Place { at: At::File(path), named: true, id: None }
     }
 
     fn ci() -> Environment {
@@ -239,7 +299,7 @@ mod tests {
             crate::catalog::read_yaml("ledger: { at: \"sqlite:l.db\", id: lgl-1 }").unwrap();
         settings.ledger.home = "trust".into();
         let id = Some("lgl-1".to_owned());
-        let from = |path: &str, named, id| Place { path: path.into(), named, id };
+        let from = |path: &str, named, id| Place { at: At::File(path.into()), named, id };
         assert_eq!(found(Some("sqlite:a.db"), Some(&settings)).unwrap(), from("a.db", true, id.clone()));
         assert_eq!(found(Some("./a:b.db"), None).unwrap(), from("./a:b.db", true, None));
         assert_eq!(found(Some("a.db"), None).unwrap(), from("a.db", true, None));
@@ -250,8 +310,8 @@ mod tests {
     #[test]
     fn what_is_no_file_is_refused_and_no_password_is_repeated() {
         for (name, exit) in [
-            ("postgres://h/d", Exit::Invalid),
-            ("postgres://user@h/d", Exit::Invalid),
+            ("mysql://h/d", Exit::Invalid),
+            ("postgres://h/d?sslmode=disable", Exit::Usage),
             ("sqlite:///x.db", Exit::Invalid),
             ("postgres://user:s3cret@h/d", Exit::Usage),
             ("postgres://h/d?password=s3cret", Exit::Usage),
@@ -272,10 +332,10 @@ mod tests {
         let unnamed = Place { named: false, ..place(folder.path().join("a.db")) };
         for place in [&unnamed, &place(folder.path().join("a.db"))] {
             assert_eq!(place.open_for_writing(&ci(), None).unwrap_err().exit, Exit::Ledger);
-            assert!(!place.path.exists());
+            assert!(!place.file().unwrap().exists());
         }
         assert_eq!(unnamed.create(&ci()).unwrap_err().exit, Exit::Ledger);
-        let made = place(folder.path().join("a.db")).create(&ci()).unwrap();
+        let (made, _) = place(folder.path().join("a.db")).create(&ci()).unwrap();
         let opened = place(folder.path().join("a.db")).open_for_writing(&ci(), None).unwrap();
         assert_eq!(made.id(), opened.id());
     }
@@ -340,6 +400,9 @@ mod tests {
         let exit = |error: LedgerError| Fault::from(error).exit;
         assert_eq!(exit(crate::ledger::Damage::NoId.into()), Exit::Broken);
         assert_eq!(exit(LedgerError::Busy), Exit::Ledger);
+        assert_eq!(exit(LedgerError::Passed), Exit::Busy);
         assert_eq!(Fault::from(LockError::Held(None)).exit, Exit::Busy);
+        let unreachable = |error| LockError::Unreachable(Box::new(error));
+        assert_eq!(Fault::from(unreachable(LedgerError::Busy)).exit, Exit::Ledger);
     }
 }

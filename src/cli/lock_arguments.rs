@@ -16,7 +16,7 @@ pub(super) struct LockArguments {
     /// Write nothing: exit 21 where a tool that is used is not what the lock says, or is missing.
     #[arg(long)]
     pub check: bool,
-    /// One more output, again for each: json, junit, sarif or markdown, as FORMAT=PATH; or `github`, for
+    /// One more output, again for each: json, junit, sarif, markdown or html, as FORMAT=PATH; or `github`, for
     /// annotations, outputs and summary of a step of GitHub Actions.
     #[arg(long = "report", value_name = "FORMAT=PATH")]
     pub report: Vec<String>,

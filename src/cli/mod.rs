@@ -23,6 +23,7 @@ mod effect_arguments;
 mod environment;
 mod exit;
 mod fault;
+mod federated_settings;
 mod init;
 mod input;
 mod layers;
@@ -30,12 +31,15 @@ mod ledger;
 mod ledger_arguments;
 mod ledger_log;
 mod ledger_place;
+mod ledger_server;
+mod ledger_status;
 mod list;
 mod lock;
 mod lock_arguments;
 mod lock_place;
 mod moment;
 mod next_command;
+mod outcome_file;
 mod output;
 mod period;
 mod planned_in;
@@ -63,6 +67,7 @@ mod signals;
 mod signing;
 mod status;
 mod tenant_settings;
+mod test;
 mod token_settings;
 mod trust_folder;
 mod url_password;
@@ -80,6 +85,7 @@ use environment::Environment;
 pub use exit::Exit;
 use fault::Fault;
 use output::Output;
+pub use settings::settings_in;
 
 /// Runs the program with the process's own arguments and environment, and gives its exit code.
 #[must_use]
@@ -161,6 +167,7 @@ fn dispatch(
         Command::Reconcile(arguments) => reconcile::reconcile(*arguments, environment, output),
         Command::Status(arguments) => status::status(&arguments, environment, output),
         Command::Config(arguments) => config::config(&arguments, environment, output),
+        Command::Test(arguments) => test::test(&arguments, environment, output),
         Command::Lock(arguments) => lock::lock(&arguments, environment, output),
         Command::Doctor(arguments) => doctor::doctor(&arguments, environment, output),
         Command::Ledger(arguments) => ledger::ledger(arguments.command, environment, output),

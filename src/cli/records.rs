@@ -8,26 +8,65 @@ use jiff::Timestamp;
 
 use super::exit::Exit;
 use super::fault::Fault;
+use super::output::Output;
 use super::policy::Trusted;
 use crate::approval::platform::Answers;
 use crate::approval::{
-    ApprovalsError, Decision, Filed, MAX_SOURCE_BYTES, Policy, Question, Record, RecordError, RecordId,
-    Resolution, Source, Verdict, decide, decide_resolution, read_approvals, write_record,
+    ApprovalsError, Brought, Decision, Filed, MAX_SOURCE_BYTES, Policy, Question, Record, RecordError,
+    RecordId, Resolution, Source, Verdict, brought, decide, decide_resolution, has_blocks, read_approvals,
+    write_record,
 };
 use crate::artifact::Artifact;
 use crate::core::file::WriteError;
 use crate::core::text::visible;
 use crate::ledger::{State, Status};
 
+/// How messages call what comes from there.
+const STDIN: &str = "standard input";
+/// How many blocks that are left out are told, each on a line.
+const MOST_TOLD: usize = 20;
+
 /// The folder of the records of an artifact where none is named.
 pub(super) fn beside(artifact: &Path) -> PathBuf {
     artifact.with_file_name("approvals")
 }
 
+/// The records that a command brings: those of [`read`], or on standard input records as in a file, or any text
+/// with armored blocks in it, of which those that cannot count are left out and told.
+pub(super) fn bring(
+    named: Option<&Path>,
+    path: &Path,
+    artifact: &Artifact,
+    policy: Option<&Policy>,
+    output: &Output,
+) -> Result<Vec<Filed>, Fault> {
+    if named != Some(Path::new("-")) {
+        return read(named, path);
+    }
+    let bytes = stdin()?;
+    let text = String::from_utf8_lossy(&bytes);
+    let is_text = has_blocks(&text) || !text.trim_start().starts_with(['{', '[']);
+    if !is_text || text.trim().is_empty() || bytes.len() > MAX_SOURCE_BYTES {
+        return Ok(read_approvals(&Source::Bytes(STDIN.to_owned(), bytes))?);
+    }
+    let Brought { filed, left_out } = brought(&text, artifact.effect_digest(), policy)
+        .map_err(|error| Fault::invalid(error).hint("`--approvals -` reads comments, not archives"))?;
+    for (line, flaw) in left_out.iter().take(MOST_TOLD) {
+        output.say(&format!("note: the block at line {line} is left out: {}", visible(&flaw.to_string())));
+    }
+    if let Some(more @ 1..) = left_out.len().checked_sub(MOST_TOLD) {
+        output.say(&format!("note: so are {more} more"));
+    }
+    if filed.is_empty() && left_out.is_empty() {
+        output.say(&format!("note: {STDIN} has no armored approval"));
+    }
+    Ok(filed)
+}
+
 /// The records of `named` (a folder, a file, or `-` for standard input), else those beside the artifact.
 pub(super) fn read(named: Option<&Path>, artifact: &Path) -> Result<Vec<Filed>, Fault> {
     let source = match named {
-        Some(path) if path == Path::new("-") => from_stdin()?,
+        Some(path) if path == Path::new("-") => Source::Bytes(STDIN.to_owned(), stdin()?),
         Some(path) if path.is_file() => Source::File(path.to_owned()),
         Some(path) if !path.exists() => {
             let shown = path.display().to_string();
@@ -50,11 +89,11 @@ pub(super) fn must_be_folder(named: Option<&Path>) -> Result<(), Fault> {
     }
 }
 
-fn from_stdin() -> Result<Source, Fault> {
+fn stdin() -> Result<Vec<u8>, Fault> {
     let limit = u64::try_from(MAX_SOURCE_BYTES).unwrap_or(u64::MAX).saturating_add(1);
     let mut bytes = Vec::new();
     io::stdin().lock().take(limit).read_to_end(&mut bytes).map_err(Fault::internal)?;
-    Ok(Source::Bytes("standard input".to_owned(), bytes))
+    Ok(bytes)
 }
 
 /// Adds a record to `folder` and gives its path.

@@ -14,8 +14,10 @@ use crate::recipe::Recipe;
 use crate::report::markdown::code;
 
 /// What of the surrounding is read, besides the variables that belong to a flag and those that settings name.
-const ENVIRONMENT: [(&str, &str); 9] = [
+const ENVIRONMENT: [(&str, &str); 11] = [
     ("LOOPGATE_INPUT_NAME", "the recipe's input `name`, where no flag, option or file gives it"),
+    ("LOOPGATE_ID_TOKEN", "the pipeline's own identity on GitLab, for `token: { federated: … }`"),
+    ("LOOPGATE_SANDBOX_TOKEN", "what clients of `sandbox serve --http` must show"),
     (
         "CI, TF_BUILD",
         "that this is a pipeline: nothing of a checkout is trusted then, and the ledger must be named",
@@ -25,7 +27,10 @@ const ENVIRONMENT: [(&str, &str); 9] = [
         "who planned and which pipeline ran it, for reports; nothing is trusted on their word but what the chapter on \
          the CI platform says",
     ),
-    ("GITHUB_ACTIONS, GITHUB_OUTPUT, GITHUB_STEP_SUMMARY", "where `--report github` goes"),
+    (
+        "GITHUB_ACTIONS, GITHUB_OUTPUT, GITHUB_STEP_SUMMARY, ACTIONS_ID_TOKEN_REQUEST_URL, ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+        "where `--report github` goes, and where the pipeline's own identity comes from",
+    ),
     ("TRACEPARENT, TRACESTATE", "the trace that the calls belong to (W3C Trace Context)"),
     ("HTTPS_PROXY, ALL_PROXY, NO_PROXY", "the proxy to an HTTPS server, in lower case too"),
     ("NO_COLOR, CLICOLOR_FORCE, TERM, COLUMNS, LC_ALL, LC_CTYPE, LANG", "what the terminal can show"),

@@ -17,7 +17,7 @@ use crate::core::printable::indented;
 use crate::report::{self, EventFile, Sheet, github};
 
 /// What `--report` takes, for its help and its errors.
-pub(super) const FORMATS: &str = "json, events, junit, sarif, markdown";
+pub(super) const FORMATS: &str = "json, events, junit, sarif, markdown, html";
 
 /// A form that a result is given in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +27,7 @@ enum Form {
     Junit,
     Sarif,
     Markdown,
+    Html,
 }
 
 /// The outputs that are wanted.
@@ -60,6 +61,7 @@ impl Reports {
                 "junit" => Form::Junit,
                 "sarif" => Form::Sarif,
                 "markdown" => Form::Markdown,
+                "html" => Form::Html,
                 _ => return Err(usage("this format is not known")),
             };
             if path.is_empty() {
@@ -129,6 +131,7 @@ impl Reports {
                 Form::Junit => report::junit(sheet).map_err(Fault::internal)?,
                 Form::Sarif => format!("{}\n", indented(&report::sarif(sheet))),
                 Form::Markdown => report::sheet_markdown(sheet, report::MOST_BYTES),
+                Form::Html => report::html(sheet),
             };
             if let Err(fault) = write(path, text.as_bytes()) {
                 first.get_or_insert(fault);

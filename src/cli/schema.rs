@@ -46,9 +46,11 @@ pub(super) fn of(name: SchemaName) -> Result<Value, Fault> {
         SchemaName::LockCheck => return Ok(report::lock_schema()),
         SchemaName::Doctor => return Ok(report::doctor_schema()),
         SchemaName::Config => return Ok(config::json_schema()),
+        SchemaName::Test => return Ok(report::test_schema()),
         SchemaName::Problems => return Ok(report::problems_schema()),
         SchemaName::ProfileSummary => return Ok(report::profile_schema()),
         SchemaName::Profile => schemars::schema_for!(Profile),
+        SchemaName::Cases => schemars::schema_for!(recipe::Cases),
         SchemaName::Settings => schemars::schema_for!(Settings),
     };
     serde_json::to_value(schema).map_err(Fault::internal)

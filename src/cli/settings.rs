@@ -67,7 +67,7 @@ pub(super) struct Settings {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LedgerSettings {
-    /// `sqlite:PATH`, relative to the trust folder.
+    /// `sqlite:PATH`, relative to the trust folder, or `postgres://HOST/DATABASE`.
     #[serde(default)]
     pub at: Option<String>,
     /// Its ID, `lgl-…`; a ledger with another one is refused, wherever it is.
@@ -87,7 +87,14 @@ impl Settings {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             _ => {}
         }
-        let mut settings: Self = read_yaml(&text(&path)?)
+        let mut settings = Self::parse(&path, &text(&path)?)?;
+        settings.settle(folder);
+        Ok(Some(settings))
+    }
+
+    /// Reads the text of `path` by itself.
+    fn parse(path: &Path, text: &str) -> Result<Self, Fault> {
+        let settings: Self = read_yaml(text)
             .map_err(|error| Fault::new(Exit::Invalid, format!("`{}`: {error}", path.display())))?;
         match settings.revoked.iter().find(|entry| names_nothing(entry)) {
             Some(entry) => Err(Fault::new(
@@ -99,10 +106,7 @@ impl Settings {
                 ),
             )
             .hint("write the whole ID or digest, in lower case and without blanks around it")),
-            None => {
-                settings.settle(folder);
-                Ok(Some(settings))
-            }
+            None => Ok(settings),
         }
     }
 
@@ -137,6 +141,16 @@ impl Settings {
         let placed = placed.map(|path| path.strip_prefix(folder).map_or(path.clone(), Path::to_owned));
         profiles.chain(certificates).chain(signers).chain(placed).collect()
     }
+}
+
+/// What a text says as `loopgate.yaml`, as JSON, for whoever tries out how it is read.
+///
+/// # Errors
+/// Why it is refused.
+pub fn settings_in(text: &str) -> Result<serde_json::Value, String> {
+    let settings =
+        Settings::parse(Path::new(FILE_NAME), text).map_err(|fault| format!("{:#}", fault.error))?;
+    serde_json::to_value(settings).map_err(|error| error.to_string())
 }
 
 /// Whether an entry of `revoked` is meant for a record or an effect and is not the whole of its name.

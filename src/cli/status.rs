@@ -19,7 +19,7 @@ use crate::artifact::Artifact;
 use crate::core::call::RefusalKind;
 use crate::engine::{Way, way};
 use crate::ledger::v1::Command;
-use crate::ledger::{self, Label, State};
+use crate::ledger::{self, Claim, Label, State};
 use crate::report::{self, HolderView, StatusView};
 
 /// Says where an artifact stands; it changes nothing and asks no server.
@@ -29,7 +29,8 @@ pub(super) fn status(arguments: &Status, environment: &Environment, output: &Out
     let trusted = Trusted::read(trust.as_deref(), environment)?;
     let place =
         find_ledger(ledger.as_deref(), trusted.as_ref().map(|trusted| &trusted.settings), environment)?;
-    let brought = records::read(approvals.as_deref(), path)?;
+    let policy = in_force(&artifact, trusted.as_ref())?;
+    let brought = records::bring(approvals.as_deref(), path, &artifact, policy.as_ref(), output)?;
     let ledger = place.open_existing()?;
     let state = match &ledger {
         Some(ledger) => ledger.state(artifact.effect_digest())?,
@@ -37,7 +38,6 @@ pub(super) fn status(arguments: &Status, environment: &Environment, output: &Out
     };
     let mut filed = state.records.clone();
     filed.extend(state.news(&brought).into_iter().cloned());
-    let policy = in_force(&artifact, trusted.as_ref())?;
     let revoked = revoked(trusted.as_ref());
     let platform = platform.vouched(&artifact, trusted.as_ref(), environment, output)?;
     let question = approval::Question {
@@ -54,7 +54,7 @@ pub(super) fn status(arguments: &Status, environment: &Environment, output: &Out
     };
     let (verdict, best) = records::best(&question);
     let label = ledger::label(&state, artifact.operations(), Some(&verdict));
-    let holder = ledger.as_ref().and_then(ledger::Ledger::holder);
+    let holder = ledger.as_ref().and_then(|ledger| ledger.holder(&Claim::of(artifact.document())));
     let next = NextCommand {
         contradicting: records::contradicting(&question, &state),
         ..NextCommand::new(&arguments.effect, best.as_deref())
@@ -66,7 +66,7 @@ pub(super) fn status(arguments: &Status, environment: &Environment, output: &Out
         verdict: Some(&verdict),
         records: &filed,
         next: next_command(&next, label, holder.is_some(), &verdict, &artifact, &state),
-        place: place.path.display().to_string(),
+        place: place.shown(),
         holder: holder.map(|holder| HolderView {
             run: holder.run,
             pid: holder.pid,

@@ -1,4 +1,4 @@
-//! Where the bearer token of a server comes from: a variable, a file, a program, or an issuer.
+//! Where the bearer token of a server comes from: a variable, a file, a program, an issuer, or an exchange.
 
 use std::path::{Path, PathBuf};
 
@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::environment::Environment;
 use super::exit::Exit;
 use super::fault::Fault;
+use super::federated_settings::Identity;
 use super::server_settings::{LARGEST, program_path};
 use crate::core::file::read_bounded;
 use crate::mcp::{
@@ -34,6 +35,9 @@ pub(super) struct TokenSource {
     /// An issuer gives it (OAuth 2.1 client credentials), before the first request and whenever it is about to expire.
     #[serde(default)]
     pub client_credentials: Option<Client>,
+    /// It is given for the pipeline's own ID token, before the first request and whenever it is about to expire.
+    #[serde(default)]
+    pub federated: Option<Identity>,
 }
 
 /// A client at an issuer. Exactly one of `secret` and `key`.
@@ -78,13 +82,16 @@ impl TokenSource {
         environment: &Environment,
     ) -> Result<Credential, Fault> {
         let invalid = |what: String| Fault::new(Exit::Invalid, format!("the token of `{name}`: {what}"));
-        let Self { environment: variable, file, command, variables, client_credentials } = self;
+        let Self { environment: variable, file, command, variables, client_credentials, federated } = self;
         if command.is_none() && !variables.is_empty() {
             return Err(invalid("`variables` are for a `command`, and there is none".to_owned()));
         }
-        match (client_credentials, command, variable.is_some() || file.is_some()) {
-            (Some(client), None, false) => client.read(folder, environment).map(Credential::Client),
-            (None, Some(command), false) => match command.split_first() {
+        match (client_credentials, federated, command, variable.is_some() || file.is_some()) {
+            (Some(client), None, None, false) => client.read(folder, environment).map(Credential::Client),
+            (None, Some(identity), None, false) => {
+                identity.read(folder, environment).map(Credential::Federated)
+            }
+            (None, None, Some(command), false) => match command.split_first() {
                 Some((program, arguments)) if !program.is_empty() => {
                     Ok(Credential::Command(TokenCommand::new(TokenProgram {
                         program: program_path(program, folder),
@@ -94,16 +101,15 @@ impl TokenSource {
                 }
                 _ => Err("`command` names no program".to_owned()),
             },
-            (None, None, true) => {
+            (None, None, None, true) => {
                 let place = Place { environment: variable.clone(), file: file.clone() };
                 place
                     .read(folder, environment, |text| Token::new(text).map_err(|error| error.to_string()))
                     .map(Credential::Token)
             }
-            _ => {
-                Err("it has exactly one of `environment`, `file`, `command` and `client_credentials`"
-                    .to_owned())
-            }
+            _ => Err("it has exactly one of `environment`, `file`, `command`, `client_credentials` and \
+                     `federated`"
+                .to_owned()),
         }
         .map_err(invalid)
     }

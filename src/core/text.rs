@@ -46,6 +46,13 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// Where in `text` a character stands that some readers of YAML take for the end of a line, and others for a character
+/// like any other: a text in quotation marks has a line feed or a blank there, or what was written.
+#[must_use]
+pub fn doubtful_break(text: &str) -> Option<(usize, char)> {
+    text.char_indices().find(|(_, c)| matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}'))
+}
+
 /// The first `most` characters of `text`, with `…` where more follow. What is approved is never cut.
 #[must_use]
 pub fn cut(text: &str, most: usize) -> Cow<'_, str> {

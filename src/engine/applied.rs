@@ -6,7 +6,7 @@ use crate::core::Digest;
 use crate::core::call::RefusalKind;
 use crate::core::text::{excerpt, visible};
 use crate::ledger::v1::Moved;
-use crate::ledger::{LedgerError, State};
+use crate::ledger::{Draft, LedgerError, State};
 
 /// A finished `apply` or `reconcile`.
 #[derive(Debug)]
@@ -15,6 +15,8 @@ pub struct ApplyResult {
     pub end: ApplyEnd,
     /// What is durable in the ledger.
     pub state: State,
+    /// What belongs behind that and could not be made durable, an outcome among it; empty where nothing is missing.
+    pub unrecorded: Vec<Draft>,
 }
 
 /// What applying came to.

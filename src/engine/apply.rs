@@ -24,7 +24,7 @@ use crate::artifact::{Artifact, Key};
 use crate::core::SecretText;
 use crate::core::id::{RunId, Trace};
 use crate::ledger::v1::{Began, Ci, Command, Settlement};
-use crate::ledger::{Fact, Ledger, State};
+use crate::ledger::{Fact, Ledger, LedgerError, State};
 use crate::mcp::{Endpoint, Limits};
 
 /// How long a connection has to end once this process is told to stop: report and exit code come after it.
@@ -67,6 +67,8 @@ pub struct ApplyOptions {
     pub trace: Trace,
     /// The pipeline that runs this.
     pub ci: Option<Ci>,
+    /// The key that signs what could not be recorded, where the ledger can be lost on the way.
+    pub outcome_key: Option<String>,
 }
 
 /// A signal that whoever waits is told of, now or later.
@@ -84,14 +86,24 @@ pub async fn apply(
     let told: Told = (Box::pin(stop) as Pin<Box<dyn Future<Output = Signal>>>).shared();
     let mut journal = match Journal::open(ledger, watch, chain, apply.run.to_string()) {
         Ok(journal) => journal,
-        Err(error) => return ApplyResult { end: ApplyEnd::Ledger(error), state: State::new(chain.clone()) },
+        Err(error) => {
+            let state = State::new(chain.clone());
+            return ApplyResult { end: ApplyEnd::Ledger(error), state, unrecorded: Vec::new() };
+        }
     };
     let mut course = Course { apply, endpoint, told, arrival: None, began: false };
     let end = course.go(&mut journal).await;
-    let end = match course
-        .began
+    // Behind an outcome that is missing nothing can stand.
+    let goes_on = course.began && !journal.has_unrecorded();
+    let end = match goes_on
         .then(|| journal.record(Fact::Ended { conclusion: end.as_str().to_owned(), message: end.message() }))
     {
+        // Whoever took over found out what counts.
+        Some(Err(error @ LedgerError::Passed))
+            if !matches!(end, ApplyEnd::Stopped(Stopped::Unknown { .. })) =>
+        {
+            ApplyEnd::Ledger(error)
+        }
         // What was found out outranks that its last line could not be written.
         Some(Err(error)) if matches!(end, ApplyEnd::Stopped(Stopped::Done)) => ApplyEnd::Ledger(error),
         _ => end,
@@ -99,7 +111,8 @@ pub async fn apply(
     if let Some(arrival) = course.arrival.take() {
         course.close(arrival).await;
     }
-    ApplyResult { end, state: journal.into_durable() }
+    let (state, unrecorded) = journal.into_durable();
+    ApplyResult { end, state, unrecorded }
 }
 
 /// An artifact on its way.
@@ -118,6 +131,8 @@ impl<'a> Course<'a> {
             Ok(stop) => self.end(journal.state(), stop),
             Err(end) => match (&end, journal.state().has_unknown()) {
                 (ApplyEnd::Stopped(Stopped::Unknown { .. }), _) | (_, false) => end,
+                // Whoever took over says what is unknown; this run sent nothing that it has not recorded.
+                (ApplyEnd::Ledger(LedgerError::Passed), _) => end,
                 (_, true) => ApplyEnd::Stopped(Stopped::Unknown {
                     operations: self.unknown(journal.state()),
                     why: Some(match &end {
@@ -219,6 +234,7 @@ impl<'a> Course<'a> {
             command: self.apply.command,
             run: journal.run(),
             now: Timestamp::now(),
+            at_least: journal.ledger().now_at_least(),
             deadline: SignedDuration::try_from(self.apply.options.limits.call).unwrap_or(SignedDuration::MAX),
             elsewhere,
             found_out,
@@ -282,6 +298,7 @@ impl<'a> Course<'a> {
             policy: self.apply.policy.cloned(),
             ledger: journal.ledger().id().to_owned(),
             ci: self.apply.options.ci.clone(),
+            outcome_key: self.apply.options.outcome_key.clone(),
         };
         note(journal, Fact::Began(Box::new(began)))?;
         self.began = true;

@@ -29,6 +29,8 @@ pub(super) struct Journal<'a> {
     /// What is durable and what is noted.
     state: State,
     noted: Vec<Draft>,
+    /// What could not be made durable, an outcome among it.
+    unrecorded: Vec<Draft>,
 }
 
 /// Whether what was noted is durable.
@@ -52,7 +54,15 @@ impl<'a> Journal<'a> {
         run: String,
     ) -> Result<Self, LedgerError> {
         let durable = ledger.state(chain)?;
-        Ok(Self { ledger, watch, run, state: durable.clone(), durable, noted: Vec::new() })
+        Ok(Self {
+            ledger,
+            watch,
+            run,
+            state: durable.clone(),
+            durable,
+            noted: Vec::new(),
+            unrecorded: Vec::new(),
+        })
     }
 
     /// What happened so far, what is only noted included.
@@ -75,9 +85,19 @@ impl<'a> Journal<'a> {
         self.ledger
     }
 
-    /// What is durable.
-    pub fn into_durable(self) -> State {
-        self.durable
+    /// What is durable, and what could not be made so although an outcome is among it.
+    pub fn into_durable(self) -> (State, Vec<Draft>) {
+        (self.durable, self.unrecorded)
+    }
+
+    /// Whether an outcome could not be made durable: nothing can follow it then.
+    pub fn has_unrecorded(&self) -> bool {
+        !self.unrecorded.is_empty()
+    }
+
+    /// The last moment at which what is recorded now may be sent, where there is one.
+    pub fn send_before(&self) -> Option<Timestamp> {
+        self.ledger.send_before()
     }
 
     /// Takes a fact in, to be made durable with the next commit.
@@ -120,7 +140,11 @@ impl<'a> Journal<'a> {
                     }
                 }
                 Err(error) => {
-                    self.noted.clear();
+                    let noted = std::mem::take(&mut self.noted);
+                    let is_outcome = |draft: &Draft| matches!(draft.fact, Fact::Outcome { .. });
+                    if noted.iter().any(is_outcome) {
+                        self.unrecorded = noted;
+                    }
                     self.state.clone_from(&self.durable);
                     return Err(error);
                 }

@@ -20,6 +20,7 @@ mod event;
 mod gate;
 mod given;
 mod journal;
+mod judge;
 mod locked;
 mod next;
 #[cfg(test)]
@@ -45,6 +46,7 @@ pub use doctor::{Called, Check, Doctor, Examination, Examined, Left, Outcome, Wa
 pub use elsewhere::applied_before;
 pub use event::{Event, Events};
 pub use journal::Watch;
+pub use judge::judge;
 pub use result::{
     AppliedBefore, CallFact, Conclusion, ContractFact, Emitted, GateFact, InputFact, RecipeFact, RunResult,
     Signal, StepResult, StepStatus, TargetFact, TenantKnownBy,

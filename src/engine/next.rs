@@ -87,6 +87,8 @@ pub(super) struct Question<'a> {
     /// The run that asks.
     pub run: &'a str,
     pub now: Timestamp,
+    /// The earliest that it can be by the clock that all who share the ledger go by.
+    pub at_least: Timestamp,
     /// How long a call may take.
     pub deadline: SignedDuration,
     pub elsewhere: &'a Elsewhere,
@@ -282,8 +284,10 @@ impl<'a> Question<'a> {
     fn settling(&self, at: usize) -> Option<Next> {
         let terms = self.terms.get(at)?;
         let operation = self.state.operations.get(&terms.key)?;
-        if self.found_out.contains_key(&terms.key) {
-            return Some(Next::TakeWord(at));
+        match self.found_out.get(&terms.key) {
+            Some((_, Resolution::NotApplied {})) if self.may_still_leave(operation) => {}
+            Some(_) => return Some(Next::TakeWord(at)),
+            None => {}
         }
         if self.command == Command::Apply
             && let Some(pause) = self.again(terms, operation)
@@ -313,6 +317,17 @@ impl<'a> Question<'a> {
         }
     }
 
+    /// Whether another run may still send, or wait for, what it recorded: until then nobody can say that it did not
+    /// take place.
+    fn may_still_leave(&self, operation: &OperationState) -> bool {
+        operation.unknown().filter(|attempt| attempt.came.is_none() && attempt.run != self.run).any(
+            |attempt| {
+                let settled = |before: Timestamp| before.checked_add(self.deadline).unwrap_or(Timestamp::MAX);
+                attempt.send_before.is_some_and(|before| self.at_least <= settled(before))
+            },
+        )
+    }
+
     fn may_repeat(&self, terms: &Terms, operation: &OperationState) -> bool {
         match terms.repeat {
             Repeat::Never => false,
@@ -332,4 +347,56 @@ impl<'a> Question<'a> {
 fn is_busy(attempt: &Attempt) -> bool {
     let came = attempt.came.as_ref().map(|came| &came.result);
     matches!(came, Some(Came::Unknown { doubt: Doubt::InProgress, .. }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::sample::{self, began, document, draft, drafts, key, linked};
+    use crate::ledger::{Fact, v1::Command};
+
+    #[test]
+    fn nobody_takes_for_not_applied_what_another_run_may_still_send() {
+        let mut drafts = drafts(sample::LEDGER);
+        drafts.truncate(8);
+        let Some(Fact::Intent { send_before, .. }) = drafts.last_mut().map(|draft| &mut draft.fact) else {
+            panic!()
+        };
+        *send_before = Some(sample::at(30));
+        drafts.push(draft(20, "second", began(sample::LEDGER)));
+        let chain = document().effect_digest;
+        let state = State::fold(&chain, &linked(&chain, drafts)).unwrap();
+        let terms = [0, 1].map(|place| Terms {
+            key: key(place),
+            repeat: Repeat::Never,
+            has_read: false,
+            tries: false,
+            reads_back: false,
+        });
+        let next_of = |run: &str, at_least: i64, resolution: Resolution| {
+            let found_out =
+                BTreeMap::from([(key(0), (sample::verdict(true, serde_json::json!([])), resolution))]);
+            next(&Question {
+                terms: &terms,
+                state: &state,
+                command: Command::Reconcile,
+                run,
+                now: sample::at(10_000),
+                at_least: sample::at(at_least),
+                deadline: SignedDuration::from_secs(60),
+                elsewhere: &Elsewhere::default(),
+                found_out: &found_out,
+                stopping: false,
+            })
+        };
+        let not_applied = || Resolution::NotApplied {};
+        for at_least in [0, 29, 31, 90] {
+            assert_eq!(next_of("second", at_least, not_applied()), Next::Stop(Stop::Unknown(vec![0])));
+            let applied = Resolution::Applied { created: BTreeMap::new() };
+            assert_eq!(next_of("second", at_least, applied), Next::TakeWord(0));
+        }
+        assert_eq!(next_of("second", 91, not_applied()), Next::TakeWord(0));
+        // Its own it knows.
+        assert_eq!(next_of("first", 0, not_applied()), Next::TakeWord(0));
+    }
 }

@@ -126,6 +126,7 @@ fn began() -> Began {
         policy: None::<Policy>,
         ledger: String::new(),
         ci: None,
+        outcome_key: None,
     }
 }
 
@@ -223,6 +224,7 @@ impl Model<'_> {
             command: Command::Apply,
             run,
             now: node.now(),
+            at_least: node.now(),
             deadline: SignedDuration::from_secs(60),
             elsewhere: &self.elsewhere,
             found_out: &BTreeMap::new(),
@@ -276,7 +278,13 @@ impl Model<'_> {
         let operation = intended.state.operations.get(&terms.key);
         let attempt = u32::try_from(operation.map_or(0, |operation| operation.attempts.len())).unwrap() + 1;
         let approval_id = "A".to_owned();
-        intended.add(Fact::Intent { key: terms.key.clone(), attempt, approval_id, call: call() });
+        intended.add(Fact::Intent {
+            key: terms.key.clone(),
+            attempt,
+            approval_id,
+            call: call(),
+            send_before: None,
+        });
         // Killed with the intent recorded and nothing sent.
         self.seen.insert(intended.summary(self.terms));
         self.next_runs(&intended);
@@ -373,6 +381,7 @@ impl Model<'_> {
                 command: Command::Apply,
                 run,
                 now: node.now(),
+                at_least: node.now(),
                 deadline: SignedDuration::from_secs(60),
                 elsewhere: &self.elsewhere,
                 found_out: &BTreeMap::new(),
@@ -400,7 +409,13 @@ impl Model<'_> {
                     let attempts = node.state.operations.get(&key).map_or(0, |known| known.attempts.len());
                     let attempt = u32::try_from(attempts).unwrap() + 1;
                     let approval_id = "A".to_owned();
-                    node.add(Fact::Intent { key: key.clone(), attempt, approval_id, call: call() });
+                    node.add(Fact::Intent {
+                        key: key.clone(),
+                        attempt,
+                        approval_id,
+                        call: call(),
+                        send_before: None,
+                    });
                     let result = node.serve(at, Answer::Heard, self.terms[at].repeat);
                     node.add(Fact::Outcome { key, attempt, took_ms: 0, result });
                 }

@@ -19,8 +19,8 @@ use crate::core::call::{RefusalKind, Silence, TaskHandle};
 use crate::core::id::RequestId;
 use crate::core::text::{excerpt, visible};
 use crate::core::{Digest, Outcome, Pointer, SecretText, Seen, ToolAnswer, ToolCall};
-use crate::ledger::Fact;
 use crate::ledger::v1::{Call, Doubt, Result as Came};
+use crate::ledger::{Fact, LedgerError};
 use crate::mcp::classify;
 
 /// How much of a task's name is recorded, in characters.
@@ -65,11 +65,13 @@ impl Course<'_> {
         let (call, request_id) =
             self.caller().address(&operation.tool, arguments).map_err(ApplyEnd::Invalid)?;
         let call = ToolCall { secrets: self.secrets(operation)?, ..call };
+        let send_before = journal.send_before();
         let intent = Fact::Intent {
             key: operation.idempotency_key.clone(),
             attempt,
             approval_id,
             call: written(&call, &request_id),
+            send_before,
         };
         if record(journal, intent)? == Committed::AllButTheIntent {
             return Ok(());
@@ -83,12 +85,19 @@ impl Course<'_> {
             }),
             other => other,
         };
+        // Right before it is sent: whether it still may be.
+        let may = send_before.map_or(Ok(()), |before| journal.ledger().may_send(before));
         let noting = |task: &TaskHandle| {
             let task = excerpt(&task.id, LONGEST_TASK);
             let accepted = Fact::Accepted { key: operation.idempotency_key.clone(), attempt, task };
             record(journal, accepted).map(|_| ()).map_err(|end| unrecorded(end, "task"))
         };
-        let outcome = self.delivered(termed.known, operation, call, &request_id, noting).await?;
+        let outcome = match may {
+            Ok(()) => self.delivered(termed.known, operation, call, &request_id, noting).await?,
+            // Certainly not sent, and never will be.
+            Err(late @ LedgerError::Late { .. }) => classify(Seen::NeverSent(late.to_string()), None, None),
+            Err(error) => return Err(ApplyEnd::Ledger(error)),
+        };
         let answer = match &outcome {
             Outcome::Applied(answer) => Some(answer.clone()),
             Outcome::NotApplied(_) | Outcome::Unknown(_) => None,

@@ -1,5 +1,7 @@
 //! What a stop of `apply` means, in full: from the place in the plan to what is said of it.
 
+use jiff::Timestamp;
+
 use super::applied::{ApplyEnd, Stopped};
 use super::apply::Course;
 use super::next::Stop;
@@ -42,7 +44,9 @@ impl Course<'_> {
                 _ => Stopped::Done,
             },
             Stop::Settled => Stopped::Settled,
-            Stop::Unknown(_) => Stopped::Unknown { operations: self.unknown(state), why: None },
+            Stop::Unknown(_) => {
+                Stopped::Unknown { operations: self.unknown(state), why: self.may_still_leave(state) }
+            }
             Stop::UnknownElsewhere(chain) => Stopped::UnknownElsewhere(chain),
             Stop::Differs(at) => Stopped::Differs {
                 operation: name(at),
@@ -84,6 +88,21 @@ impl Course<'_> {
             Stop::Interrupted => Stopped::Interrupted(self.stopped_by().unwrap_or(Signal::Terminate)),
         };
         ApplyEnd::Stopped(stopped)
+    }
+
+    /// Until when another run may still send something, where that is why nobody can say.
+    fn may_still_leave(&self, state: &State) -> Option<String> {
+        let unknown = state.operations.values().flat_map(OperationState::unknown);
+        let others = unknown.filter(|attempt| {
+            attempt.came.is_none() && state.runs.last().is_none_or(|run| run.run != attempt.run)
+        });
+        let before = others.filter_map(|attempt| attempt.send_before).max()?;
+        let until = before.checked_add(self.apply.options.limits.call).ok()?;
+        (Timestamp::now() <= until).then(|| {
+            format!(
+                "another run recorded it and may be at it until {until}; what people find counts from then on"
+            )
+        })
     }
 
     /// Whether a record of this effect bears the ID, whatever became of it.

@@ -6,7 +6,8 @@ use thiserror::Error;
 
 use super::v1::{Event, Fact, Format};
 use crate::core::Digest;
-use crate::core::json::{UnsafeNumber, canonical};
+use crate::core::json::{UnsafeNumber, canonical, parse_strict};
+use crate::core::text::excerpt;
 
 const TAG: &str = "loopgate.event/1";
 
@@ -68,6 +69,21 @@ pub enum ChainError {
 }
 
 impl Event {
+    /// The event whose canonical JSON `text` is.
+    ///
+    /// # Errors
+    /// It is another text, in words that are visible.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let told = |problem: &dyn std::fmt::Display| excerpt(&problem.to_string(), 200);
+        let value = parse_strict(text.as_bytes()).map_err(|problem| told(&problem))?;
+        let event: Self = serde_json::from_value(value).map_err(|problem| told(&problem))?;
+        match event.text() {
+            Ok(canonical) if canonical == text => Ok(event),
+            Ok(_) => Err("it is not in canonical form".to_owned()),
+            Err(problem) => Err(told(&problem)),
+        }
+    }
+
     /// The event as canonical JSON.
     ///
     /// # Errors

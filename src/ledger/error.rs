@@ -1,8 +1,9 @@
 //! What can go wrong with a ledger.
 
 use std::error::Error as StdError;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use jiff::Timestamp;
 use rusqlite::ErrorCode;
 use thiserror::Error;
 
@@ -14,32 +15,59 @@ use crate::core::text::{excerpt, visible};
 #[derive(Debug, Error)]
 pub enum LedgerError {
     /// Nothing is there.
-    #[error("there is no ledger at `{}`", shown(path))]
+    #[error("there is no ledger at `{at}`")]
     Missing {
         /// Where it should be.
-        path: PathBuf,
+        at: String,
     },
     /// A new one was asked for, and something is there.
-    #[error("`{}` exists already", shown(path))]
+    #[error("`{at}` exists already")]
     Exists {
         /// Where.
-        path: PathBuf,
+        at: String,
     },
     /// Something else is there.
-    #[error("`{}` is not a ledger", shown(path))]
+    #[error("`{at}` is not a ledger")]
     NotALedger {
         /// Where.
-        path: PathBuf,
+        at: String,
     },
     /// A later version of this program wrote it.
-    #[error("the ledger `{}` is of version {found}, and this program knows {known}", shown(path))]
+    #[error("the ledger `{at}` is of version {found}, and this program knows {known}")]
     Newer {
         /// Where it is.
-        path: PathBuf,
+        at: String,
         /// Its version.
         found: usize,
         /// The newest that this program knows.
         known: usize,
+    },
+    /// An earlier version of this program wrote it, and who opens it may not change its tables.
+    #[error("the ledger `{at}` is of version {found}, and this program needs {known}")]
+    Older {
+        /// Where it is.
+        at: String,
+        /// Its version.
+        found: usize,
+        /// The one that this program needs.
+        known: usize,
+    },
+    /// The server is none that can hold a ledger, or not for who signed in.
+    #[error("the server at `{at}` cannot hold the ledger: {why}")]
+    Unsuited {
+        /// Where it is.
+        at: String,
+        /// Why; free of escapes.
+        why: String,
+    },
+    /// Another run has taken the lock over since; nothing was written.
+    #[error("another run has taken over the lock that this one held")]
+    Passed,
+    /// The moment has passed before which it was to be sent.
+    #[error("it was to be sent before {before}, and that may have passed")]
+    Late {
+        /// When, by the clock of the ledger's server.
+        before: Timestamp,
     },
     /// It does not hold what this program wrote.
     #[error("the ledger is broken")]
@@ -63,7 +91,7 @@ pub enum LedgerError {
     },
     /// The disk is full or fails; nothing was written.
     #[error("the disk of the ledger is full or fails")]
-    Full(#[source] rusqlite::Error),
+    Full(#[source] Box<dyn StdError + Send + Sync>),
     /// Another process has been writing for longer than one waits.
     #[error("another process is writing to the ledger and does not come to an end")]
     Busy,
@@ -72,7 +100,7 @@ pub enum LedgerError {
 /// In which way a ledger is not what this program wrote.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Damage {
-    /// SQLite says so.
+    /// The engine says so.
     #[error("the database is damaged: {0}")]
     Database(String),
     /// A migration that was not this program's.
@@ -122,6 +150,14 @@ pub enum Damage {
         /// How many there should be.
         positions: i64,
     },
+    /// Other rows than the engine counts.
+    #[error("the database counts {found} events and lists {listed}")]
+    Counted {
+        /// As it counts them.
+        found: u64,
+        /// As it lists them.
+        listed: u64,
+    },
     /// A run that wrote to another ledger.
     #[error("chain {chain} was written to the ledger `{}`", excerpt(ledger, 60))]
     Foreign {
@@ -143,7 +179,7 @@ impl From<rusqlite::Error> for LedgerError {
         use rusqlite::Error;
         match (error.sqlite_error_code(), &error) {
             (Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked), _) => Self::Busy,
-            (Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure), _) => Self::Full(error),
+            (Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure), _) => Self::Full(error.into()),
             (
                 Some(
                     ErrorCode::DatabaseCorrupt
@@ -167,6 +203,7 @@ impl From<rusqlite::Error> for LedgerError {
     }
 }
 
-fn shown(path: &Path) -> String {
+/// A path as a message names it.
+pub(super) fn shown(path: &Path) -> String {
     visible(&path.display().to_string()).into_owned()
 }

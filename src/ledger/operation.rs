@@ -37,6 +37,8 @@ pub struct Attempt {
     pub approval_id: String,
     /// The call.
     pub call: Call,
+    /// The moment before which it leaves or never, by the clock of the ledger's server, where one was set.
+    pub send_before: Option<Timestamp>,
     /// The server's name for the task that it goes on as, where it took it on as one.
     pub task: Option<String>,
     /// What it came to, with the time when that was recorded; none where nobody has said so yet.

@@ -66,6 +66,7 @@ pub fn began(ledger: &str) -> Fact {
         policy: None,
         ledger: ledger.into(),
         ci: None,
+        outcome_key: None,
     }))
 }
 
@@ -154,7 +155,7 @@ pub fn compared(differences: Vec<Moved>) -> Fact {
 
 pub fn intent(place: usize, attempt: u32) -> Fact {
     let approval_id = approval().id.to_string();
-    Fact::Intent { key: key(place), attempt, approval_id, call: call("write") }
+    Fact::Intent { key: key(place), attempt, approval_id, call: call("write"), send_before: None }
 }
 
 pub fn outcome(place: usize, attempt: u32, result: Came) -> Fact {

@@ -197,7 +197,7 @@ impl State {
                 self.current(event)?.compared = Some(differences.clone());
                 Ok(())
             }
-            Fact::Intent { key, attempt, approval_id, call } => {
+            Fact::Intent { key, attempt, approval_id, call, send_before } => {
                 self.may_intend(event, key, approval_id)?;
                 let intended = Attempt {
                     intent: digest.clone(),
@@ -205,6 +205,7 @@ impl State {
                     at: event.at,
                     approval_id: approval_id.clone(),
                     call: call.clone(),
+                    send_before: *send_before,
                     task: None,
                     came: None,
                     ruled_out: false,

@@ -100,6 +100,11 @@ pub enum Fact {
         approval_id: String,
         /// The call.
         call: Call,
+        /// It leaves before this moment or never, by the clock of the ledger's server; left out where nobody but the
+        /// holder of the lock can write.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<String>")]
+        send_before: Option<Timestamp>,
     },
     /// The server took an attempt on as a task, which goes on.
     Accepted {
@@ -179,6 +184,9 @@ pub struct Began {
     pub ledger: String,
     /// The pipeline that runs it; null outside of one.
     pub ci: Option<Ci>,
+    /// The key (Ed25519, in hex) that signs what this run found out and could not record; left out where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome_key: Option<String>,
 }
 
 /// What runs.

@@ -13,6 +13,7 @@ mod ending;
 mod endpoint;
 mod era;
 mod error;
+pub mod heard;
 mod http;
 mod limits;
 mod link;
@@ -32,9 +33,9 @@ pub use endpoint::{ChildCommand, Endpoint};
 pub use era::Era;
 pub use error::{ConnectError, ListError};
 pub use http::{
-    AddressError, ClientCredentials, ClientProof, Credential, HttpAddress, HttpProxy, HttpServer, Issuer,
-    KeyError, NoToken, Secret, SecretError, SetupError, SigningKey, Token, TokenCommand, TokenError,
-    TokenProgram,
+    AddressError, ClientCredentials, ClientProof, Credential, Exchange, Federated, HttpAddress, HttpProxy,
+    HttpServer, IdToken, Issuer, KeyError, NoToken, Secret, SecretError, SetupError, SigningKey, Token,
+    TokenCommand, TokenError, TokenProgram,
 };
 pub use limits::Limits;
 pub use session::{ServerFacts, Session};

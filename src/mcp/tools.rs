@@ -84,7 +84,8 @@ impl Session {
     }
 }
 
-fn definition(tool: Tool) -> ToolDefinition {
+/// A tool in our words.
+pub(super) fn definition(tool: Tool) -> ToolDefinition {
     ToolDefinition {
         name: tool.name.into_owned(),
         description: tool.description.map(|text| text.into_owned()),

@@ -11,6 +11,7 @@ mod agreed;
 mod build;
 mod builder;
 mod call;
+mod cases;
 mod declare;
 mod diagnostic;
 mod document;
@@ -39,6 +40,7 @@ mod walk;
 mod yaml;
 mod yaml_places;
 
+pub use cases::{At, CASES, Case, Cases, Evidence, Expected, Planned};
 pub use diagnostic::{Diagnostic, Problems, Span};
 pub use document::{Analysis, json_schema};
 pub use input::{BadValue, Input, InputKind, RESERVED_INPUTS};
@@ -49,7 +51,7 @@ pub use resolve::{
     Given, InputProblem, InputsFileError, Origin, Resolved, bind, read_inputs_file, resolve, variable,
 };
 pub use scope::{Scope, Values};
-pub use source::{LARGEST_SOURCE, Source, SourceError, shipped};
+pub use source::{LARGEST_SOURCE, Source, SourceError, shipped, shipped_cases};
 pub use step::{
     Analyze, Condition, Emit, Expectation, Gate, Include, Kind, Read, Recipe, Reconcile, Retry, Step, StepId,
     Use, Write,

@@ -59,6 +59,16 @@ pub fn shipped() -> &'static [(&'static str, &'static str)] {
     ]
 }
 
+/// The cases of the shipped recipes: the recipe's name and the text.
+#[must_use]
+pub fn shipped_cases() -> &'static [(&'static str, &'static str)] {
+    &[
+        ("certify-release", include_str!("../../recipes/certify-release.cases.yaml")),
+        ("evidence-graph", include_str!("../../recipes/evidence-graph.cases.yaml")),
+        ("remediation-plan", include_str!("../../recipes/remediation-plan.cases.yaml")),
+    ]
+}
+
 impl Source {
     /// Reads a file. No more than the limit is ever held.
     ///

@@ -11,7 +11,7 @@ use super::diagnostic::{Diagnostic, Span};
 use super::lenient::Lenient;
 use super::source::Source;
 use super::walk::Walk;
-use crate::core::text::visible;
+use crate::core::text::{doubtful_break, visible};
 
 /// A source that is well-formed: its value, and where everything stands.
 #[derive(Debug, Clone)]
@@ -38,6 +38,13 @@ impl File {
     /// # Errors
     /// Everything that keeps it from being a value of the language.
     pub fn read(source: Source) -> Result<Self, Vec<Diagnostic>> {
+        if let Some((at, c)) = doubtful_break(&source.text) {
+            let message =
+                format!("the character `{c}` ends a line for some readers of YAML and not for others");
+            let span = Some(Span::new(&source.text, at, at + c.len_utf8()));
+            let hint = format!("in a text, write \"\\u{:04x}\"", u32::from(c));
+            return Err(vec![problem(&source, "doubtful-break", &message, span, Some(&hint))]);
+        }
         let mut walk = Walk::new(&source);
         walk.run();
         let Walk { places, problems, .. } = walk;
@@ -208,6 +215,9 @@ mod tests {
             ("a: .nan\n", ("unsafe-number", 1, 4)),
             ("a: [\n", ("yaml-syntax", 2, 1)),
             ("a: b: c\n", ("yaml-syntax", 1, 5)),
+            ("a: \"x\u{85}y\"\n", ("doubtful-break", 1, 6)),
+            ("{\"a\": 1,\n\"b\": \"\u{2028}\"}", ("doubtful-break", 2, 7)),
+            ("a: 1 # \u{2029}\n", ("doubtful-break", 1, 8)),
         ] {
             assert_eq!(refusal(text), expected, "{text:?}");
         }

@@ -42,7 +42,7 @@ pub(super) fn happened(event: &Event, artifact: &Document, end: &str) -> Option<
             (mark, format!("{}: {word}: {}", name(key), bounded(why, LONGEST)))
         }
         Fact::Compared { calls, differences } => compared(calls.len(), differences),
-        Fact::Intent { key, attempt, approval_id: _, call: _ } => {
+        Fact::Intent { key, attempt, approval_id: _, call: _, send_before: _ } => {
             (Mark::Idle, format!("sending `{}` (attempt {attempt}){end}", name(key)))
         }
         Fact::Accepted { key, attempt: _, task } => (

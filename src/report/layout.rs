@@ -28,7 +28,7 @@ pub(super) enum Mark {
 }
 
 impl Mark {
-    fn sign(self, unicode: bool) -> &'static str {
+    pub(super) fn sign(self, unicode: bool) -> &'static str {
         match (self, unicode) {
             (Self::Good, true) => "✓",
             (Self::Good, false) => "ok",

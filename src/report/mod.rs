@@ -19,6 +19,7 @@ mod doctor_view;
 mod event_file;
 mod fan;
 pub mod github;
+mod html;
 mod json;
 mod junit;
 mod layout;
@@ -47,6 +48,7 @@ mod sheet_markdown;
 mod status;
 mod status_text;
 mod terminal;
+mod test_text;
 mod written;
 
 pub use apply_line::apply_line;
@@ -60,6 +62,7 @@ pub use doctor_text::doctor_text;
 pub use doctor_view::DoctorView;
 pub use event_file::{EventFile, EventFileError};
 pub use fan::Fan;
+pub use html::html;
 pub use json::{
     difference_json, difference_schema, doctor_json, doctor_schema, event_json, event_schema,
     ledger_log_json, ledger_log_schema, lock_json, lock_schema, problems_json, problems_schema, profile_json,
@@ -81,4 +84,5 @@ pub use sheet::{ApplyOutputs, Sheet};
 pub use sheet_markdown::{MOST_BYTES, sheet_markdown};
 pub use status_text::{HolderView, StatusView, status_text};
 pub use terminal::{Terminal, TerminalFacts};
+pub use test_text::{TestedCase, test_json, test_schema, test_text};
 pub use written::{RunOutputs, Written, WrittenKind};

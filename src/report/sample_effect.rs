@@ -99,6 +99,7 @@ pub fn facts(document: &Document, hostile: bool) -> Vec<Fact> {
             policy: None,
             ledger: text("lgl1-7"),
             ci,
+            outcome_key: None,
         }))
     };
     let reason = Reason { code: ReasonCode::TooFew, message: text("1 of 2 people approved") };
@@ -151,7 +152,7 @@ pub fn facts(document: &Document, hostile: bool) -> Vec<Fact> {
         tried(v1::TryVerdict::NotPossible, "it has no dry run"),
         Fact::Compared { calls: vec![call()], differences: Vec::new() },
         Fact::Compared { calls: vec![call()], differences: vec![moved] },
-        Fact::Intent { key: key(), attempt: 1, approval_id: text("APR-1"), call: call() },
+        Fact::Intent { key: key(), attempt: 1, approval_id: text("APR-1"), call: call(), send_before: None },
         Fact::Accepted { key: key(), attempt: 1, task: text("task-1") },
         outcome(v1::Result::Applied {
             created: ids(),
@@ -188,6 +189,7 @@ fn attempt(came: Option<v1::Result>) -> Attempt {
         at: time(1),
         approval_id: record_id(1).as_str().to_owned(),
         call: call(),
+        send_before: None,
         task: None,
         came: came.map(|result| Answered { result, at: time(2), took_ms: 4 }),
         ruled_out: false,

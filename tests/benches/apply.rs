@@ -203,6 +203,7 @@ impl Case {
                 grace: Duration::from_secs(1),
                 trace: Trace::from_parent(None, None),
                 ci: None,
+                outcome_key: None,
             },
         };
         let ApplyResult { end, .. } =
@@ -347,7 +348,7 @@ fn refused(real: &[Event], ledger: &str, number: usize) -> Outcome<Vec<Fact>> {
                 let (key, approval_id, call) = (key.clone(), approval_id.clone(), call.clone());
                 let message = "later".to_owned();
                 let result = Came::NotApplied { refusal: RefusalKind::RateLimited, message };
-                facts.push(Fact::Intent { key: key.clone(), attempt, approval_id, call });
+                facts.push(Fact::Intent { key: key.clone(), attempt, approval_id, call, send_before: None });
                 facts.push(Fact::Outcome { key, attempt, took_ms: 1, result });
             }
             Fact::Intent { .. } | Fact::Outcome { .. } | Fact::ReadBack { .. } => {}

@@ -249,6 +249,8 @@ impl Fault {
         let resumed = request.header("last-event-id").and_then(|id| id.parse::<i64>().ok());
         let text = match self.what.as_str() {
             "sse" => event(note) + &event(body),
+            "sse-notes" => event(note),
+            "sse-noise" => event(body),
             // Odd, and valid.
             "sse-field" => format!("x-region: eu\rretry: 1.5\rid: 1\rid: 2\rdata:\u{feff}{body}\r\r"),
             "sse-cut" => event(note),
@@ -276,12 +278,14 @@ impl Fault {
             .with("content-type", "text/event-stream")
             .with("connection", "close")
             .head(None);
-        let _ = stream.write_all(&[head, text.into_bytes()].concat()).and_then(|()| stream.flush());
+        let noise: &[u8] = if self.what == "sse-noise" { b"data: \xff\n\n" } else { b"" };
+        let _ = stream.write_all(&[&head, text.as_bytes(), noise].concat()).and_then(|()| stream.flush());
         if self.what == "sse-asks" {
             // It gets its answer over another connection.
             sleep(Duration::from_millis(300));
             let _ = stream.write_all(event(&refused.to_string()).as_bytes()).and_then(|()| stream.flush());
         }
+        while self.what == "sse-notes" && stream.write_all(event(note).repeat(100).as_bytes()).is_ok() {}
         false
     }
 }

@@ -1,8 +1,9 @@
 //! An issuer of tokens for the client `pipeline`, by its secret or by what it signs: `issuer WHAT FOLDER [tls=KIND]
-//! [expires=SECONDS] [grants=TIMES] [tenants=A,B]`. It prints its URL, and ends with its standard input.
+//! [expires=SECONDS] [grants=TIMES] [tenants=A,B]`. It prints its URL, and ends with its standard input. At `/idtoken` it is
+//! a runner's service that gives ID tokens to whoever shows `canary-request`, at `/exchange` it exchanges them.
 //!
 //! WHAT it does: `good`, `refuses`, `html`, `redirects`, `down`, `silent`, `other` (its metadata name another issuer),
-//! `none` (it has no metadata), `openid` (they stand where OpenID Connect has them), `huge` (they have no end).
+//! `none` (it has no metadata), `moved` (its ID tokens are elsewhere), `openid` (they stand where OpenID Connect has them), `huge` (they have no end).
 //! It refuses after so many `grants`. For `tenants` its tokens are JWTs that name them as `org_id`, and it leaves it to
 //! them to say when they expire. FOLDER has the client's `secret` and `public` key, and receives `issuer.jsonl`,
 //! one line for each request, `tokens.jsonl`, and `ca.pem`.
@@ -109,7 +110,8 @@ impl Issuer {
                 return;
             }
             let reply = match request.path.as_str() {
-                "/token" => self.token(&request, &form),
+                "/token" | "/exchange" => self.token(&request, &form),
+                path if path.starts_with("/idtoken?") => self.id_token(&request),
                 "/elsewhere" => self.granted(),
                 path => self.metadata(path),
             };
@@ -153,16 +155,50 @@ impl Issuer {
             // It repeats what it was shown.
             "refuses" => {
                 let secret = if shown.is_empty() { String::new() } else { self.secret() };
-                let assertion = form.get("client_assertion").map_or("", String::as_str);
+                let assertion = form.get("client_assertion").or(form.get("subject_token"));
+                let assertion = assertion.map_or("", String::as_str);
                 return refusal(format!("who is {shown} {secret} {assertion} ?"));
             }
             _ => {}
         }
         let spent = self.state.lock().unwrap_or_else(PoisonError::into_inner).granted >= self.grants;
-        match self.is_client(shown, form) {
+        let may =
+            if request.path == "/exchange" { self.is_exchange(form) } else { self.is_client(shown, form) };
+        match may {
             Ok(()) if !spent => self.granted(),
             Ok(()) => refusal("the client was removed".to_owned()),
             Err(why) => refusal(why.to_owned()),
+        }
+    }
+
+    /// What a runner's service gives: a token for whom it is asked.
+    fn id_token(&self, request: &Request) -> Reply {
+        let query = request.path.split_once('?').map_or("", |(_, query)| query);
+        let query: Form = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        if self.what == "moved" {
+            return Reply::status(307).with("location", &format!("{}/elsewhere", self.url));
+        }
+        if request.header("authorization") != Some("Bearer canary-request") {
+            return Reply::status(403);
+        }
+        let expires = Timestamp::now().as_second() + 300;
+        let said =
+            json!({"iss": self.url, "aud": query.get("audience"), "exp": expires, "sub": "repo:acme/shop"});
+        Reply::json(&json!({"count": 1, "value": claims::signed(&self.folder, &said)}))
+    }
+
+    /// Whether it is an ID token that is exchanged as RFC 8693 says.
+    fn is_exchange(&self, form: &Form) -> Result<(), &'static str> {
+        let of = |name: &str| form.get(name).map_or("", String::as_str);
+        match () {
+            () if of("grant_type") != "urn:ietf:params:oauth:grant-type:token-exchange" => {
+                Err("another grant")
+            }
+            () if of("subject_token_type") != "urn:ietf:params:oauth:token-type:jwt" => Err("another type"),
+            () => {
+                let shown = format!("Bearer {}", of("subject_token"));
+                claims::checked(&self.folder, Some(&shown), "exchange").map(drop)
+            }
         }
     }
 

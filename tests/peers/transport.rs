@@ -136,6 +136,12 @@ fn call_mode(mode: &str, argument: Option<&str>) -> Option<Answer> {
                 sleep(Duration::from_millis(50));
             }
         }),
+        "floods-in-call" => Box::new(|_, _| {
+            let note = json!({"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": 1}});
+            let notes = format!("{note}\n").repeat(100);
+            let mut out = std::io::stdout().lock();
+            while out.write_all(notes.as_bytes()).and_then(|()| out.flush()).is_ok() {}
+        }),
         "asks-in-a-burst" => Box::new(|client, request| {
             let note = json!({"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": 1}});
             let asked = json!({"jsonrpc": "2.0", "id": "s1", "method": "sampling/createMessage",

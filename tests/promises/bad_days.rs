@@ -151,6 +151,7 @@ fn a_stream_of_events_is_held_to_the_rules_of_a_body() {
                 ("sse-wrong-id", 50, "ID `4242`", 2),
                 ("sse-huge", 50, "an event of more than 1048576 bytes", 2),
                 ("sse-flood", 50, "more than 1000 requests", 2),
+                ("sse-notes", 50, "within the time limit", 2),
             ],
         );
         write_on(
@@ -159,6 +160,8 @@ fn a_stream_of_events_is_held_to_the_rules_of_a_body() {
                 ("sse-wrong-id", 31, "ID `4242`"),
                 ("sse-huge", 31, "an event of more than 1048576 bytes"),
                 ("sse-flood", 31, "more than 1000 requests"),
+                ("sse-notes", 31, "within the time limit"),
+                ("sse-noise", 0, "applied"),
                 ("sse-field", 0, "applied"),
             ],
         );

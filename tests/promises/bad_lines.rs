@@ -47,7 +47,7 @@ fn folder(mode: &str, kind: &str) -> Folder {
 }
 
 /// What a mode does, what a read comes to, what a write comes to, and words that both say.
-const DAYS: [(&str, i32, i32, &str); 17] = [
+const DAYS: [(&str, i32, i32, &str); 18] = [
     ("wrong-id", 50, 31, "ID `9999`"),
     ("both-result-and-error", 50, 31, "no JSON-RPC message"),
     ("error-without-id", 50, 31, "names no request"),
@@ -58,6 +58,7 @@ const DAYS: [(&str, i32, i32, &str); 17] = [
     ("empty-result", 30, 31, "says nothing"),
     ("hangs-in-call", 50, 31, "within the time limit"),
     ("drips-in-call", 50, 31, "within the time limit"),
+    ("floods-in-call", 50, 31, "within the time limit"),
     ("dies-in-call", 50, 31, "out of memory"),
     ("leaves-grandchild", 50, 31, "the connection ended"),
     ("rpc-error -32602", 30, 30, "JSON-RPC error -32602"),

@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::support::Folder;
 
 /// Escapes, direction, invisible signs, line ends, markup, links, mentions, diagrams, workflow commands, paths.
-const ATTACKS: [&str; 27] = [
+pub const ATTACKS: [&str; 27] = [
     "\u{1b}[2J\u{1b}[31m",
     "\u{9b}31m",
     "\u{1b}]0;owned\u{7}",

@@ -5,8 +5,10 @@
 
 use std::net::TcpListener;
 
+use crate::cluster::PASSWORD;
+use crate::database::{Shared, ledger};
 use crate::governed::{ARTIFACT, DATABASE, Governed, Held, Keys, held};
-use crate::killed::{Count, Crash, Killed, Next, Share, calls, has_strace};
+use crate::killed::{Count, Crash, Killed, Next, Share, calls, has_strace, in_file};
 use crate::served::{Relay, Served};
 use crate::support::Folder;
 
@@ -49,7 +51,15 @@ fn killed_everywhere<S>(
 ) -> Count {
     governed.folder.run(&["ledger", "init"]).exits(0);
     let apply = ["apply", ARTIFACT, "--approval-id", id];
-    let killed = Killed { ready: &governed.folder, apply: &apply, calls: &calls(1, 4), tool: TOOL, share };
+    let killed = Killed {
+        ready: &governed.folder,
+        apply: &apply,
+        calls: &calls(1, 4),
+        tool: TOOL,
+        share,
+        moved: &|_| (),
+        ledger: &in_file,
+    };
     let before = governed.held();
     let done = killed.copied();
     let served = serving(&done);
@@ -78,6 +88,41 @@ fn goes_on(crash: Crash, apply: &[&str], keys: Keys, before: &Held, expected: &H
         }
         (code, _) => panic!("{point:?}: exit {code}\n{}\n{}", ran.stdout, ran.stderr),
     }
+}
+
+/// An apply whose ledger is in a database, killed wherever it waits for it, sends or says something.
+#[test]
+fn a_killed_apply_with_its_ledger_in_a_database_repeats_no_write_and_loses_none() {
+    if !has_strace() {
+        return;
+    }
+    let Some(shared) = Shared::ready("", Keys::Honoured) else { return };
+    let before = shared.governed.held();
+    let url = |folder: &Folder| folder.json("loopgate.yaml")["ledger"]["at"].as_str().unwrap().to_owned();
+    let moved = |folder: &Folder| {
+        let database = shared.cluster.copy(&shared.database);
+        let mut settings = folder.json("loopgate.yaml");
+        settings["ledger"]["at"] = shared.cluster.runner(&database).into();
+        folder.write("loopgate.yaml", settings.to_string());
+        folder.set("PGPASSWORD", PASSWORD);
+    };
+    // The server learns of the end of a session a moment later.
+    let apply = ["apply", ARTIFACT, "--approval-id", shared.id.as_str(), "--wait", "60s"];
+    let calls = [("futex", 5), ("write", 4), ("writev", 4), ("sendto", 4), ("epoll_wait", usize::MAX)];
+    let killed = Killed {
+        ready: &shared.governed.folder,
+        apply: &apply,
+        calls: &calls,
+        tool: TOOL,
+        share: Share::Half,
+        moved: &moved,
+        ledger: &|folder| ledger(&url(folder)),
+    };
+    let done = killed.copied();
+    done.run(&apply).exits(0);
+    let expected = held(&done.path().join(DATABASE));
+    let count = killed.everywhere(|_| (), |crash| goes_on(crash, &apply, Keys::Honoured, &before, &expected));
+    assert!(count.points > 10 && count.in_doubt > 0 && count.unknown == 0);
 }
 
 #[test]

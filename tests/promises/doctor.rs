@@ -402,7 +402,7 @@ fn an_examination_that_is_interrupted_says_what_it_left() {
 #[test]
 fn every_form_tells_the_same_examination() {
     let governed = faulty("other-audit");
-    let reports = ["json=r.json", "junit=r.xml", "sarif=r.sarif", "markdown=r.md"];
+    let reports = ["json=r.json", "junit=r.xml", "sarif=r.sarif", "markdown=r.md", "html=r.html"];
     let reports: Vec<&str> = reports.iter().flat_map(|report| ["--report", *report]).collect();
     let text = governed.folder.run(&[&ALL[..4], &reports].concat()).exits(4).stdout;
     let examined = governed.folder.json("r.json");
@@ -415,17 +415,22 @@ fn every_form_tells_the_same_examination() {
     assert_eq!(results.len(), 1, "{results:#?}");
     assert_eq!((&results[0]["ruleId"], &results[0]["level"]), (&json!("audit"), &json!("error")));
     let saw = "APR-OF-SOMEBODY-ELSE";
-    for (form, told) in
-        [("text", &text), ("junit", &junit), ("markdown", &markdown), ("sarif", &sarif.to_string())]
-    {
+    let html = governed.folder.read("r.html");
+    for (form, told) in [
+        ("text", &text),
+        ("junit", &junit),
+        ("markdown", &markdown),
+        ("sarif", &sarif.to_string()),
+        ("html", &html),
+    ] {
         assert!(told.contains(saw), "{form} does not say what was seen:\n{told}");
     }
     for left in examined["left"].as_array().unwrap() {
         let id = left["ids"][0].as_str().unwrap();
-        assert!(text.contains(id) && junit.contains(id) && markdown.contains(id), "{id}");
+        assert!([&text, &junit, &markdown, &html].iter().all(|told| told.contains(id)), "{id}");
     }
     for check in TEN {
-        assert!(text.contains(check) && junit.contains(check) && markdown.contains(check), "{check}");
+        assert!([&text, &junit, &markdown, &html].iter().all(|told| told.contains(check)), "{check}");
     }
     let refused = governed.folder.run(&["doctor", "--report", "events=r.ndjson"]).exits(2);
     assert!(refused.stderr.contains("no events"), "{}", refused.stderr);

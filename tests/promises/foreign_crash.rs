@@ -13,7 +13,7 @@ use crate::foreign_writes::{
     unconfigured,
 };
 use crate::governed::ARTIFACT;
-use crate::killed::{Count, Crash, Killed, Next, Share, calls, has_strace};
+use crate::killed::{Count, Crash, Killed, Next, Share, calls, has_strace, in_file};
 use crate::support::{Folder, has};
 
 /// The file that a server holds locked for as long as it runs.
@@ -48,7 +48,15 @@ fn killed_while_writing(share: Share) -> Option<Count> {
     let id = approved_files(&ready);
     ready.run(&["ledger", "init"]).exits(0);
     let apply = ["apply", ARTIFACT, "--quiet", "--approval-id", &id];
-    let killed = Killed { ready: &ready, apply: &apply, calls: &calls(1, 16), tool: "write_file", share };
+    let killed = Killed {
+        ready: &ready,
+        apply: &apply,
+        calls: &calls(1, 16),
+        tool: "write_file",
+        share,
+        moved: &|_| (),
+        ledger: &in_file,
+    };
     let count = killed.everywhere(
         |_| (),
         |Crash { folder, point, in_doubt }| {
@@ -94,7 +102,15 @@ fn ready_to_commit(read: Read) -> Option<(Folder, String)> {
 fn killed_while_committing(read: Read, calls: &[(&'static str, usize)], share: Share) -> Option<Count> {
     let (ready, id) = ready_to_commit(read)?;
     let apply = ["apply", ARTIFACT, "--quiet", "--approval-id", &id];
-    let killed = Killed { ready: &ready, apply: &apply, calls, tool: "git_commit", share };
+    let killed = Killed {
+        ready: &ready,
+        apply: &apply,
+        calls,
+        tool: "git_commit",
+        share,
+        moved: &|_| (),
+        ledger: &in_file,
+    };
     let count = killed.everywhere(|_| (), |crash| goes_on(&crash, &apply, read));
     Some(count)
 }
@@ -165,8 +181,15 @@ fn a_second_commit_is_seen_where_the_profile_says_that_there_is_none() {
     let apply = ["apply", ARTIFACT, "--quiet", "--approval-id", &id];
     // None but around the one that commits.
     let calls = calls(usize::MAX, usize::MAX);
-    let killed =
-        Killed { ready: &ready, apply: &apply, calls: &calls, tool: "git_commit", share: Share::Whole };
+    let killed = Killed {
+        ready: &ready,
+        apply: &apply,
+        calls: &calls,
+        tool: "git_commit",
+        share: Share::Whole,
+        moved: &|_| (),
+        ledger: &in_file,
+    };
     let twice = killed.points(|_| ()).into_iter().any(|point| {
         let Some(crash) = killed.at(point, killed.copied()) else { return false };
         over(&crash.folder);

@@ -9,7 +9,7 @@ const ORDER: [&str; 12] = [
 ];
 
 /// Crates that only some modules may name.
-const CONFINED: [(&str, &[&str]); 13] = [
+const CONFINED: [(&str, &[&str]); 15] = [
     ("anyhow", &["cli"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
@@ -18,6 +18,8 @@ const CONFINED: [(&str, &[&str]); 13] = [
     ("annotate_snippets", &["report"]),
     ("rmcp", &["mcp", "sandbox"]),
     ("rusqlite", &["ledger", "sandbox"]),
+    ("tokio_postgres", &["ledger"]),
+    ("tokio_postgres_rustls", &["ledger"]),
     ("minijinja", &["recipe"]),
     ("saphyr_parser", &["recipe"]),
     ("ssh_key", &["approval"]),

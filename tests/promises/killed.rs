@@ -14,6 +14,8 @@ use crate::support::{Folder, has};
 
 /// The calls that make what was written last.
 const SYNCS: [&str; 2] = ["fsync", "fdatasync"];
+/// How many calls before and after the one that writes are points where none of them syncs.
+const NEAR: usize = 12;
 /// The calls that send.
 const SENDS: [&str; 3] = ["write", "writev", "sendto"];
 
@@ -43,6 +45,15 @@ pub struct Killed<'a> {
     /// The tool that writes. From the sync before it is sent to the sync after, every one of the calls is a point.
     pub tool: &'a str,
     pub share: Share,
+    /// What a copy of the folder needs besides.
+    pub moved: &'a dyn Fn(&Folder),
+    /// The ledger of a copy.
+    pub ledger: &'a dyn Fn(&Folder) -> Ledger,
+}
+
+/// The ledger in a folder's file.
+pub fn in_file(folder: &Folder) -> Ledger {
+    Ledger::open(&folder.path().join(LEDGER)).unwrap()
 }
 
 /// Which of the points: halves, so that they run beside each other.
@@ -128,8 +139,10 @@ impl Killed<'_> {
             .collect();
         let is = |at: usize, calls: &[&str]| calls.contains(&made[at].0.call);
         let sent = (0..made.len()).find(|at| is(*at, &SENDS) && made[*at].2.contains(self.tool)).unwrap();
-        let before = (0..sent).rfind(|at| is(*at, &SYNCS)).unwrap();
-        let after = (sent..made.len()).find(|at| is(*at, &SYNCS)).unwrap();
+        // Where somebody else syncs, what is as near.
+        let before = (0..sent).rfind(|at| is(*at, &SYNCS)).unwrap_or(sent.saturating_sub(NEAR));
+        let after =
+            (sent..made.len()).find(|at| is(*at, &SYNCS)).unwrap_or((sent + NEAR).min(made.len() - 1));
         let points = made.iter().enumerate().filter(|(at, (point, step, _))| {
             (before..=after).contains(at) || point.number.is_multiple_of(*step)
         });
@@ -146,6 +159,7 @@ impl Killed<'_> {
         let folder = Folder::new();
         let copy = Command::new("cp").arg("-a").arg(self.ready.path().join(".")).arg(folder.path()).status();
         assert!(copy.unwrap().success());
+        (self.moved)(&folder);
         folder
     }
 
@@ -159,7 +173,7 @@ impl Killed<'_> {
             return None;
         }
         assert!(status.signal() == Some(9) || status.code() == Some(137), "{point:?}: {status}");
-        let ledger = Ledger::open(&folder.path().join(LEDGER)).unwrap();
+        let ledger = (self.ledger)(&folder);
         ledger.verify().unwrap_or_else(|error| panic!("{point:?}: {error}"));
         let chain: Digest = folder.json(ARTIFACT)["effect_digest"].as_str().unwrap().parse().unwrap();
         let in_doubt = ledger.state(&chain).unwrap().has_unknown();

@@ -6,11 +6,17 @@ mod apply;
 #[cfg(test)]
 mod approvals;
 #[cfg(test)]
+mod armor;
+#[cfg(test)]
 mod attacks;
 #[cfg(test)]
 mod bad_days;
 #[cfg(test)]
 mod bad_lines;
+#[cfg(test)]
+mod cases;
+#[cfg(test)]
+mod cluster;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
@@ -20,17 +26,31 @@ mod corpus;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod database;
+#[cfg(test)]
+mod database_faults;
+#[cfg(test)]
+mod database_lost;
+#[cfg(test)]
 mod defaults;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
 mod expiry;
 #[cfg(test)]
+mod federated;
+#[cfg(test)]
 mod foreign;
 #[cfg(test)]
 mod foreign_crash;
 #[cfg(test)]
 mod foreign_writes;
+#[cfg(test)]
+mod fuzz;
+#[cfg(test)]
+mod github;
+#[cfg(test)]
+mod gitlab;
 #[cfg(test)]
 mod governed;
 #[cfg(test)]
@@ -41,6 +61,8 @@ mod hostile;
 mod house;
 #[cfg(test)]
 mod http;
+#[cfg(test)]
+mod init;
 #[cfg(test)]
 mod killed;
 #[cfg(test)]
@@ -55,6 +77,8 @@ mod main_job;
 mod mcp;
 #[cfg(test)]
 mod output;
+#[cfg(test)]
+mod page;
 #[cfg(test)]
 mod platform;
 #[cfg(test)]
@@ -84,8 +108,13 @@ mod stdio;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+#[path = "../fuzz/targets.rs"]
+mod targets;
+#[cfg(test)]
 mod tenants;
 #[cfg(test)]
 mod tokens;
 #[cfg(test)]
 mod trust;
+#[cfg(test)]
+mod workflows;

@@ -25,13 +25,19 @@ const fn edit(name: &'static str, make: fn(&Checkout<'_>)) -> Edit {
     Edit { name, make }
 }
 
-/// What is changed, in the order in which it must be: approvals are forged for the artifact as it was changed.
-pub const GROUPS: [&[Edit]; 8] = [RECIPES, SETTINGS, PROFILES, SIGNERS, LOCKS, LEDGERS, ARTIFACTS, APPROVALS];
-/// All of them that change neither the artifact nor an approval.
+/// What is changed of what travels, in the order in which it must be: approvals are forged for the artifact as it was
+/// changed.
+pub const CARRIED: [&[Edit]; 2] = [ARTIFACTS, APPROVALS];
+/// What is changed before anything is planned: neither the artifact nor an approval.
 pub const CHECKOUT: [&[Edit]; 6] = [RECIPES, SETTINGS, PROFILES, SIGNERS, LOCKS, LEDGERS];
 
 const OWNER: &str = "owner: \"{{ inputs.owner }}\"";
 const PROFILE: &str = "profile: loopiq\n";
+const GATE: &str = "  - id: certified
+    gate: \"{{ evidence.certification.state == 'pass' }}\"
+    advisory: true
+    says: \"The certification of {{ inputs.release }} is {{ evidence.certification.status }}\"
+";
 
 const RECIPES: &[Edit] = &[
     edit("recipe: another server", |c| recipe(c, PROFILE, "profile: loopiq\nserver: evil\n")),
@@ -46,6 +52,10 @@ const RECIPES: &[Edit] = &[
     edit("recipe: a credential", |c| recipe(c, OWNER, &format!("owner: ghp_{}", "kanarie0".repeat(5)))),
     edit("recipe: a write as a read", |c| {
         recipe(c, "    write: work_package\n", "    read: loopiq_create_remediation_work_package\n");
+    }),
+    edit("recipe: no gate", |c| recipe(c, GATE, "")),
+    edit("recipe: a gate that always holds", |c| {
+        recipe(c, "{{ evidence.certification.state == 'pass' }}", "{{ evidence.certification.id != '' }}");
     }),
     edit("recipe: the environment", |c| recipe(c, OWNER, "owner: \"{{ env.LOOPIQ_TOKEN }}\"")),
     edit("recipe: the secret's file", |c| {
@@ -145,6 +155,9 @@ pub const ARTIFACTS: &[Edit] = &[
     }),
     edit("artifact: another tenant under the approved digest", |c| {
         sealed(c, |p| p.tenant = Some("globex".to_owned()));
+    }),
+    edit("artifact: every gate holds", |c| {
+        c.folder.write("carried/artifact.json", gates_hold(c).bytes());
     }),
     edit("artifact: nothing to hold it against", |c| planned(c, |p| p.preconditions.clear())),
     edit("artifact: the same again", |c| {
@@ -319,6 +332,14 @@ fn changed(c: &Checkout<'_>, change: impl FnOnce(&mut Plan)) -> Artifact {
     let mut plan = Plan::from(document);
     change(&mut plan);
     Artifact::build(plan).unwrap()
+}
+
+/// The plan with gates that hold and are not advisory: the effect is the approved one.
+pub fn gates_hold(c: &Checkout<'_>) -> Artifact {
+    changed(c, |plan| {
+        assert!(plan.gates.iter().any(|gate| !gate.holds));
+        plan.gates.iter_mut().for_each(|gate| (gate.holds, gate.advisory) = (true, false));
+    })
 }
 
 fn seal(c: &Checkout<'_>, mut document: Value) {

@@ -113,6 +113,74 @@ fn its_recipe_validates_and_its_settings_are_read() {
     folder.write("loopgate.yaml", format!("{fetched}\n{policy}\n"));
     let ran = folder.run(&["certify-release", "--release", "R"]).exits(3);
     assert!(ran.stderr.contains("the variable `LOOPIQ_SECRET` is not set"), "{}", ran.stderr);
+    let token = yaml.iter().find(|block| block.starts_with("token:\n  federated:")).unwrap();
+    let exchanged = written.replace(given, &token.trim_end().replace('\n', "\n    "));
+    folder.write("loopgate.yaml", format!("{exchanged}\n{policy}\n"));
+    let ran = folder.run(&["certify-release", "--release", "R"]).exits(3);
+    assert!(ran.stderr.contains("`ACTIONS_ID_TOKEN_REQUEST_URL` is not set"), "{}", ran.stderr);
+}
+
+/// The first block of one language in a chapter, or in one of its parts.
+fn block_of(chapter: &str, language: &str) -> String {
+    let text = readme();
+    let chapter = text.split(&format!("\n{chapter}\n")).nth(1).unwrap();
+    let block = chapter.split(&format!("```{language}\n")).nth(1).unwrap();
+    block.split("\n```").next().unwrap().to_owned()
+}
+
+fn shell(folder: &Folder, shell: &str, script: &str) -> Ran {
+    let loopgate = Path::new(env!("CARGO_BIN_EXE_loopgate")).parent().unwrap();
+    let mut process = folder.process(shell);
+    process.args(["-c", script]).env("RELEASE", "REL-READY");
+    process.env("PATH", format!("{}:{}", loopgate.display(), environment("PATH").unwrap()));
+    process.output().unwrap().into()
+}
+
+#[test]
+fn its_script_survives_a_strict_shell() {
+    if !has("bash", std::process::Command::new("bash").arg("--version").output().is_ok()) {
+        return;
+    }
+    let script = block_of("## In a pipeline", "sh");
+    assert!(script.starts_with("set -euo pipefail\n"));
+    let folder = Folder::new();
+    shell(&folder, "bash", &script).exits(0);
+    assert!(folder.read("plan.md").contains("loopiq_create_remediation_work_package"));
+    shell(&Folder::new(), "bash", &script.replace("REL-READY", "REL-BLOCKED")).exits(4);
+    let ran = shell(&Folder::new(), "bash", &script.replace("REL-BLOCKED", "REL-READY")).exits(0);
+    assert!(ran.stdout.ends_with("nothing to change\n"), "{}", ran.stdout);
+    shell(&Folder::new(), "bash", &script.replace("--release REL-BLOCKED", "--release REL-NONE")).exits(5);
+}
+
+#[test]
+fn its_way_from_an_empty_repository_leads_to_an_applied_plan_in_five_commands() {
+    if !has("git", std::process::Command::new("git").arg("--version").output().is_ok()) {
+        return;
+    }
+    let script = block_of("### GitHub", "sh");
+    assert_eq!(script.matches("loopgate ").count(), 5);
+    let folder = Folder::new();
+    shell(&folder, "sh", &format!("set -eu\n{script}")).exits(0);
+    folder.run(&["audit", "verify", "loopgate-out/audit.json"]).exits(0);
+}
+
+#[test]
+fn its_other_pipelines_run_a_command_that_there_is() {
+    let text = readme();
+    let chapter = text.split("\n### Others\n").nth(1).unwrap().split("\n### ").next().unwrap();
+    let commands = chapter.lines().filter_map(|line| line.split_once("loopgate certify-release"));
+    let mut ran = 0;
+    for (_, arguments) in commands {
+        let (arguments, report) = arguments.split_once(" --report ").unwrap();
+        assert!(report.starts_with("junit=junit.xml"), "{report}");
+        let arguments = arguments.replace("$$", "$").replace("--server loopiq", "--server sandbox");
+        let folder = Folder::new();
+        shell(&folder, "sh", &format!("loopgate certify-release{arguments} --report junit=junit.xml"))
+            .exits(0);
+        assert!(folder.read("junit.xml").contains("<testsuite "));
+        ran += 1;
+    }
+    assert_eq!(ran, 3);
 }
 
 #[test]

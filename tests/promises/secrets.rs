@@ -1,7 +1,7 @@
 //! A secret goes to the tool that may have it, and to nobody and nothing else.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde_json::json;
 
 use crate::governed::{ARTIFACT, approve};
@@ -67,22 +67,30 @@ fn planned(folder: &Folder) -> String {
     approve(folder, ARTIFACT, "alice")
 }
 
-/// Whatever the canary may look like; its last line alone as well.
-fn shapes() -> Vec<Vec<u8>> {
-    let form: String = form_urlencoded::byte_serialize(CANARY.as_bytes()).collect();
-    let quoted = serde_json::Value::from(CANARY).to_string();
-    let all = [
-        CANARY,
-        "second-line",
-        "of-the-mine",
-        "kanarie",
-        &form,
-        quoted.trim_matches('"'),
-        &STANDARD.encode(CANARY),
-        &STANDARD.encode("kanarie"),
-        &URL_SAFE_NO_PAD.encode(CANARY),
-    ];
-    all.iter().map(|shape| shape.as_bytes().to_vec()).collect()
+/// Whatever the canary may look like; its parts alone as well.
+fn shapes() -> Vec<String> {
+    [CANARY, "second-line", "of-the-mine", "kanarie"].into_iter().flat_map(shapes_of).collect()
+}
+
+/// A secret as it is, as URLs, forms and JSON hold it, in hexadecimal digits, and in Base64 wherever it begins in what
+/// was encoded.
+pub fn shapes_of(secret: &str) -> Vec<String> {
+    let form: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    let quoted = serde_json::Value::from(secret).to_string();
+    let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let plain = [secret, &form, &form.replace('+', "%20"), quoted.trim_matches('"'), &hex];
+    let mut all: Vec<String> = plain.map(str::to_owned).into();
+    for before in 0..3 {
+        let bytes = [&[0; 3][..before], secret.as_bytes()].concat();
+        // Of the first and the last sign some bits are those of the neighbours.
+        let own = (before * 8).div_ceil(6)..bytes.len() * 8 / 6;
+        for encoded in [STANDARD_NO_PAD.encode(&bytes), URL_SAFE_NO_PAD.encode(&bytes)] {
+            all.push(encoded[own.clone()].to_owned());
+        }
+    }
+    all.sort();
+    all.dedup();
+    all
 }
 
 /// Every file below the folder but what the server kept, and what the commands said.
@@ -106,14 +114,9 @@ fn nowhere(folder: &Folder, ran: &[&Ran]) {
     }
     assert!(all.len() > 6, "artifact, report, approval, ledger, audit are there");
     for (name, bytes) in all {
+        let text = String::from_utf8_lossy(&bytes);
         for shape in shapes() {
-            let found = bytes.windows(shape.len()).any(|window| window == shape);
-            assert!(
-                !found,
-                "{name} has {}:\n{}",
-                String::from_utf8_lossy(&shape),
-                String::from_utf8_lossy(&bytes)
-            );
+            assert!(!text.contains(&shape), "{name} has {shape}:\n{text}");
         }
     }
 }

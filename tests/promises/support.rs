@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Output;
+use std::sync::Mutex;
 
 use assert_cmd::Command;
 use serde_json::Value;
@@ -10,6 +11,8 @@ use serde_json::Value;
 /// A folder to work in; gone with the test.
 pub struct Folder {
     folder: tempfile::TempDir,
+    /// What the environment of commands has besides.
+    variables: Mutex<Vec<(String, String)>>,
 }
 
 /// What a command left.
@@ -22,7 +25,12 @@ pub struct Ran {
 
 impl Folder {
     pub fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self { folder: tempfile::tempdir().unwrap(), variables: Mutex::default() }
+    }
+
+    /// Gives every command from now on a variable.
+    pub fn set(&self, name: &str, value: &str) {
+        self.variables.lock().unwrap().push((name.to_owned(), value.to_owned()));
     }
 
     pub fn path(&self) -> &Path {
@@ -59,6 +67,7 @@ impl Folder {
                 command.env(name, value);
             }
         }
+        command.envs(self.variables.lock().unwrap().iter().cloned());
         command
     }
 
@@ -75,6 +84,7 @@ impl Folder {
                 command.env(name, value);
             }
         }
+        command.envs(self.variables.lock().unwrap().iter().cloned());
         command
     }
 

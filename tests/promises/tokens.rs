@@ -36,17 +36,17 @@ steps:
 ";
 
 /// A server that takes the tokens of an issuer only, the issuer, and who uses them.
-struct Signed {
-    hostile: Hostile,
+pub struct Signed {
+    pub hostile: Hostile,
     /// What the issuer keeps, out of the user's sight.
-    backstage: Folder,
-    issuer: Playing,
+    pub backstage: Folder,
+    pub issuer: Playing,
     key: KeyPair,
 }
 
 impl Signed {
     /// `issuer` is what it does, with its options; `token` makes the settings of its URL.
-    fn new(issuer: &[&str], faults: &str, protocol: &str, token: impl FnOnce(&str) -> Value) -> Self {
+    pub fn new(issuer: &[&str], faults: &str, protocol: &str, token: impl FnOnce(&str) -> Value) -> Self {
         let backstage = Folder::new();
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
         backstage.write("secret", SECRET);
@@ -82,7 +82,7 @@ impl Signed {
     }
 
     /// Every request that the issuer got at that path.
-    fn asked(&self, path: &str) -> Vec<Value> {
+    pub fn asked(&self, path: &str) -> Vec<Value> {
         let log = if self.backstage.exists("issuer.jsonl") {
             self.backstage.read("issuer.jsonl")
         } else {
@@ -93,7 +93,7 @@ impl Signed {
     }
 
     /// The tokens that the server was shown with requests of that method.
-    fn shown(&self, rpc: &str) -> Vec<String> {
+    pub fn shown(&self, rpc: &str) -> Vec<String> {
         let log = self.hostile.log();
         let requests = log.iter().filter(|request| request["rpc"] == rpc);
         requests.map(|request| request["headers"]["authorization"].as_str().unwrap().to_owned()).collect()
@@ -112,12 +112,13 @@ impl Signed {
             quoted.trim_matches('"').to_owned(),
             ISSUED.to_owned(),
             "eyJ".to_owned(),
+            "canary-request".to_owned(),
         ]);
         secrets
     }
 
     /// Checks that none of it stands in any file that the program left, or in `told`.
-    fn nothing_shows(&self, told: &str) {
+    pub fn nothing_shows(&self, told: &str) {
         let mut files = Vec::new();
         all_files(self.hostile.folder.path(), &mut files);
         let own = ["secret", "key.pem", "log.jsonl"];

@@ -282,6 +282,7 @@ async fn applied(
             grace: GRACE,
             trace: room.trace.clone(),
             ci: means.ci.clone(),
+            outcome_key: None,
         },
     };
     let result = apply(&work, &mut ledger, room.ways.writes, answers, room.told.clone()).await;
@@ -366,5 +367,27 @@ fn tried_by_apply(once: &ApplyResult) -> Examination {
             check,
             "the profile knows of no dry run, or the settings let none be made",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::artifact::sample;
+    use crate::catalog::Profile;
+
+    #[test]
+    fn nothing_is_approved_for_a_tenant_that_nobody_marked() {
+        let artifact = sample::artifact();
+        let tenant = artifact.target().tenant.clone().unwrap();
+        let mut target = Target::new("served".into(), false, None, Profile::loopiq().unwrap());
+        for (test, may) in [(None, false), (Some("another"), false), (Some(tenant.as_str()), true)] {
+            target.tenants.test = test.map(str::to_owned).into_iter().collect();
+            assert_eq!(Approved::new(&artifact, &target).is_ok(), may, "{test:?}");
+        }
+        target.tenants.test.clear();
+        target.sandbox = true;
+        let approved = Approved::new(&artifact, &target).unwrap();
+        assert!(approved.id().starts_with("lga1-") && !approved.policy.four_eyes);
     }
 }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::migrate;
 use crate::core::text::visible;
-use crate::ledger::error::LedgerError;
+use crate::ledger::error::{LedgerError, shown};
 
 /// How long one process waits for another's write.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// It is made under another name and then given its own, so nobody ever sees half of one.
 pub(super) fn create(path: &Path) -> Result<(), LedgerError> {
     match fs_err::symlink_metadata(path) {
-        Ok(_) => return Err(LedgerError::Exists { path: path.to_owned() }),
+        Ok(_) => return Err(LedgerError::Exists { at: shown(path) }),
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(LedgerError::unreachable(error)),
         Err(_) => {}
     }
@@ -31,7 +31,7 @@ pub(super) fn create(path: &Path) -> Result<(), LedgerError> {
     // Only what is closed has no second file.
     connection.close().map_err(|(_, error)| error)?;
     file.persist_noclobber(path).map_err(|error| match error.error.kind() {
-        io::ErrorKind::AlreadyExists => LedgerError::Exists { path: path.to_owned() },
+        io::ErrorKind::AlreadyExists => LedgerError::Exists { at: shown(path) },
         _ => LedgerError::unreachable(error.error),
     })?;
     #[cfg(unix)]
@@ -43,10 +43,10 @@ pub(super) fn create(path: &Path) -> Result<(), LedgerError> {
 pub(super) fn open(path: &Path) -> Result<Connection, LedgerError> {
     match fs_err::symlink_metadata(path) {
         Ok(found) if found.is_symlink() => return Err(LedgerError::unreachable(link(path))),
-        Ok(found) if !found.is_file() => return Err(LedgerError::NotALedger { path: path.to_owned() }),
+        Ok(found) if !found.is_file() => return Err(LedgerError::NotALedger { at: shown(path) }),
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(LedgerError::Missing { path: path.to_owned() });
+            return Err(LedgerError::Missing { at: shown(path) });
         }
         Err(error) => return Err(LedgerError::unreachable(error)),
     }

@@ -6,7 +6,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension as _, TransactionBehavio
 use uuid::Uuid;
 
 use crate::core::Digest;
-use crate::ledger::error::{Damage, LedgerError};
+use crate::ledger::error::{Damage, LedgerError, shown};
 
 /// "LGLE": marks a database as a ledger (`PRAGMA application_id`).
 const APPLICATION_ID: i64 = 0x4c47_4c45;
@@ -51,7 +51,7 @@ pub(super) fn id(connection: &Connection) -> Result<String, LedgerError> {
 }
 
 fn check_against(connection: &Connection, path: &Path, migrations: &[&str]) -> Result<usize, LedgerError> {
-    let not_a_ledger = || LedgerError::NotALedger { path: path.to_owned() };
+    let not_a_ledger = || LedgerError::NotALedger { at: shown(path) };
     let application: i64 =
         connection.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(|error| {
             match error.sqlite_error_code() {
@@ -67,7 +67,7 @@ fn check_against(connection: &Connection, path: &Path, migrations: &[&str]) -> R
         statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
     let version = steps.len();
     if version > migrations.len() {
-        return Err(LedgerError::Newer { path: path.to_owned(), found: version, known: migrations.len() });
+        return Err(LedgerError::Newer { at: shown(path), found: version, known: migrations.len() });
     }
     for (place, ((number, checksum), migration)) in (1..).zip(steps.iter().zip(migrations)) {
         if usize::try_from(*number) != Ok(place) || *checksum != sum(migration) {

@@ -1,31 +1,27 @@
 //! The ledger as one SQLite file that holds all chains.
-//!
-//! What is read is checked, whatever the database says of itself: each text is an event in canonical form,
-//! each column what the event says, each event the next of its chain.
 
 mod file;
+mod lock;
 mod migrate;
-mod read;
 mod row;
 #[cfg(test)]
 mod tests;
-mod verify;
 
-use std::fmt;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
-pub(super) use file::link;
-pub use verify::Verified;
-
-use super::chain::{self, Draft, Head};
-use super::error::LedgerError;
-use super::v1::Event;
+use super::chain::Head;
+use super::claim::{Claim, Holder, Lock, LockError, Wait};
+use super::error::{Damage, LedgerError, shown};
+use super::row::{COLUMNS, Row, Stored, place};
+use super::store::{Column, End, Store, Which};
 use crate::core::Digest;
+use crate::core::text::excerpt;
 
-/// A ledger that is open.
-pub struct Ledger {
+/// A ledger in a file.
+pub(super) struct Sqlite {
     connection: Connection,
     path: PathBuf,
     /// The file that was opened, whatever stands at the path later.
@@ -35,27 +31,18 @@ pub struct Ledger {
     id: String,
 }
 
-impl Ledger {
-    /// Makes a new ledger: a file that only its owner reads (0600), in a folder that is there or is named by
-    /// a relative path (made with 0700). A symbolic link is refused.
-    ///
-    /// # Errors
-    /// Something is there already, or the disk refuses; nothing is left behind then.
+impl Sqlite {
     pub fn create(path: &Path) -> Result<Self, LedgerError> {
         file::create(path)?;
         Self::open(path)
     }
 
-    /// Opens the ledger at `path`, and brings one of an older version to this program's.
-    ///
-    /// # Errors
-    /// There is none, it is something else, newer or broken, or it cannot be reached.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
         let file = match file::identity(path) {
             Ok(file) => file,
             // Not looked for again: another process may be making it just now.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(LedgerError::Missing { path: path.to_owned() });
+                return Err(LedgerError::Missing { at: shown(path) });
             }
             Err(error) => return Err(LedgerError::unreachable(error)),
         };
@@ -67,10 +54,6 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// Opens the ledger at `path`, or makes it where nothing is there.
-    ///
-    /// # Errors
-    /// As [`Ledger::open`] and [`Ledger::create`].
     pub fn open_or_create(path: &Path) -> Result<Self, LedgerError> {
         match Self::open(path) {
             Err(LedgerError::Missing { .. }) => match file::create(path) {
@@ -92,43 +75,18 @@ impl Ledger {
             Err(error) => Err(LedgerError::unreachable(error)),
         }
     }
+}
 
-    /// Its ID: `lgl-` and a random UUID, given when it was made.
-    #[must_use]
-    pub fn id(&self) -> &str {
+impl Store for Sqlite {
+    fn id(&self) -> &str {
         &self.id
     }
 
-    /// Where it is, as it was named.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
+    fn place(&self) -> String {
+        self.path.display().to_string()
     }
 
-    /// Adds `drafts` behind `after`, the end of the chain as the caller knows it (none where it has no event
-    /// yet), all or none. They are durable on return, with one sync.
-    ///
-    /// Whether they can follow what happened is [`State::take`](super::State::take)'s to say.
-    ///
-    /// # Errors
-    /// [`LedgerError::Moved`] where the chain does not end there; [`LedgerError::Unfit`] for an event that
-    /// could not be read again; the disk or SQLite refuses. Nothing is written then.
-    pub fn append(
-        &mut self,
-        chain: &Digest,
-        after: Option<&Head>,
-        drafts: Vec<Draft>,
-    ) -> Result<Vec<Event>, LedgerError> {
-        let unfit = |problem| LedgerError::Unfit { chain: chain.clone(), problem };
-        let mut head = after.cloned();
-        let mut linked = Vec::with_capacity(drafts.len());
-        for draft in drafts {
-            let (event, next) = chain::link(chain, head.as_ref(), draft)
-                .map_err(|problem| unfit(crate::core::text::excerpt(&problem.to_string(), 200)))?;
-            let text = row::text(&event).map_err(unfit)?;
-            linked.push((event, next.digest.clone(), text));
-            head = Some(next);
-        }
+    fn append(&mut self, chain: &Digest, after: Option<&Head>, rows: Vec<Row>) -> Result<(), LedgerError> {
         self.is_there()?;
         // Others write from its begin to its end only, so what was hashed before costs them no time.
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -138,21 +96,98 @@ impl Ledger {
             )?
             .query_row([chain.to_string()], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
-        let known = after.map(|head| (row::place(head.count) - 1, head.digest.to_string()));
+        let known = after.map(|head| (place(head.count) - 1, head.digest.to_string()));
         if end != known {
             return Err(LedgerError::Moved { chain: chain.clone() });
         }
-        for (event, digest, text) in &linked {
-            row::insert(&transaction, event, digest, text)?;
+        for row in &rows {
+            row::insert(&transaction, row)?;
         }
         transaction.commit()?;
-        self.is_there()?;
-        Ok(linked.into_iter().map(|(event, _, _)| event).collect())
+        self.is_there()
     }
-}
 
-impl fmt::Debug for Ledger {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ledger").field("path", &self.path).field("id", &self.id).finish_non_exhaustive()
+    fn each(
+        &self,
+        which: Which<'_>,
+        f: &mut dyn FnMut(Stored) -> ControlFlow<()>,
+    ) -> Result<(), LedgerError> {
+        let (of, values) = match which {
+            Which::Chain(chain, from) => (
+                "WHERE chain = ?1 AND sequence >= ?2 ORDER BY sequence",
+                Some((chain.to_string(), place(from))),
+            ),
+            Which::All => ("ORDER BY position", None),
+        };
+        let mut statement = self.connection.prepare_cached(&format!("SELECT {COLUMNS} FROM events {of}"))?;
+        let mut rows = match values {
+            Some((chain, from)) => statement.query(params![chain, from])?,
+            None => statement.query([])?,
+        };
+        while let Some(row) = rows.next()? {
+            if f(row::read(row)?).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn chains_where(&self, column: Column, value: &str) -> Result<Vec<(i64, String)>, LedgerError> {
+        let column = column.name();
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT min(position), chain FROM events WHERE {column} = ?1 GROUP BY chain ORDER BY 1"
+        ))?;
+        let chains = statement.query_map([value], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(chains.collect::<Result<_, _>>()?)
+    }
+
+    fn contains(&self, digest: &Digest) -> Result<bool, LedgerError> {
+        let mut statement = self.connection.prepare_cached("SELECT 1 FROM events WHERE digest = ?1")?;
+        Ok(statement.exists([digest.to_string()])?)
+    }
+
+    fn ends(&self) -> Result<Vec<End>, LedgerError> {
+        // With a lone `max`, SQLite takes the other columns from the row that has it.
+        let mut statement = self.connection.prepare_cached(
+            "SELECT position, chain, max(sequence), digest FROM events GROUP BY chain ORDER BY chain",
+        )?;
+        let ends = statement.query_map([], |row| {
+            Ok(End { position: row.get(0)?, chain: row.get(1)?, sequence: row.get(2)?, digest: row.get(3)? })
+        })?;
+        Ok(ends.collect::<Result<_, _>>()?)
+    }
+
+    fn check(&self, f: &mut dyn FnMut(Stored) -> ControlFlow<()>) -> Result<u64, LedgerError> {
+        // All that is asked is asked of one moment, whoever writes meanwhile.
+        let moment = self.connection.unchecked_transaction()?;
+        let integrity: String = moment.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+        if integrity != "ok" {
+            return Err(Damage::Database(excerpt(&integrity, 200)).into());
+        }
+        let (found, positions): (i64, i64) = moment.query_row(
+            "SELECT count(*), coalesce(max(position), 0) FROM events NOT INDEXED WHERE position > 0",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        let mut statement =
+            moment.prepare(&format!("SELECT {COLUMNS} FROM events ORDER BY chain, sequence"))?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            if f(row::read(row)?).is_break() {
+                break;
+            }
+        }
+        match u64::try_from(found) {
+            Ok(count) if found == positions => Ok(count),
+            _ => Err(Damage::Gap { found, positions }.into()),
+        }
+    }
+
+    fn lock(&self, holder: &Holder, _: &Claim, wait: Wait) -> Result<Lock, LockError> {
+        lock::take(&self.path, holder, wait)
+    }
+
+    fn holder(&self, _: &Claim) -> Option<Holder> {
+        lock::holder(&self.path)
     }
 }

@@ -1,132 +1,33 @@
-//! An event as a row.
+//! A row as SQLite has it.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 
-use crate::core::Digest;
-use crate::core::json::parse_strict;
-use crate::core::text::excerpt;
-use crate::ledger::error::Damage;
-use crate::ledger::v1::{Event, Fact};
+use crate::ledger::row::{Filed, Row, Stored};
 
-/// What a row is read by, in the order of [`Stored::read`].
-pub(super) const COLUMNS: &str = "position, chain, sequence, digest, subject, key, record, text";
-
-/// A row as it is found.
-pub(super) struct Stored {
-    pub position: i64,
-    pub digest: String,
-    filed: Filed,
-    text: String,
+/// A row that was selected by [`COLUMNS`](crate::ledger::row::COLUMNS).
+pub(super) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Stored> {
+    Ok(Stored {
+        position: row.get(0)?,
+        digest: row.get(3)?,
+        filed: Filed {
+            chain: row.get(1)?,
+            sequence: row.get(2)?,
+            subject: row.get(4)?,
+            key: row.get(5)?,
+            record: row.get(6)?,
+        },
+        text: row.get(7)?,
+    })
 }
 
-/// The columns that an event is found by.
-#[derive(PartialEq)]
-struct Filed {
-    chain: String,
-    sequence: i64,
-    subject: Option<String>,
-    key: Option<String>,
-    record: Option<String>,
-}
-
-impl Stored {
-    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            position: row.get(0)?,
-            digest: row.get(3)?,
-            filed: Filed {
-                chain: row.get(1)?,
-                sequence: row.get(2)?,
-                subject: row.get(4)?,
-                key: row.get(5)?,
-                record: row.get(6)?,
-            },
-            text: row.get(7)?,
-        })
-    }
-
-    /// The event, where its text is the canonical one and the columns are what it says. The digest is
-    /// compared by who computes it: [`Stored::is`].
-    pub(super) fn event(&self) -> Result<Event, Damage> {
-        let position = self.position;
-        let event = parse(&self.text).map_err(|problem| Damage::NoEvent { position, problem })?;
-        if Filed::of(&event) == self.filed { Ok(event) } else { Err(Damage::Misfiled { position }) }
-    }
-
-    /// Checks that the row's digest is that of its event.
-    pub(super) fn is(&self, digest: &Digest) -> Result<(), Damage> {
-        if self.digest == digest.to_string() {
-            Ok(())
-        } else {
-            Err(Damage::Misfiled { position: self.position })
-        }
-    }
-}
-
-impl Filed {
-    fn of(event: &Event) -> Self {
-        let (mut subject, mut key, mut record) = (None, None, None);
-        match &event.fact {
-            Fact::Opened { artifact } => subject = Some(artifact.subject.to_string()),
-            Fact::Intent { key: of, .. } | Fact::Settled { key: of, .. } => key = Some(of.to_string()),
-            Fact::Recorded { filed } => record = Some(filed.record.id.to_string()),
-            Fact::Began(_)
-            | Fact::Decided { .. }
-            | Fact::Connected(_)
-            | Fact::Tried { .. }
-            | Fact::Compared { .. }
-            | Fact::Accepted { .. }
-            | Fact::Outcome { .. }
-            | Fact::Looked { .. }
-            | Fact::ReadBack { .. }
-            | Fact::Ended { .. } => {}
-        }
-        Self { chain: event.chain.to_string(), sequence: place(event.sequence), subject, key, record }
-    }
-}
-
-/// The text of `event`, which gives the same event when it is read again, in a report, too.
-///
-/// # Errors
-/// Why it would not, in words.
-pub(super) fn text(event: &Event) -> Result<String, String> {
-    let text = event.text().map_err(|problem| excerpt(&problem.to_string(), 200))?;
-    parse(&text)?;
-    // A report holds it three levels further down.
-    match parse_strict(format!("[[[{text}]]]").as_bytes()) {
-        Ok(_) => Ok(text),
-        Err(problem) => Err(excerpt(&problem.to_string(), 200)),
-    }
-}
-
-/// Adds `event`.
-pub(super) fn insert(
-    connection: &Connection,
-    event: &Event,
-    digest: &Digest,
-    text: &str,
-) -> rusqlite::Result<()> {
-    let Filed { chain, sequence, subject, key, record } = Filed::of(event);
+/// Adds a row.
+pub(super) fn insert(connection: &Connection, row: &Row) -> rusqlite::Result<()> {
+    let Row { digest, filed: Filed { chain, sequence, subject, key, record }, text } = row;
     connection
         .prepare_cached(
             "INSERT INTO events (chain, sequence, digest, subject, key, record, text)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
-        .execute(params![chain, sequence, digest.to_string(), subject, key, record, text])?;
+        .execute(params![chain, sequence, digest, subject, key, record, text])?;
     Ok(())
-}
-
-/// A count as SQLite has it; no chain comes near the limit.
-pub(super) fn place(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-fn parse(text: &str) -> Result<Event, String> {
-    let value = parse_strict(text.as_bytes()).map_err(|problem| excerpt(&problem.to_string(), 200))?;
-    let event: Event = serde_json::from_value(value).map_err(|problem| excerpt(&problem.to_string(), 200))?;
-    match event.text() {
-        Ok(canonical) if canonical == text => Ok(event),
-        Ok(_) => Err("it is not in canonical form".to_owned()),
-        Err(problem) => Err(excerpt(&problem.to_string(), 200)),
-    }
 }

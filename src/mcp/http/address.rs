@@ -46,6 +46,13 @@ impl HttpAddress {
         url.to_string()
     }
 
+    /// The same place with one more parameter in its query.
+    pub(super) fn with_query(&self, name: &str, value: &str) -> Self {
+        let mut url = self.0.clone();
+        url.query_pairs_mut().append_pair(name, value);
+        Self(url)
+    }
+
     /// The whole URL.
     pub(super) fn url(&self) -> &Url {
         &self.0

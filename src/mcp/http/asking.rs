@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use http::{HeaderName, StatusCode};
 use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
@@ -48,6 +48,16 @@ impl<'a> Asking<'a> {
         let get = self.client(address)?.get(address.url().clone()).header(ACCEPT, "application/json");
         let reply = sent(get, address).await?;
         Ok(reply.status.is_success().then(|| parse_unambiguous(&reply.body).ok()).flatten())
+    }
+
+    /// Asks for a document with a credential of its own, once.
+    pub async fn signed(
+        &mut self,
+        address: &HttpAddress,
+        authorization: HeaderValue,
+    ) -> Result<Reply, NoToken> {
+        let get = self.client(address)?.get(address.url().clone()).header(ACCEPT, "application/json");
+        sent(get.header(AUTHORIZATION, authorization), address).await
     }
 
     /// The challenges that a server answers a stranger with.

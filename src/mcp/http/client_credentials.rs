@@ -16,12 +16,13 @@ use super::address::HttpAddress;
 use super::asking::Asking;
 use super::assertion::SigningKey;
 use super::grant::{Request, Wanted};
+use super::kept::Kept;
 use super::metadata::{Issuer, Protected, named, pointed_to, resource};
 use super::no_token::NoToken;
 use super::secret::Secret;
 use super::server::HttpServer;
 use super::token::Token;
-use super::tokens::{Held, Need, Tokens};
+use super::tokens::{Held, Need};
 
 /// For how long a server may think about what it says to a stranger; its metadata are looked for all the same.
 const CHALLENGE: Duration = Duration::from_secs(5);
@@ -43,18 +44,15 @@ struct Inner {
     client: String,
     proof: ClientProof,
     scope: Option<String>,
-    /// Locked while a token is fetched, so that one fetch is for all who wait.
-    state: tokio::sync::Mutex<State>,
-    tokens: Tokens,
+    found: tokio::sync::Mutex<Found>,
+    kept: Kept,
 }
 
+/// What was found out on the way to a token.
 #[derive(Default)]
-struct State {
-    held: Option<Held>,
+struct Found {
     /// Where tokens are given, once that is known.
     place: Option<Place>,
-    /// Why the issuer gives none: it is not asked again.
-    refused: Option<NoToken>,
     encrypted: Option<Client>,
 }
 
@@ -69,40 +67,23 @@ impl ClientCredentials {
     /// A client with that ID, which asks for that scope, or for whatever the issuer gives by itself.
     #[must_use]
     pub fn new(client: String, proof: ClientProof, scope: Option<String>) -> Self {
-        let (state, tokens) = (tokio::sync::Mutex::default(), Tokens::default());
-        Self(Arc::new(Inner { client, proof, scope, state, tokens }))
+        let (found, kept) = (tokio::sync::Mutex::default(), Kept::default());
+        Self(Arc::new(Inner { client, proof, scope, found, kept }))
     }
 
     /// Sees to it that a token is held that the next request can do with.
     pub(super) async fn fetched(&self, server: &HttpServer, need: &Need) -> Result<(), NoToken> {
-        let mut state = self.0.state.lock().await;
-        if let Some(refused) = &state.refused {
-            return Err(refused.clone());
-        }
-        let mut held = match state.held {
-            Some(held) if held.does(need) => held,
-            _ => match self.fetch(&mut state, server, need.connect).await {
-                Ok(held) => held,
-                Err(refused @ NoToken::Refused(_)) => return Err(state.refused.insert(refused).clone()),
-                Err(other) => return Err(other),
-            },
-        };
-        let taken = held.take(need);
-        state.held = Some(held);
-        taken
+        self.0.kept.fetched(need, self.given(server, need)).await
     }
 
-    async fn fetch(
-        &self,
-        state: &mut State,
-        server: &HttpServer,
-        connect: Duration,
-    ) -> Result<Held, NoToken> {
+    async fn given(&self, server: &HttpServer, need: &Need) -> Result<(Token, Held), NoToken> {
+        let mut found = self.0.found.lock().await;
+        let Found { place, encrypted } = &mut *found;
         let Inner { client, proof, scope, .. } = self.0.as_ref();
-        let mut asking = Asking::new(server, connect, &mut state.encrypted);
-        let place = match &state.place {
+        let mut asking = Asking::new(server, need.connect, encrypted);
+        let place = match place {
             Some(place) => place.clone(),
-            None => state.place.insert(self.place(&mut asking, server).await?).clone(),
+            None => place.insert(self.place(&mut asking, server).await?).clone(),
         };
         let name = place.issuer.name();
         let refused = |why: &str| NoToken::Refused(format!("the issuer `{name}`: {why}"));
@@ -119,8 +100,7 @@ impl ClientCredentials {
         let given = request.given(&reply).map_err(|why| refused(&why))?;
         tracing::debug!(issuer = name, lifetime = ?given.lifetime, "fetched a token");
         let held = Held::given(&given.token, asked, given.lifetime);
-        self.0.tokens.push(given.token);
-        Ok(held)
+        Ok((given.token, held))
     }
 
     /// Finds out where tokens are given. Where the issuer is named, the server is not asked.
@@ -147,19 +127,19 @@ impl ClientCredentials {
 
     /// The token in use.
     pub(super) fn token(&self) -> Option<Token> {
-        self.0.tokens.last()
+        self.0.kept.token()
     }
 
     /// `text` without the tokens and the secret, which a server may echo.
     pub(super) fn concealed<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        self.0.tokens.concealed(match &self.0.proof {
+        self.0.kept.concealed(match &self.0.proof {
             ClientProof::Secret(secret, _) => secret.concealed(text),
             ClientProof::Key(..) => Cow::Borrowed(text),
         })
     }
 
     pub(super) fn without_beginning<'t>(&self, text: &'t str) -> &'t str {
-        self.0.tokens.without_beginning(text)
+        self.0.kept.without_beginning(text)
     }
 }
 

@@ -6,6 +6,7 @@ use http::header::HeaderValue;
 use serde_json::Value;
 
 use super::client_credentials::ClientCredentials;
+use super::federated::Federated;
 use super::no_token::NoToken;
 use super::server::HttpServer;
 use super::token::Token;
@@ -22,6 +23,8 @@ pub enum Credential {
     Client(ClientCredentials),
     /// A program prints it.
     Command(TokenCommand),
+    /// It is given for the pipeline's own identity.
+    Federated(Federated),
 }
 
 impl Credential {
@@ -31,6 +34,7 @@ impl Credential {
             Self::Token(token) => token.authorization(),
             Self::Client(client) => client.token()?.authorization(),
             Self::Command(command) => command.token()?.authorization(),
+            Self::Federated(federated) => federated.token()?.authorization(),
         }
     }
 
@@ -40,6 +44,7 @@ impl Credential {
             Self::Token(token) => token.clone(),
             Self::Client(client) => client.token()?,
             Self::Command(command) => command.token()?,
+            Self::Federated(federated) => federated.token()?,
         };
         at.get(&token.claims()?).cloned()
     }
@@ -50,6 +55,7 @@ impl Credential {
             Self::Token(token) => token.concealed(text),
             Self::Client(client) => client.concealed(text),
             Self::Command(command) => command.concealed(text),
+            Self::Federated(federated) => federated.concealed(text),
         }
     }
 
@@ -59,6 +65,7 @@ impl Credential {
             Self::Token(token) => token.without_beginning(text),
             Self::Client(client) => client.without_beginning(text),
             Self::Command(command) => command.without_beginning(text),
+            Self::Federated(federated) => federated.without_beginning(text),
         }
     }
 }
@@ -70,6 +77,7 @@ impl HttpServer {
         match &self.token {
             Some(Credential::Client(client)) => client.fetched(self, need).await,
             Some(Credential::Command(command)) => command.fetched(need).await,
+            Some(Credential::Federated(federated)) => federated.fetched(self, need).await,
             Some(Credential::Token(token)) => need.met_by(token.expires()),
             None => Ok(()),
         }

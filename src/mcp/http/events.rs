@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use futures_util::{Stream, StreamExt as _};
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use reqwest::Response;
 use rmcp::model::RequestId;
 use sse_stream::{Error, Sse, SseStream};
@@ -22,10 +22,13 @@ pub(super) fn events(
 ) -> impl Stream<Item = Result<Sse, Error>> + Send + 'static {
     let mut lines = Lines::new(reception.most);
     let (of, noting) = (request.clone(), reception.clone());
-    let bytes = response.bytes_stream().map(move |chunk| {
-        let passed = chunk.map_err(cut_off).and_then(|chunk| lines.pass(&chunk));
-        passed.inspect_err(|fault| noting.note(of.as_ref(), fault))
+    let bytes = response.bytes_stream().flat_map(move |chunk| {
+        let mut passed = Vec::new();
+        let fault = chunk.map_err(cut_off).and_then(|chunk| lines.pass(&chunk, &mut passed)).err();
+        // What came before trouble came: an answer is one however its stream is cut into pieces.
+        stream::iter([Some(Ok(Cursor::new(passed))), fault.map(Err)].into_iter().flatten())
     });
+    let bytes = bytes.inspect_err(move |fault| noting.note(of.as_ref(), fault));
     SseStream::from_bytes_stream(bytes).map(move |event| {
         let fault = match event {
             Ok(event) => match checked(event, request.as_ref(), &reception) {
@@ -75,8 +78,8 @@ impl Lines {
         Self { most, bytes: 0, held: Vec::new(), returned: false, first: true, fields: [None, None, None] }
     }
 
-    fn pass(&mut self, chunk: &[u8]) -> Result<Cursor<Vec<u8>>, Fault> {
-        let mut passed = Vec::with_capacity(chunk.len() + 1);
+    /// Puts what the parser is to get of a chunk into `passed`, up to the first trouble.
+    fn pass(&mut self, chunk: &[u8], passed: &mut Vec<u8>) -> Result<(), Fault> {
         for part in chunk.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
             let (line, end) = match part.split_last() {
                 Some((end @ (b'\n' | b'\r'), line)) => (line, Some(*end)),
@@ -91,13 +94,13 @@ impl Lines {
             if end.is_some() && !second {
                 self.returned = end == Some(b'\r');
                 let line = std::mem::take(&mut self.held);
-                self.line(&line, &mut passed);
+                self.line(&line, passed)?;
             }
         }
-        Ok(Cursor::new(passed))
+        Ok(())
     }
 
-    fn line(&mut self, line: &[u8], passed: &mut Vec<u8>) {
+    fn line(&mut self, line: &[u8], passed: &mut Vec<u8>) -> Result<(), Fault> {
         let mark = BYTE_ORDER_MARK.to_string();
         let first = std::mem::take(&mut self.first);
         let line = line.strip_prefix(mark.as_bytes()).filter(|_| first).unwrap_or(line);
@@ -109,10 +112,15 @@ impl Lines {
             }
             passed.push(b'\n');
             self.bytes = 0;
-            return;
+            return Ok(());
         }
         let mut parts = line.splitn(2, |byte| *byte == b':');
         let (name, value) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        if (name == b"data" || FIELDS.contains(&name)) && str::from_utf8(value).is_err() {
+            // The parser would refuse the whole piece for it, events before it included. What is no text is searched for
+            // no secret, so nothing of it is shown.
+            return Err(Fault::Malformed("a line of a stream that is not UTF-8".to_owned()));
+        }
         if name == b"data" {
             passed.extend([b"data:", value, b"\n"].concat());
         } else if let Some(place) = FIELDS.iter().position(|field| *field == name)
@@ -121,6 +129,7 @@ impl Lines {
         {
             *field = Some(value.to_vec());
         }
+        Ok(())
     }
 }
 
@@ -141,6 +150,13 @@ mod tests {
     use crate::mcp::secrets::Secrets;
     use proptest::prelude::*;
 
+    /// What gets through of a text that comes in pieces of that many bytes.
+    fn passed(lines: &mut Lines, sent: &[u8], size: usize) -> Result<Vec<u8>, Fault> {
+        let mut passed = Vec::new();
+        sent.chunks(size).try_for_each(|chunk| lines.pass(chunk, &mut passed))?;
+        Ok(passed)
+    }
+
     fn reception() -> Reception {
         let token = Token::new("canary-token-9").unwrap();
         Reception::new(
@@ -156,12 +172,11 @@ mod tests {
     fn many_events_fit_where_one_of_that_size_does_not() {
         let mut lines = Lines::new(20);
         for _ in 0..10 {
-            lines.pass(b"data: 123").unwrap();
-            lines.pass(b"4\r\n\r\n").unwrap();
+            passed(&mut lines, b"data: 1234\r\n\r\n", 9).unwrap();
         }
-        assert!(lines.pass(&[b'x'; 21]).is_err());
+        assert!(passed(&mut lines, &[b'x'; 21], 21).is_err());
         let mut lines = Lines::new(20);
-        assert!(lines.pass(&b"data: 1\n".repeat(3)).is_err(), "no empty line came");
+        assert!(passed(&mut lines, &b"data: 1\n".repeat(3), 24).is_err(), "no empty line came");
     }
 
     #[test]
@@ -175,18 +190,27 @@ mod tests {
             ("data: a\r\n\r\ndata: b\r\n\r\n", "data: a\n\ndata: b\n\n"),
         ] {
             for size in 1..=sent.len() {
-                let mut lines = Lines::new(1_000);
-                let passed =
-                    sent.as_bytes().chunks(size).map(|chunk| lines.pass(chunk).unwrap().into_inner());
-                let passed = String::from_utf8(passed.flatten().collect()).unwrap();
-                assert_eq!(passed, wanted, "in chunks of {size}");
+                let passed = passed(&mut Lines::new(1_000), sent.as_bytes(), size).unwrap();
+                assert_eq!(String::from_utf8(passed).unwrap(), wanted, "in chunks of {size}");
             }
         }
-        let mut lines = Lines::new(30);
-        for _ in 0..10 {
-            lines.pass(b"data: 1234567890\r\r").unwrap();
-            lines.pass(b"data: 1234567890\r\n\r").unwrap();
-            lines.pass(b"\n").unwrap();
+        let sent = b"data: 1234567890\r\rdata: 1234567890\r\n\r\n";
+        for size in 1..=sent.len() {
+            let mut lines = Lines::new(30);
+            assert!((0..10).all(|_| passed(&mut lines, sent, size).is_ok()), "in chunks of {size}");
+        }
+    }
+
+    #[test]
+    fn what_came_before_trouble_gets_through_however_it_comes_in() {
+        let sent = b"data: a\n\n: \xff\ndata: \xff\n\ndata: b\n\n";
+        for size in 1..=sent.len() {
+            let (mut lines, mut passed) = (Lines::new(1_000), Vec::new());
+            let mut chunks = sent.chunks(size);
+            let fault = chunks.find_map(|chunk| lines.pass(chunk, &mut passed).err());
+            let what = "a line of a stream that is not UTF-8".to_owned();
+            assert_eq!(fault, Some(Fault::Malformed(what)), "in chunks of {size}");
+            assert_eq!(passed, b"data: a\n\n", "in chunks of {size}");
         }
     }
 
@@ -236,14 +260,11 @@ mod tests {
             text in "((data|event|id|retry|x|\u{feff}data)?:? ?[a-z0-9:]{0,5}(\r|\n|\r\n){0,2}){0,8}",
             size in 1_usize..9,
         ) {
-            let mut lines = Lines::new(1_000);
-            let sent = format!("{text}\n\n");
-            let passed = sent.as_bytes().chunks(size).map(|chunk| lines.pass(chunk).unwrap().into_inner());
-            let passed: Vec<u8> = passed.flatten().collect();
-            let stream = futures_util::stream::iter([Ok::<_, std::io::Error>(Cursor::new(passed))]);
+            let passed = passed(&mut Lines::new(1_000), format!("{text}\n\n").as_bytes(), size).unwrap();
+            let stream = stream::iter([Ok::<_, std::io::Error>(Cursor::new(passed))]);
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             let events: Vec<_> = runtime.block_on(SseStream::from_bytes_stream(stream).collect());
-            prop_assert!(events.iter().all(Result::is_ok), "{sent:?}: {events:?}");
+            prop_assert!(events.iter().all(Result::is_ok), "{text:?}: {events:?}");
         }
     }
 }

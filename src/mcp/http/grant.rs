@@ -1,4 +1,5 @@
-//! One token request of a client that speaks for itself (RFC 6749, section 4.4), and what its reply comes to.
+//! One token request of a client that speaks for itself (RFC 6749, section 4.4), or of a pipeline that shows an ID token
+//! (RFC 8693), and what its reply comes to.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -23,6 +24,11 @@ const SHOWN: usize = 300;
 const LONGEST: u64 = 366 * 24 * 60 * 60;
 /// What a signed assertion is called.
 const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// What a pipeline exchanges.
+const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
+const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 
 /// What is asked for.
 pub(super) struct Wanted<'a> {
@@ -56,16 +62,35 @@ impl Request {
         let hidden = [secret.to_owned(), encoded(secret), pair];
         Some(Self {
             authorization: Some((AUTHORIZATION, header)),
-            form: wanted.form().finish(),
+            form: wanted.form("client_credentials").finish(),
             hidden: hidden.map(|text| (SecretString::from(text), "(the secret)")).into(),
         })
     }
 
     /// With `private_key_jwt`.
     pub fn with_assertion(wanted: &Wanted<'_>, assertion: String) -> Self {
-        let mut form = wanted.form();
+        let mut form = wanted.form("client_credentials");
         form.append_pair("client_assertion_type", ASSERTION).append_pair("client_assertion", &assertion);
         let hidden = vec![(SecretString::from(assertion), "(the assertion)")];
+        Self { authorization: None, form: form.finish(), hidden }
+    }
+
+    /// With an ID token that is exchanged, for the service of that name, where it has one there.
+    pub fn with_subject(
+        wanted: &Wanted<'_>,
+        token: &str,
+        client: Option<&str>,
+        service: Option<&str>,
+    ) -> Self {
+        let mut form = wanted.form(EXCHANGE);
+        form.append_pair("subject_token_type", JWT).append_pair("subject_token", token);
+        form.append_pair("requested_token_type", ACCESS_TOKEN);
+        for (name, value) in [("client_id", client), ("audience", service)] {
+            if let Some(value) = value {
+                form.append_pair(name, value);
+            }
+        }
+        let hidden = vec![(SecretString::from(token), "(the ID token)")];
         Self { authorization: None, form: form.finish(), hidden }
     }
 
@@ -108,9 +133,9 @@ impl Request {
 }
 
 impl Wanted<'_> {
-    fn form(&self) -> Serializer<'static, String> {
+    fn form(&self, grant: &str) -> Serializer<'static, String> {
         let mut form = Serializer::new(String::new());
-        form.append_pair("grant_type", "client_credentials").append_pair("resource", self.resource);
+        form.append_pair("grant_type", grant).append_pair("resource", self.resource);
         if let Some(scope) = self.scope {
             form.append_pair("scope", scope);
         }
@@ -179,6 +204,26 @@ mod tests {
         let request = Request::with_assertion(&WANTED, "a.b.c".to_owned());
         assert!(request.form.ends_with("jwt-bearer&client_assertion=a.b.c"));
         assert!(request.given(&reply(400, "a.b.c")).unwrap_err().ends_with(": (the assertion)"));
+    }
+
+    #[test]
+    fn an_id_token_is_exchanged_by_the_rules_and_not_shown_again() {
+        let request = Request::with_subject(&WANTED, "a.b.c", Some("ci"), Some("loopiq"));
+        let form: Vec<(String, String)> =
+            form_urlencoded::parse(request.form.as_bytes()).into_owned().collect();
+        let expected = [
+            ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+            ("resource", "https://a.example/mcp"),
+            ("scope", "read write"),
+            ("subject_token_type", "urn:ietf:params:oauth:token-type:jwt"),
+            ("subject_token", "a.b.c"),
+            ("requested_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+            ("client_id", "ci"),
+            ("audience", "loopiq"),
+        ];
+        assert_eq!(form, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        assert!(request.authorization.is_none());
+        assert!(request.given(&reply(400, "what is a.b.c")).unwrap_err().ends_with("what is (the ID token)"));
     }
 
     #[test]

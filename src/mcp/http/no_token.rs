@@ -14,7 +14,9 @@ pub enum NoToken {
     #[error("no token could be fetched: {}", excerpt(.0, SHOWN))]
     Unreachable(String),
     /// The one at hand is not good for as long as a request may take, or not any more.
-    #[error("the token {0}: get a fresh one, or have it fetched by a `command` or for `client_credentials`")]
+    #[error(
+        "the token {0}: get a fresh one, or have it fetched by a `command`, for `client_credentials`, or `federated`"
+    )]
     Expired(String),
     /// The issuer or the program gave none, or the issuer is not to be trusted with the client's credentials.
     #[error("no token was given: {}", excerpt(.0, SHOWN))]

@@ -61,6 +61,11 @@ impl Token {
         Ok(Self { text: SecretString::from(text), encoded, expires })
     }
 
+    /// The text itself, for whom it is meant.
+    pub(super) fn expose(&self) -> &str {
+        self.text.expose_secret()
+    }
+
     /// When it expires, where it is a JWT that says so.
     pub(super) fn expires(&self) -> Option<Timestamp> {
         self.expires

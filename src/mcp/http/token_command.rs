@@ -16,9 +16,10 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::time::timeout;
 
 use super::concealed::concealed;
+use super::kept::Kept;
 use super::no_token::NoToken;
 use super::token::Token;
-use super::tokens::{Held, Need, Tokens};
+use super::tokens::{Held, Need};
 use crate::mcp::child::Group;
 
 /// How long it may take.
@@ -45,52 +46,30 @@ pub struct TokenProgram {
 
 struct Inner {
     program: TokenProgram,
-    /// Locked while the program runs, so that one token is for all who wait.
-    state: tokio::sync::Mutex<State>,
-    tokens: Tokens,
-}
-
-#[derive(Default)]
-struct State {
-    held: Option<Held>,
-    /// Why it gives none: it is not started again.
-    refused: Option<NoToken>,
+    kept: Kept,
 }
 
 impl TokenCommand {
     /// A program that is not started yet.
     #[must_use]
     pub fn new(program: TokenProgram) -> Self {
-        Self(Arc::new(Inner { program, state: tokio::sync::Mutex::default(), tokens: Tokens::default() }))
+        Self(Arc::new(Inner { program, kept: Kept::default() }))
     }
 
     /// Sees to it that a token is held that the next request can do with.
     pub(super) async fn fetched(&self, need: &Need) -> Result<(), NoToken> {
-        let mut state = self.0.state.lock().await;
-        if let Some(refused) = &state.refused {
-            return Err(refused.clone());
-        }
-        let mut held = match state.held {
-            Some(held) if held.does(need) => held,
-            _ => match self.run().await {
-                Ok(held) => held,
-                Err(why) => {
-                    let named = self.0.program.program.display();
-                    let refused = NoToken::Refused(format!("the program `{named}` {why}"));
-                    return Err(state.refused.insert(refused).clone());
-                }
-            },
+        let run = async {
+            let named = self.0.program.program.display();
+            self.run().await.map_err(|why| NoToken::Refused(format!("the program `{named}` {why}")))
         };
-        let taken = held.take(need);
-        state.held = Some(held);
-        taken
+        self.0.kept.fetched(need, run).await
     }
 
     /// Runs it once.
     ///
     /// # Errors
     /// What it did instead of printing a token, in words that may be hostile and hold nothing that it printed.
-    async fn run(&self) -> Result<Held, String> {
+    async fn run(&self) -> Result<(Token, Held), String> {
         let TokenProgram { program, arguments, environment } = &self.0.program;
         let asked = Timestamp::now();
         let mut group = Group::start(program, arguments, None, environment)
@@ -132,22 +111,21 @@ impl TokenCommand {
         }
         let token = Token::new(&printed).map_err(|error| format!("printed none: {error}"))?;
         let held = Held::given(&token, asked, None);
-        self.0.tokens.push(token);
-        Ok(held)
+        Ok((token, held))
     }
 
     /// The token in use.
     pub(super) fn token(&self) -> Option<Token> {
-        self.0.tokens.last()
+        self.0.kept.token()
     }
 
     /// `text` without the tokens, which a server may echo.
     pub(super) fn concealed<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        self.0.tokens.concealed(Cow::Borrowed(text))
+        self.0.kept.concealed(Cow::Borrowed(text))
     }
 
     pub(super) fn without_beginning<'t>(&self, text: &'t str) -> &'t str {
-        self.0.tokens.without_beginning(text)
+        self.0.kept.without_beginning(text)
     }
 }
 

@@ -42,7 +42,7 @@ impl Sheet<'_> {
         let files =
             [Some(artifact.to_owned()), audit.as_ref().map(|path| path.to_string_lossy().into_owned())];
         let moments = events.iter().filter_map(|event| {
-            happened(event, document, "…").map(|(_, says)| Moment { at: event.at, says })
+            happened(event, document, "…").map(|(mark, says)| Moment { at: event.at, mark, says })
         });
         let target = &document.target;
         let mut facts = vec![

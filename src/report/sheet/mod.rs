@@ -6,6 +6,7 @@ mod doctor;
 mod evidence;
 mod lock;
 mod run;
+mod test;
 
 use std::time::Duration;
 
@@ -167,6 +168,8 @@ pub(super) struct Fact {
 pub(super) struct Moment {
     /// When.
     pub at: Timestamp,
+    /// How it went; idle where that says nothing.
+    pub mark: Mark,
     /// What, in a line.
     pub says: String,
 }

@@ -201,6 +201,7 @@ fn moments(result: &RunResult) -> Vec<Moment> {
         .flat_map(|step| step.calls.iter().map(move |call| (step, call)))
         .map(|(step, call)| Moment {
             at: call.started,
+            mark: Mark::Idle,
             says: format!(
                 "{}: called {}, {} after {} ms",
                 step.id,

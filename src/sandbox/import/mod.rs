@@ -57,6 +57,17 @@ pub struct Import {
     pub observed: Option<Timestamp>,
 }
 
+impl Import {
+    /// The titles of what the file complains about, without bringing it anywhere.
+    ///
+    /// # Errors
+    /// It is refused.
+    pub fn titles(&self) -> Result<Vec<String>, EvidenceError> {
+        let (_, reports) = read(self)?;
+        Ok(reports.into_iter().flat_map(|report| report.findings).map(|finding| finding.title).collect())
+    }
+}
+
 /// A format of evidence files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

@@ -1,0 +1,509 @@
+//! The shell parts of GitHub's workflows, with event payloads and answers in the shapes that the platform documents,
+//! and a `gh` that answers from files.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::governed::{ARTIFACT, Governed, LEDGER};
+use crate::platform_answers::{GitHub, user};
+use crate::support::{Folder, Ran, environment, has};
+
+const RUN: &str = "30433642";
+const MERGED: &str = "9049f1265b7d61be4a8904a9a27120d2064dab3b";
+const MARKER: &str = "<!-- loopgate: what is planned -->";
+
+/// Answers GET from files, keeps what is sent, and hands out the artifact of a run.
+const GH: &str = r#"#!/usr/bin/env bash
+printf '%s\n' "$*" >>"$STUB/log"
+dir=; path=; method=GET
+for ((i = 1; i <= $#; i++)); do
+  next=$((i + 1))
+  case ${!i} in
+    --dir) dir=${!next} ;;
+    --method) method=${!next} ;;
+    repos/*) path=${!i%%\?*} ;;
+  esac
+done
+case "$1 $2" in
+  "run download" | "release download")
+    [ -d "$STUB/download" ] || exit 1
+    mkdir -p "$dir" && cp -R "$STUB/download/." "$dir" ;;
+  "attestation verify") exit 1 ;;
+  "release create") ;;
+  *)
+    case $method in
+      GET) cat "$STUB/api/${path//\//_}.json" ;;
+      *) printf '%s %s\n' "$method" "$path" >>"$STUB/sent" && cat >"$STUB/body.json" ;;
+    esac ;;
+esac
+"#;
+
+fn fixture(name: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/platform/github").join(name);
+    serde_json::from_str(&fs_err::read_to_string(path).unwrap()).unwrap()
+}
+
+fn tools() -> bool {
+    let found = |program: &str| Command::new(program).arg("--version").output().is_ok();
+    ["bash", "jq", "git"].iter().all(|program| has(program, found(program)))
+}
+
+/// A repository with a planned release, and a runner beside it.
+struct Runner {
+    governed: Governed,
+}
+
+impl Runner {
+    fn new() -> Self {
+        let governed = Governed::new("");
+        governed.settings(|settings| {
+            settings["policy"] = json!({
+                "approvals": {"accept": ["platform"]},
+                "platform": {"github": {"repository": "acme/shop", "environment": "production",
+                                        "workflow": ".github/workflows/loopgate.yml@refs/heads/main"}},
+            });
+        });
+        let runner = Self { governed };
+        let gh = runner.folder().write("bin/gh", GH);
+        let mut allow = runner.folder().process("chmod");
+        assert!(allow.arg("+x").arg(gh).status().unwrap().success());
+        fs_err::create_dir_all(runner.folder().path().join("temp")).unwrap();
+        runner.answers("repos_acme_shop_pulls", &fixture("pulls.json"));
+        runner.answers(&format!("repos_acme_shop_commits_{MERGED}_pulls"), &fixture("commit_pulls.json"));
+        runner.answers("repos_acme_shop_actions_workflows_loopgate.yml_runs", &fixture("workflow_runs.json"));
+        runner.answers("repos_acme_shop_issues_5_comments", &fixture("comments.json"));
+        runner
+    }
+
+    fn folder(&self) -> &Folder {
+        &self.governed.folder
+    }
+
+    fn answers(&self, path: &str, value: &Value) {
+        self.folder().write(&format!("stub/api/{path}.json"), value.to_string());
+    }
+
+    /// A part of the workflows, as a step of a job runs it.
+    fn part(&self, name: &str, more: &[(&str, &str)]) -> Command {
+        let mut command = self.folder().process("bash");
+        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join(".github/actions/loopgate").join(name));
+        let loopgate = Path::new(env!("CARGO_BIN_EXE_loopgate")).parent().unwrap();
+        let here = |name: &str| self.folder().path().join(name);
+        let bin = here("bin");
+        let path = format!("{}:{}:{}", bin.display(), loopgate.display(), environment("PATH").unwrap());
+        command.env("PATH", path).env("STUB", here("stub")).env("RUNNER_TEMP", here("temp"));
+        command.env("GITHUB_OUTPUT", here("output")).env("GITHUB_STEP_SUMMARY", here("summary"));
+        command.env("GITHUB_ENV", here("env")).env("GITHUB_PATH", here("path"));
+        command.env("GITHUB_EVENT_PATH", here("event.json"));
+        for (name, value) in [
+            ("CI", "true"),
+            ("GITHUB_ACTIONS", "true"),
+            ("GITHUB_REPOSITORY", "acme/shop"),
+            ("GITHUB_SERVER_URL", "https://github.com"),
+            ("GITHUB_RUN_ID", "1"),
+            ("GITHUB_SHA", MERGED),
+            ("GITHUB_REF", "refs/heads/main"),
+            ("GITHUB_REF_NAME", "main"),
+            ("GITHUB_REF_PROTECTED", "true"),
+            ("GITHUB_WORKFLOW_REF", "acme/shop/.github/workflows/loopgate.yml@refs/heads/main"),
+            ("LOOPGATE_TRUST", "."),
+        ]
+        .iter()
+        .chain(more)
+        {
+            command.env(name, value);
+        }
+        command
+    }
+
+    fn run(&self, name: &str, more: &[(&str, &str)]) -> Ran {
+        self.part(name, more).output().unwrap().into()
+    }
+
+    /// Plans as the pull request's run does, and hands the artifact to whoever downloads it.
+    fn plan(&self) {
+        let plan = [
+            ("RECIPE", "remediation-plan"),
+            ("INPUTS", "release=REL-BLOCKED\nowner=platform\n"),
+            ("REPORTS", "json=loopgate-out/result.json\n"),
+            ("LOOPGATE_SERVER", ""),
+            ("LOOPGATE_TENANT", ""),
+            ("GITHUB_RUN_ID", RUN),
+            ("GITHUB_ACTOR", "carol"),
+            ("GITHUB_WORKFLOW_REF", "acme/shop/.github/workflows/loopgate.yml@refs/pull/5/merge"),
+        ];
+        self.run("plan.sh", &plan).exits(0);
+        self.folder().write("stub/download/artifact.json", self.folder().read(ARTIFACT));
+        fs_err::remove_dir_all(self.folder().path().join("loopgate-out")).unwrap();
+    }
+
+    fn effect(&self) -> String {
+        self.folder().json("stub/download/artifact.json")["effect_digest"].as_str().unwrap().to_owned()
+    }
+
+    /// What the platform answers about the merged pull request, reviewed a moment ago.
+    fn reviewed(&self) {
+        let lately = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second() - 60).unwrap();
+        let answer = GitHub::new(&self.effect().parse().unwrap())
+            .with(|answer| answer.reviews[0]["submitted_at"] = json!(lately.to_string()));
+        for (path, value) in [
+            ("repos_acme_shop_pulls_5_reviews", json!([answer.reviews])),
+            ("repos_acme_shop_pulls_5", answer.pull),
+            ("repos_acme_shop_pulls_5_commits", json!([answer.commits])),
+            (&format!("repos_acme_shop_actions_runs_{RUN}"), answer.run),
+        ] {
+            self.answers(path, &value);
+        }
+    }
+
+    /// Comments, and gives what was sent and where to.
+    fn comment(&self, event: &Value, more: &[(&str, &str)]) -> (String, String) {
+        self.folder().write("event.json", event.to_string());
+        self.run("comment.sh", more).exits(0);
+        let sent = self.folder().read("stub/sent");
+        let body = self.folder().json("stub/body.json")["body"].as_str().unwrap().to_owned();
+        (sent.lines().last().unwrap().to_owned(), body)
+    }
+}
+
+#[test]
+fn each_part_becomes_the_program_so_that_a_signal_reaches_it() {
+    if !tools() {
+        return;
+    }
+    let runner = Runner::new();
+    let program = runner.folder().write("bin/loopgate", "#!/bin/sh\necho $$ $*\n");
+    assert!(runner.folder().process("chmod").arg("+x").arg(program).status().unwrap().success());
+    for (part, says) in [("plan.sh", "run r.yaml --input=a=b c"), ("validate.sh", "validate r.yaml")] {
+        let child = runner
+            .part(part, &[("RECIPE", "r.yaml"), ("INPUTS", "a=b c")])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let id = child.id();
+        let told = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+        assert!(told.lines().any(|line| line == format!("{id} {says}")), "{id}: {told}");
+    }
+}
+
+#[test]
+fn a_forks_pull_request_is_validated_and_told_so() {
+    if !tools() {
+        return;
+    }
+    let runner = Runner::new();
+    runner.folder().run(&["init", "remediation-plan"]).exits(0);
+    let recipe = ("RECIPE", "recipes/remediation-plan.yaml");
+    // Without trust settings, as in the workflow: what needs none asks for none.
+    let ran: Ran =
+        runner.part("validate.sh", &[recipe]).env_remove("LOOPGATE_TRUST").output().unwrap().into();
+    let ran = ran.exits(0);
+    assert!(ran.stdout.contains("::notice title=loopgate::A fork's pull request gets no credential"));
+    assert!(runner.folder().read("summary").contains("nothing was planned"));
+    assert!(!runner.folder().exists("loopgate-out"));
+    runner.folder().write("recipes/remediation-plan.yaml", "recipe: x\nsteps: 1\n");
+    runner.run("validate.sh", &[recipe]).exits(3);
+
+    let event = fixture("workflow_run.fork.json");
+    let mut pulls = fixture("pulls.json");
+    pulls[0]["head"]["repo"] = event["workflow_run"]["head_repository"].clone();
+    runner.answers("repos_acme_shop_pulls", &pulls);
+    let (sent, body) = runner.comment(&event, &[]);
+    assert_eq!(sent.split(' ').next(), Some("POST"));
+    assert!(body.starts_with(MARKER) && body.contains("a fork's pull request gets no credential"), "{body}");
+    assert!(!runner.folder().read("stub/log").contains("run download"), "nothing of a fork is fetched");
+}
+
+#[test]
+fn a_comment_says_what_is_planned_and_is_updated_in_place() {
+    if !tools() {
+        return;
+    }
+    let runner = Runner::new();
+    runner.plan();
+    let (event, effect) = (fixture("workflow_run.json"), runner.effect());
+    let short = &effect["sha256:".len()..][..16];
+    let (sent, body) = runner.comment(&event, &[("APPROVAL", "review")]);
+    assert_eq!(sent, "POST repos/acme/shop/issues/5/comments");
+    for said in [MARKER, &effect, "loopiq_create_remediation_work_package", short, "/actions/runs/30433642"] {
+        assert!(body.contains(said), "{said}: {body}");
+    }
+    let mut comments = fixture("comments.json");
+    comments[1].as_array_mut().unwrap().push(json!({
+        "id": 44, "user": user("github-actions[bot]", 41_898_282), "body": body, "author_association": "NONE"
+    }));
+    runner.answers("repos_acme_shop_issues_5_comments", &comments);
+    let (sent, body) = runner.comment(&event, &[("APPROVAL", "armor")]);
+    assert_eq!(
+        sent, "PATCH repos/acme/shop/issues/comments/44",
+        "a stranger's with the marker is not taken for it"
+    );
+    let command = format!("loopgate approve --sign --reason TEXT --digest {short} --armor");
+    assert!(body.contains(&command), "{body}");
+    // A run that failed leaves nothing that could be approved.
+    let mut failed = event.clone();
+    failed["workflow_run"]["conclusion"] = json!("failure");
+    let (_, body) = runner.comment(&failed, &[]);
+    assert!(body.contains("ended as `failure`") && !body.contains(short), "{body}");
+    // An artifact that is not what was written is not shown.
+    let edited = runner.folder().read("stub/download/artifact.json").replace("REL-BLOCKED", "REL-OTHER");
+    runner.folder().write("stub/download/artifact.json", edited);
+    let (_, body) = runner.comment(&event, &[]);
+    assert!(body.contains("left no artifact that can be read") && !body.contains("REL-OTHER"), "{body}");
+}
+
+#[test]
+fn a_public_repository_gets_digests_and_counts_and_no_titles() {
+    if !tools() {
+        return;
+    }
+    let runner = Runner::new();
+    runner.plan();
+    let mut event = fixture("workflow_run.json");
+    event["repository"]["private"] = json!(false);
+    let (_, body) = runner.comment(&event, &[]);
+    assert!(body.contains(&runner.effect()) && body.contains("| operations | 1 |"), "{body}");
+    for hidden in ["REL-BLOCKED", "loopiq_create", "Unblock"] {
+        assert!(!body.contains(hidden), "{hidden}: {body}");
+    }
+    runner.folder().write("loopgate-out/artifact.json", runner.folder().read("stub/download/artifact.json"));
+    runner.folder().write("loopgate-out/summary.md", "Unblock REL-BLOCKED\n");
+    runner.run("summary.sh", &[]).exits(0);
+    assert!(!runner.folder().read("summary").contains("REL-BLOCKED"));
+    let outputs = format!("effect-digest={}\noperations=1\n", runner.effect());
+    assert_eq!(runner.folder().read("output"), outputs);
+    runner.folder().write("event.json", fixture("workflow_run.json").to_string());
+    runner.run("summary.sh", &[]).exits(0);
+    assert!(runner.folder().read("summary").contains("Unblock REL-BLOCKED"));
+}
+
+#[test]
+fn a_plan_that_does_not_fit_is_not_cut_and_a_commit_of_no_open_pull_request_is_nothing() {
+    if !tools() {
+        return;
+    }
+    let runner = Runner::new();
+    runner.plan();
+    let document: loopgate::artifact::v1::Document =
+        serde_json::from_str(&runner.folder().read("stub/download/artifact.json")).unwrap();
+    let mut plan = loopgate::artifact::Plan::from(document);
+    plan.operations[0].arguments["parent"]["description"] = json!("long ".repeat(20_000));
+    let artifact = loopgate::artifact::Artifact::build(plan).unwrap();
+    runner.folder().write("stub/download/artifact.json", artifact.bytes());
+    let (_, body) = runner.comment(&fixture("workflow_run.json"), &[]);
+    assert!(body.len() < 60_000 && body.contains("does not fit into a comment"), "{}", body.len());
+    assert!(!body.contains("long long"));
+    let mut other = fixture("workflow_run.json");
+    other["workflow_run"]["head_sha"] = json!("ecdddd80bb57125d7ba9641ffaa4d7d2c19d3f3a");
+    fs_err::remove_file(runner.folder().path().join("stub/sent")).unwrap();
+    runner.folder().write("event.json", other.to_string());
+    let ran = runner.run("comment.sh", &[]).exits(0);
+    assert!(ran.stdout.contains("nothing to say") && !runner.folder().exists("stub/sent"));
+}
+
+#[test]
+fn what_was_reviewed_is_applied_once_it_is_merged_and_accounted_for() {
+    if !tools() {
+        return;
+    }
+    let runner = Runner::new();
+    runner.folder().run(&["ledger", "init", "--ledger", &format!("sqlite:{LEDGER}")]).exits(0);
+    runner.plan();
+    runner.reviewed();
+    runner.run("fetch.sh", &[]).exits(0);
+    assert_eq!(runner.folder().read("output"), format!("found=true\nrun={RUN}\n"));
+    let ran = runner.run("apply.sh", &[("GITHUB_REF_PROTECTED", "false")]).exits(3);
+    assert!(ran.stdout.contains("is not protected"), "{}", ran.stdout);
+    let elsewhere = ("GITHUB_WORKFLOW_REF", "acme/shop/.github/workflows/loopgate.yml@refs/pull/5/merge");
+    runner.run("apply.sh", &[elsewhere]).exits(20);
+    runner.run("apply.sh", &[]).exits(0);
+    runner.run("account.sh", &[]).exits(0);
+    let account = runner.folder().json("temp/loopgate/account/audit.json");
+    assert_eq!(account["operations"][0]["outcome"], "applied");
+    let statement = runner.folder().json("temp/loopgate/account/statement.json");
+    assert_eq!(statement["predicateType"], "urn:loopgate:audit:1");
+}
+
+#[test]
+fn what_the_environments_reviewers_approved_is_applied_in_the_run_that_planned() {
+    if !tools() {
+        return;
+    }
+    let runner = Runner::new();
+    runner.folder().run(&["ledger", "init", "--ledger", &format!("sqlite:{LEDGER}")]).exits(0);
+    runner.plan();
+    runner.reviewed();
+    let lately = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second() - 60).unwrap();
+    let answer = GitHub::new(&runner.effect().parse().unwrap())
+        .with(|answer| answer.run["created_at"] = json!(lately.to_string()));
+    let approvals = json!([{"state": "approved", "comment": "Ship it!", "user": user("alice", 17),
+                            "environments": [{"id": 1, "name": "production"}]}]);
+    for run in [RUN, "1"] {
+        runner.answers(&format!("repos_acme_shop_actions_runs_{run}"), &answer.run);
+        runner.answers(&format!("repos_acme_shop_actions_runs_{run}_approvals"), &approvals);
+    }
+    let environment = ("APPROVAL", "environment");
+    runner.run("fetch.sh", &[environment]).exits(0);
+    runner.run("apply.sh", &[environment]).exits(20);
+    runner.run("fetch.sh", &[environment, ("GITHUB_RUN_ID", RUN)]).exits(0);
+    runner.run("apply.sh", &[environment, ("GITHUB_RUN_ID", RUN)]).exits(0);
+    runner.run("apply.sh", &[("APPROVAL", "asked nicely")]).exits(2);
+}
+
+#[test]
+fn a_merge_of_nothing_that_was_planned_applies_nothing() {
+    if !tools() {
+        return;
+    }
+    let runner = Runner::new();
+    runner.plan();
+    runner.reviewed();
+    let nothing = |why: &str| {
+        let _ = fs_err::remove_file(runner.folder().path().join("output"));
+        let ran = runner.run("fetch.sh", &[]).exits(0);
+        assert!(ran.stdout.contains(why), "{why}: {}", ran.stdout);
+        assert_eq!(runner.folder().read("output"), "found=false\n");
+    };
+    let mut runs = fixture("workflow_runs.json");
+    runs["workflow_runs"].as_array_mut().unwrap().drain(..2);
+    runner.answers("repos_acme_shop_actions_workflows_loopgate.yml_runs", &runs);
+    nothing("no run planned");
+    runner.answers(&format!("repos_acme_shop_commits_{MERGED}_pulls"), &json!([[]]));
+    nothing("no pull request was merged as");
+}
+
+#[test]
+fn a_block_in_a_comment_of_somebody_who_belongs_here_is_what_apply_takes() {
+    if !tools() {
+        return;
+    }
+    let keygen = Command::new("ssh-keygen").arg("-?").stderr(Stdio::null()).output().is_ok();
+    if !has("ssh-keygen", keygen) {
+        return;
+    }
+    let runner = Runner::new();
+    let folder = runner.folder();
+    let mut made = folder.process("ssh-keygen");
+    assert!(made.args(["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", "key"]).status().unwrap().success());
+    folder.write("allowed_signers", format!("alice {}", folder.read("key.pub")));
+    runner.governed.settings(|settings| {
+        settings["policy"] = json!({"approvals": {"accept": ["signed"], "signers": "allowed_signers",
+                                                  "four_eyes": false}});
+    });
+    folder.run(&["ledger", "init", "--ledger", &format!("sqlite:{LEDGER}")]).exits(0);
+    runner.plan();
+    runner.reviewed();
+    let approve = ["approve", "stub/download/artifact.json", "--sign", "key", "--reason", "fine", "--armor"];
+    let digest = ["--approvals", "laptop", "--digest", &runner.effect()];
+    let block = folder.run(&[&approve[..], &digest].concat()).exits(0).stdout;
+    let armor = [("APPROVAL", "armor")];
+    let said = |association: &str| {
+        let mut comments = fixture("comments.json");
+        comments[0][0]["body"] = json!(format!("{{\r\n> {}", block.replace('\n', "\r\n> ")));
+        comments[0][0]["author_association"] = json!(association);
+        runner.answers("repos_acme_shop_issues_5_comments", &comments);
+        runner.run("fetch.sh", &armor).exits(0);
+        runner.run("apply.sh", &armor)
+    };
+    let ran = said("NONE").exits(20);
+    assert!(ran.stdout.contains("no comment has an approval of this effect that verifies"), "{}", ran.stdout);
+    said("MEMBER").exits(0);
+    folder.run(&["audit", "verify", "temp/loopgate/audit.json"]).exits(0);
+}
+
+#[test]
+fn the_ledger_is_kept_on_a_branch_and_never_overwritten() {
+    if !tools() {
+        return;
+    }
+    let runner = Runner::new();
+    let git = |arguments: &[&str]| {
+        let mut git = runner.folder().process("git");
+        let output = git.args(arguments).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    git(&["init", "--quiet", "--bare", "origin.git"]);
+    git(&["init", "--quiet"]);
+    git(&["remote", "add", "origin", "origin.git"]);
+    let ran = runner.run("ledger.sh", &[]).exits(2);
+    assert!(ran.stderr.contains("init|fetch|keep"));
+    let fetch = [("GITHUB_SERVER_URL", "https://github.com"), ("GH_TOKEN", "canary")];
+    let mut fetched = runner.part("ledger.sh", &fetch);
+    let ran: Ran = fetched.arg("fetch").output().unwrap().into();
+    assert!(ran.exits(40).stdout.contains("ledger.sh init"));
+    let step = |name: &str| Ran::from(runner.part("ledger.sh", &fetch).arg(name).output().unwrap());
+    step("init").exits(0);
+    let ledger = runner.folder().path().join("temp/ledger");
+    fs_err::remove_dir_all(&ledger).unwrap();
+    step("fetch").exits(0);
+    let place = format!("sqlite:{}", ledger.join("ledger.db").display());
+    assert_eq!(runner.folder().read("env"), format!("LOOPGATE_LEDGER={place}\n"));
+    runner.folder().run(&["ledger", "verify", "--ledger", &place]).exits(0);
+    step("keep").exits(0);
+    // Two runners fetched the same; the second to be done is refused, and nothing is lost.
+    runner.folder().write("temp/ledger/ledger.db-wal", "of another run");
+    let ran = step("keep");
+    assert!(ran.code != 0 && ran.stderr.contains("rejected"), "{}", ran.stderr);
+    step("fetch").exits(0);
+    assert!(!runner.folder().exists("temp/ledger/ledger.db-wal"));
+    step("keep").exits(0);
+    // A ledger that outlives the runner is not kept here.
+    let mut elsewhere = runner.part("ledger.sh", &[("LOOPGATE_LEDGER", "sqlite:elsewhere.db")]);
+    Ran::from(elsewhere.arg("fetch").output().unwrap()).exits(0);
+    let config = runner.folder().read(".git/config");
+    assert!(!config.contains("canary") && !config.contains("AUTHORIZATION"), "{config}");
+}
+
+#[test]
+fn a_release_has_the_digests_of_all_that_is_in_it() {
+    if !tools() {
+        return;
+    }
+    let runner = Runner::new();
+    runner.folder().write("stub/download/one/loopgate-x.tar.gz", "one");
+    runner.folder().write("stub/download/sbom/loopgate.cdx.json", "{}");
+    let mut publish = runner.folder().process("bash");
+    publish.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join(".github/release/publish.sh"));
+    let path = format!("{}:{}", runner.folder().path().join("bin").display(), environment("PATH").unwrap());
+    publish.env("PATH", path).env("STUB", runner.folder().path().join("stub"));
+    publish
+        .env("GITHUB_RUN_ID", "1")
+        .env("GITHUB_REPOSITORY", "acme/loopgate")
+        .env("GITHUB_REF_NAME", "v9.9.9");
+    Ran::from(publish.output().unwrap()).exits(0);
+    let digest = |text: &str| loopgate::core::Digest::of_bytes(text.as_bytes()).hex().to_owned();
+    let expected = format!("{}  loopgate-x.tar.gz\n{}  loopgate.cdx.json\n", digest("one"), digest("{}"));
+    assert_eq!(runner.folder().read("dist/SHA256SUMS"), expected);
+    let log = runner.folder().read("stub/log");
+    let created = log.lines().last().unwrap();
+    for word in ["release create v9.9.9", "--verify-tag", "dist/SHA256SUMS", "dist/loopgate-x.tar.gz"] {
+        assert!(created.contains(word), "{word}: {created}");
+    }
+}
+
+#[test]
+fn a_release_is_used_once_its_digest_or_its_provenance_holds() {
+    if !tools() {
+        return;
+    }
+    let runner = Runner::new();
+    runner.folder().write("made/loopgate", "#!/bin/sh\necho loopgate 9.9.9\n");
+    let mut make = runner.folder().process("sh");
+    let script = "chmod +x made/loopgate; mkdir -p stub/download; for t in x86_64 aarch64; do tar -czf \
+                  stub/download/loopgate-$t-unknown-linux-musl.tar.gz -C made loopgate; done";
+    assert!(make.args(["-c", script]).status().unwrap().success());
+    let archive = format!("stub/download/loopgate-{}-unknown-linux-musl.tar.gz", std::env::consts::ARCH);
+    let bytes = fs_err::read(runner.folder().path().join(&archive)).unwrap();
+    let digest = loopgate::core::Digest::of_bytes(&bytes).hex().to_owned();
+    let release = [("VERSION", "v9.9.9"), ("REPOSITORY", "acme/loopgate"), ("SHA256", &digest)];
+    runner.run("install.sh", &release).exits(0);
+    assert_eq!(runner.folder().read("output"), "version=loopgate 9.9.9\n");
+    assert!(runner.folder().read("path").trim_end().ends_with("/temp/loopgate-bin"));
+    let other = "0".repeat(64);
+    let ran = runner.run("install.sh", &[release[0], release[1], ("SHA256", &other)]).exits(22);
+    assert!(ran.stdout.contains("not the one that was named"), "{}", ran.stdout);
+    assert_ne!(runner.run("install.sh", &release[..2]).code, 0, "nobody attests it");
+    assert!(runner.folder().read("stub/log").contains("attestation verify"));
+}

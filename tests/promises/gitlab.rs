@@ -1,0 +1,223 @@
+//! The jobs for GitLab: their scripts, run as a runner runs them, with a `curl` that answers from files.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::governed::{Governed, LEDGER};
+use crate::platform_answers::{claims, header, key_set, pipeline, token};
+use crate::support::{Folder, Ran, environment, has};
+
+const TEMPLATE: &str = ".github/gitlab/loopgate.gitlab-ci.yml";
+
+/// Answers from files and keeps what is uploaded; whoever shows a credential in its arguments gets nothing.
+const CURL: &str = r#"#!/bin/sh
+printf '%s\n' "$*" >>"$STUB/log"
+case "$*" in *canary*) exit 99 ;; esac
+cat >"$STUB/config"
+output=; upload=
+for word; do
+  case $previous in --output) output=$word ;; --upload-file) upload=$word ;; esac
+  previous=$word
+done
+case $word in
+  */pipelines/301) cat "$STUB/pipeline.json" >"$output" ;;
+  */ledger.tar)
+    if [ -n "$upload" ]; then cp "$upload" "$STUB/ledger.tar"
+    else [ -f "$STUB/ledger.tar" ] && cat "$STUB/ledger.tar" >"$output"; fi ;;
+  *) exit 22 ;;
+esac
+"#;
+
+fn jobs() -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(TEMPLATE);
+    serde_yaml::from_str(&fs_err::read_to_string(path).unwrap()).unwrap()
+}
+
+fn script(job: &str) -> String {
+    jobs()[job]["script"][0].as_str().unwrap().to_owned()
+}
+
+fn tools() -> bool {
+    let found = |program: &str| Command::new(program).arg("--version").output().is_ok();
+    ["git", "tar"].iter().all(|program| has(program, found(program)))
+}
+
+struct Runner {
+    governed: Governed,
+}
+
+impl Runner {
+    fn new() -> Self {
+        let governed = Governed::new("");
+        governed.settings(|settings| {
+            settings["policy"] = json!({
+                "approvals": {"accept": ["platform"]},
+                "platform": {"gitlab": {
+                    "issuer": "https://gitlab.example.com", "audience": "loopgate", "keys": "keys.json",
+                    "project": "acme/shop", "environment": "production",
+                    "workflow": "gitlab.example.com/acme/shop//.gitlab-ci.yml@refs/heads/main"}},
+            });
+            settings.as_object_mut().unwrap().remove("ledger");
+        });
+        let runner = Self { governed };
+        let folder = runner.folder();
+        folder.write("keys.json", key_set());
+        folder.run(&["init", "remediation-plan"]).exits(0);
+        for (name, text) in [("bin/curl", CURL), ("stub/pipeline.json", &pipeline().to_string())] {
+            folder.write(name, text);
+        }
+        runner.shell("chmod +x bin/curl", &[]).exits(0);
+        runner
+    }
+
+    fn folder(&self) -> &Folder {
+        &self.governed.folder
+    }
+
+    /// A script as a job of the default branch runs it, started by alice.
+    fn command(&self, script: &str, more: &[(&str, &str)]) -> Command {
+        let mut shell = self.folder().process("sh");
+        shell.args(["-c", &format!("set -eu\n{script}")]);
+        let loopgate = Path::new(env!("CARGO_BIN_EXE_loopgate")).parent().unwrap();
+        let here = |name: &str| self.folder().path().join(name);
+        let path =
+            format!("{}:{}:{}", here("bin").display(), loopgate.display(), environment("PATH").unwrap());
+        shell.env("PATH", path).env("STUB", here("stub")).env("CI_PROJECT_DIR", self.folder().path());
+        let now = jiff::Timestamp::now().as_second();
+        shell.env("LOOPGATE_ID_TOKEN", token(&header(), &claims(now), "one"));
+        for (name, value) in [
+            ("CI", "true"),
+            ("GITLAB_CI", "true"),
+            ("CI_API_V4_URL", "https://gitlab.example.com/api/v4"),
+            ("CI_PROJECT_ID", "20"),
+            ("CI_PROJECT_PATH", "acme/shop"),
+            ("CI_PIPELINE_ID", "301"),
+            ("CI_JOB_ID", "302"),
+            ("CI_DEFAULT_BRANCH", "main"),
+            ("CI_JOB_TOKEN", "canary-job"),
+            ("LOOPGATE_API_TOKEN", "canary-api"),
+            ("GITLAB_USER_LOGIN", "carol"),
+            ("LOOPGATE_RECIPE", "recipes/remediation-plan.yaml"),
+            ("LOOPGATE_INPUT_RELEASE", "REL-BLOCKED"),
+        ]
+        .iter()
+        .chain(more)
+        {
+            shell.env(name, value);
+        }
+        shell
+    }
+
+    fn shell(&self, script: &str, more: &[(&str, &str)]) -> Ran {
+        self.command(script, more).output().unwrap().into()
+    }
+
+    fn plan(&self) {
+        self.shell("loopgate run \"$LOOPGATE_RECIPE\"", &[("LOOPGATE_TRUST", ".")]).exits(0);
+    }
+}
+
+#[test]
+fn the_gate_is_a_manual_job_of_the_protected_branch_with_a_token_for_us() {
+    let jobs = jobs();
+    let apply = &jobs["loopgate:apply"];
+    assert_eq!(apply["id_tokens"]["LOOPGATE_ID_TOKEN"]["aud"], "loopgate");
+    assert_eq!(apply["environment"]["name"], "production");
+    assert!(apply["resource_group"].is_string());
+    for job in ["loopgate:apply", "loopgate:ledger"] {
+        let rules = jobs[job]["rules"].as_array().unwrap();
+        assert_eq!(rules.len(), 1, "{job}");
+        assert_eq!(rules[0]["when"], "manual");
+        let condition = rules[0]["if"].as_str().unwrap();
+        assert!(condition.contains("$CI_DEFAULT_BRANCH") && condition.contains("CI_COMMIT_REF_PROTECTED"));
+    }
+    for job in ["loopgate:plan", "loopgate:validate"] {
+        assert!(!jobs[job].to_string().contains("WRITE"), "{job}");
+        assert!(script(job).lines().last().unwrap().starts_with("exec loopgate "), "{job}");
+    }
+    let forks = jobs["loopgate:validate"]["rules"][0]["if"].as_str().unwrap();
+    assert!(forks.contains("SOURCE_PROJECT_PATH != "), "{forks}");
+}
+
+#[test]
+fn a_merge_requests_plan_trusts_the_default_branch_alone() {
+    if !tools() {
+        return;
+    }
+    let runner = Runner::new();
+    let git = "git() { command git -c user.name=me -c user.email=me@localhost \"$@\"; }";
+    let pushed = format!(
+        "{git}\ngit init --quiet --bare origin.git; git init --quiet --initial-branch main; \
+         git remote add origin origin.git; git add loopgate.yaml keys.json recipes; git commit --quiet -m x; \
+         git push --quiet origin main"
+    );
+    runner.shell(&pushed, &[]).exits(0);
+    let settings = runner.folder().read("loopgate.yaml");
+    runner
+        .folder()
+        .write("loopgate.yaml", "servers: { governed: { command: /bin/false } }\nserver: governed\n");
+    runner.shell(&format!("{git}\ngit checkout --quiet -b fix; git commit --quiet --all -m y"), &[]).exits(0);
+    runner.shell(&script("loopgate:plan"), &[]).exits(0);
+    for name in ["loopgate-out/junit.xml", "loopgate-out/report.html"] {
+        assert!(runner.folder().exists(name), "{name}");
+    }
+    assert_eq!(runner.folder().read(".loopgate/trusted/loopgate.yaml"), settings);
+    runner.shell(&script("loopgate:validate"), &[("LOOPGATE_TRUST", ".loopgate/trusted")]).exits(0);
+}
+
+#[test]
+fn a_manual_job_applies_and_the_ledger_outlives_its_runner() {
+    if !tools() {
+        return;
+    }
+    let runner = Runner::new();
+    runner.plan();
+    let apply = script("loopgate:apply");
+    let ran = runner.shell(&apply, &[]);
+    assert!(
+        ran.code != 0 && !runner.folder().exists("loopgate-out/audit.json"),
+        "no ledger is made: {ran:?}"
+    );
+    runner.shell(&script("loopgate:ledger"), &[]).exits(0);
+    fs_err::remove_dir_all(runner.folder().path().join(".loopgate/ledger")).unwrap();
+    runner.shell(&script("loopgate:ledger"), &[]).exits(40);
+    runner.shell(&apply, &[]).exits(0);
+    let held = runner.governed.held();
+    let again = runner.shell(&apply, &[]).exits(0);
+    assert!(again.told().contains("every operation took place"), "{}", again.told());
+    assert_eq!(runner.governed.held(), held, "a finished plan again makes nothing");
+    let statement = runner.folder().json("loopgate-out/statement.json");
+    assert_eq!(statement["predicate"]["operations"][0]["outcome"], "applied");
+    // Where another ledger is named, it is used and none is uploaded.
+    let uploads = || runner.folder().read("stub/log").matches("--upload-file").count();
+    let before = uploads();
+    runner.folder().run(&["ledger", "init", "--ledger", &format!("sqlite:{LEDGER}")]).exits(0);
+    runner.shell(&apply, &[("LOOPGATE_LEDGER", &format!("sqlite:{LEDGER}"))]);
+    assert_eq!(uploads(), before);
+    assert!(!runner.folder().read("stub/log").contains("canary"));
+}
+
+#[test]
+fn a_signal_reaches_the_program_and_the_ledger_is_kept_all_the_same() {
+    if !tools() {
+        return;
+    }
+    let runner = Runner::new();
+    let program = "#!/bin/sh\ncase $1 in\n  approve) echo lga1-0 ;;\n  apply) trap 'echo told >told; exit 143' TERM\n    \
+                   echo ready; for i in $(seq 600); do sleep 0.1; done ;;\nesac\n";
+    runner.folder().write("bin/loopgate", program);
+    runner.folder().write("made/ledger.db", "");
+    runner.shell("chmod +x bin/loopgate; tar -cf stub/ledger.tar -C made .", &[]).exits(0);
+    let apply = script("loopgate:apply");
+    let mut child = runner.command(&apply, &[]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    let mut out = std::io::BufReader::new(child.stdout.take().unwrap());
+    std::io::BufRead::read_line(&mut out, &mut line).unwrap();
+    assert_eq!(line, "ready\n");
+    runner.shell(&format!("kill -TERM {}", child.id()), &[]).exits(0);
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    assert_eq!(runner.folder().read("told"), "told\n");
+    assert!(runner.folder().read("stub/log").lines().last().unwrap().contains("--upload-file"));
+}

@@ -14,7 +14,7 @@ use crate::recipe::Recipe;
 use crate::report::markdown::code;
 
 /// What of the surrounding is read, besides the variables that belong to a flag and those that settings name.
-const ENVIRONMENT: [(&str, &str); 11] = [
+const ENVIRONMENT: [(&str, &str); 12] = [
     ("LOOPGATE_INPUT_NAME", "the recipe's input `name`, where no flag, option or file gives it"),
     ("LOOPGATE_ID_TOKEN", "the pipeline's own identity on GitLab, for `token: { federated: … }`"),
     ("LOOPGATE_SANDBOX_TOKEN", "what clients of `sandbox serve --http` must show"),
@@ -30,6 +30,10 @@ const ENVIRONMENT: [(&str, &str); 11] = [
     (
         "GITHUB_ACTIONS, GITHUB_OUTPUT, GITHUB_STEP_SUMMARY, ACTIONS_ID_TOKEN_REQUEST_URL, ACTIONS_ID_TOKEN_REQUEST_TOKEN",
         "where `--report github` goes, and where the pipeline's own identity comes from",
+    ),
+    (
+        "PGUSER, PGPASSWORD, PGPASSFILE, PGSSLROOTCERT",
+        "what libpq takes them for, where the ledger is in PostgreSQL",
     ),
     ("TRACEPARENT, TRACESTATE", "the trace that the calls belong to (W3C Trace Context)"),
     ("HTTPS_PROXY, ALL_PROXY, NO_PROXY", "the proxy to an HTTPS server, in lower case too"),
@@ -191,19 +195,21 @@ mod tests {
     use std::path::Path;
 
     /// Names of variables that the command line's sources read by name.
-    fn read_by_name() -> Vec<String> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli");
+    fn read_by_name(folder: &Path) -> Vec<String> {
         let mut names = Vec::new();
         for entry in fs_err::read_dir(folder).unwrap() {
-            let text = fs_err::read_to_string(entry.unwrap().path()).unwrap();
-            let code = text.split("#[cfg(test)]").next().unwrap();
-            for (start, _) in code.match_indices("get(\"") {
-                let name: String = code[start + 5..].chars().take_while(|c| *c != '"').collect();
-                if !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c == '_') {
-                    names.push(name);
-                }
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                names.extend(read_by_name(&path));
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs_err::read_to_string(path).unwrap();
+                let code = text.split("#[cfg(test)]").next().unwrap();
+                names.extend(
+                    code.split("get(\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()),
+                );
             }
         }
+        names.retain(|name| !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c == '_'));
         names
     }
 
@@ -211,7 +217,7 @@ mod tests {
     fn every_variable_that_is_read_is_told() {
         let told: Vec<&str> = ENVIRONMENT.iter().flat_map(|(names, _)| names.split(", ")).collect();
         let flags = reference(&[]).unwrap();
-        let names = read_by_name();
+        let names = read_by_name(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli"));
         assert!(names.len() > 10, "{names:?}");
         for name in names {
             let is_told = |told: &&str| {

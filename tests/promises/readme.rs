@@ -175,7 +175,8 @@ fn its_other_pipelines_run_a_command_that_there_is() {
         assert!(report.starts_with("junit=junit.xml"), "{report}");
         let arguments = arguments.replace("$$", "$").replace("--server loopiq", "--server sandbox");
         let folder = Folder::new();
-        shell(&folder, "sh", &format!("loopgate certify-release{arguments} --report junit=junit.xml")).exits(0);
+        shell(&folder, "sh", &format!("loopgate certify-release{arguments} --report junit=junit.xml"))
+            .exits(0);
         assert!(folder.read("junit.xml").contains("<testsuite "));
         ran += 1;
     }

@@ -250,7 +250,14 @@ fn a_ledger_is_made_once_and_in_ci_only_where_it_is_named() {
     assert!(ran.stderr.contains("--ledger"), "{}", ran.stderr);
     ci(&["ledger", "init", "--ledger", "sqlite:ci.db"]).exits(0);
     assert!(folder.exists("ci.db"));
-    for (name, code) in [("postgres://h/d", 3), ("postgres://u:secret@h/d", 2), ("sqlite:", 2)] {
+    for (name, code) in [
+        ("mysql://h/d", 3),
+        ("postgres://u:secret@h/d", 2),
+        ("postgres://u@h/d?sslmode=disable", 2),
+        // Nobody is there.
+        ("postgres://u@127.0.0.1:1/d", 40),
+        ("sqlite:", 2),
+    ] {
         let ran = folder.run(&["ledger", "init", "--ledger", name]).exits(code);
         assert!(!ran.stderr.contains("secret"), "{}", ran.stderr);
     }

@@ -17,7 +17,7 @@ pub const RUNNER: &str = "ci";
 pub const PASSWORD: &str = "a password for ci";
 
 /// The user whom a server that root starts runs as.
-const NOBODY: u32 = 65_534;
+pub const NOBODY: u32 = 65_534;
 
 /// Does as it is told on standard input, and ends the server when that ends.
 const KEEPER: &str = r#"

@@ -1,13 +1,19 @@
 //! What strangers write to be more than text, shown everywhere that a plan is shown.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use loopgate::approval::Assurance;
 use loopgate::artifact::v1::{Document, PlannedIn};
 use loopgate::artifact::{Artifact, Plan};
 use loopgate::core::OutputFolder;
+use loopgate::core::printable::indented;
 use loopgate::core::text::is_hidden;
-use loopgate::report::{ApprovalFacts, Terminal, approval_text, artifact_markdown, artifact_text};
+use loopgate::evidence::{Graph, Limits, analyze, mermaid};
+use loopgate::report::{
+    ApprovalFacts, Sheet, Terminal, TestedCase, approval_text, artifact_markdown, artifact_text, github,
+    html, junit, sarif, sheet_markdown,
+};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -105,6 +111,61 @@ proptest! {
         inert(&page)?;
         let bare = page.lines().find(|line| line.trim_start().starts_with(['<', '|', '#', '!']) && ATTACKS.iter().any(|attack| line.trim_start().starts_with(attack)));
         prop_assert_eq!(bare, None);
+    }
+
+    #[test]
+    fn an_attack_stays_text_in_every_report(text in any_attack()) {
+        let told = |text: &str| TestedCase {
+            file: format!("recipes/{text}.cases.yaml"),
+            line: Some(3),
+            recipe: text.to_owned(),
+            case: text.to_owned(),
+            wrong: vec![text.to_owned()],
+            took: Duration::from_millis(1),
+        };
+        let (hostile, plain) = ([told(&text)], [told("words")]);
+        let (hostile, plain) = (Sheet::of_test(&hostile, 4), Sheet::of_test(&plain, 4));
+        let shape = |page: &str| page.lines().count();
+        // What a runner reads is one command for each problem, and one line for each output.
+        let (commands, usual) = (github::annotations(&hostile), github::annotations(&plain));
+        prop_assert_eq!(shape(&commands), shape(&usual));
+        prop_assert!(commands.lines().all(|line| line.starts_with("::error title=loopgate case,file=")), "{}", commands);
+        prop_assert!(!commands.contains("##[") && !commands.chars().any(|c| is_hidden(c) && c != '\n'));
+        prop_assert_eq!(shape(&github::outputs(&hostile)), shape(&github::outputs(&plain)));
+        let page = sheet_markdown(&hostile, 1 << 20);
+        inert(&page)?;
+        prop_assert_eq!(shape(&page), shape(&sheet_markdown(&plain, 1 << 20)));
+        let suite = junit(&hostile).unwrap();
+        inert(&suite)?;
+        prop_assert_eq!(suite.matches('<').count(), junit(&plain).unwrap().matches('<').count());
+        let log = indented(&sarif(&hostile));
+        inert(&log)?;
+        let message = sarif(&hostile)["runs"][0]["results"][0]["message"]["text"].as_str().unwrap().to_owned();
+        prop_assert!(!message.replace("\\[", "").replace("\\]", "").contains(['[', ']']), "{}", message);
+        let (site, usual) = (html(&hostile), html(&plain));
+        prop_assert!(!site.chars().any(|c| is_hidden(c) && c != '\n'));
+        prop_assert_eq!(site.matches('<').count(), usual.matches('<').count());
+        prop_assert_eq!(site.matches("<script").count(), usual.matches("<script").count());
+    }
+
+    #[test]
+    fn an_attack_stays_a_label_in_a_diagram(text in any_attack()) {
+        let graph = |title: &str| json!({
+            "certification": "C",
+            "nodes": [{"id": "CTL", "kind": "control", "state": "fail", "title": title, "severity": title, "required": true}],
+            "edges": [],
+        });
+        let drawn = |value: &serde_json::Value| {
+            let graph = Graph::read(value, &Limits::default()).unwrap();
+            mermaid(&graph, &analyze(&graph), 10)
+        };
+        let (hostile, plain) = (drawn(&graph(&text)), drawn(&graph("words")));
+        inert(&hostile)?;
+        prop_assert_eq!(hostile.lines().count(), plain.lines().count());
+        for (sign, count) in [('"', 2), ('[', 1), (']', 1), ('(', 0), ('<', 0), ('%', 0)] {
+            let first = hostile.lines().nth(1).unwrap();
+            prop_assert_eq!(first.matches(sign).count(), count, "{}", first);
+        }
     }
 
     #[test]

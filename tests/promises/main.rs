@@ -32,6 +32,8 @@ mod database_faults;
 #[cfg(test)]
 mod database_lost;
 #[cfg(test)]
+mod database_tls;
+#[cfg(test)]
 mod defaults;
 #[cfg(test)]
 mod doctor;

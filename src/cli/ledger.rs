@@ -8,14 +8,17 @@ use super::environment::Environment;
 use super::exit::Exit;
 use super::fault::Fault;
 use super::ledger_arguments::{LedgerCommand, LedgerLog, LedgerPlace, LedgerVerify};
-use super::ledger_log::{Wanted, rows};
+use super::ledger_log::{Wanted, each_row};
 use super::ledger_place::{self, Place, expect};
 use super::ledger_status::LedgerStatus;
 use super::output::Output;
 use super::policy::Trusted;
 use crate::core::text::visible;
 use crate::ledger::Founded;
-use crate::report::{ledger_log_json, ledger_log_text};
+use crate::report::{LedgerLogJson, LedgerLogText};
+
+/// Bytes of a log that are written at once.
+const AT_ONCE: usize = 64 << 10;
 
 pub(super) fn ledger(
     command: LedgerCommand,
@@ -85,11 +88,34 @@ fn log(arguments: LedgerLog, environment: &Environment, output: &Output) -> Resu
     let ledger = place(&named, environment)?.open_there()?;
     let wanted =
         Wanted { release, approver, since: since.map(|since| since.0), until: until.map(|until| until.0) };
-    let rows = rows(&ledger, &wanted)?;
+    let mut out = String::new();
+    let tell = |out: &mut String, least: usize| {
+        if out.len() < least {
+            return Ok(());
+        }
+        let told = output.data(out);
+        out.clear();
+        told
+    };
     match format {
-        Format::Text => output.data(&ledger_log_text(&rows, &output.stdout))?,
-        Format::Json => output.json(&ledger_log_json(&rows))?,
+        Format::Text => {
+            let mut log = LedgerLogText::new(&output.stdout);
+            each_row(&ledger, &wanted, |row| {
+                log.row(row, &mut out);
+                tell(&mut out, AT_ONCE)
+            })?;
+            log.end(&mut out);
+        }
+        Format::Json => {
+            let mut log = LedgerLogJson::default();
+            each_row(&ledger, &wanted, |row| {
+                log.row(&row, &mut out);
+                tell(&mut out, AT_ONCE)
+            })?;
+            log.end(&mut out);
+        }
     }
+    tell(&mut out, 1)?;
     Ok(Exit::Done)
 }
 

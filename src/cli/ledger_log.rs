@@ -35,39 +35,38 @@ struct About {
     operations: BTreeMap<Key, String>,
 }
 
-/// The events worth a row, in the order in which they were added.
-pub(super) fn rows(ledger: &Ledger, wanted: &Wanted) -> Result<Vec<LogRow>, Fault> {
+/// Gives the events worth a row to `f`, in the order in which they were added. The ledger is read twice, and no more of
+/// it is held than what its plans are about: a record may have been taken in before anybody knew what its effect is.
+pub(super) fn each_row(
+    ledger: &Ledger,
+    wanted: &Wanted,
+    mut f: impl FnMut(LogRow) -> Result<(), Fault>,
+) -> Result<(), Fault> {
     let mut about: BTreeMap<Digest, About> = BTreeMap::new();
-    let mut runs: BTreeMap<String, String> = BTreeMap::new();
-    let mut rows = Vec::new();
     ledger.each_event(|event| {
-        match &event.fact {
-            Fact::Opened { artifact } => {
-                about.insert(event.chain.clone(), About::of(artifact));
-            }
-            Fact::Began(began) => {
-                runs.insert(event.run.clone(), began.ci.as_ref().map(pipeline).unwrap_or_default());
-            }
-            _ => {}
-        }
-        if wanted.takes(event)
-            && let Some(row) = row(event, about.get(&event.chain), runs.get(&event.run))
-        {
-            rows.push(row);
+        if let Fact::Opened { artifact } = &event.fact {
+            about.insert(event.chain.clone(), About::of(artifact));
         }
         Ok::<_, Fault>(())
     })?;
-    // A record may have been taken in before anybody knew what its effect is.
-    for row in &mut rows {
-        if let Some(about) = about.get(&row.effect) {
-            row.recipe.clone_from(&about.recipe);
-            row.inputs.clone_from(&about.inputs);
+    let mut runs: BTreeMap<Digest, (String, String)> = BTreeMap::new();
+    ledger.each_event(|event| {
+        if let Fact::Began(began) = &event.fact {
+            let pipeline = began.ci.as_ref().map(pipeline).unwrap_or_default();
+            runs.insert(event.chain.clone(), (event.run.clone(), pipeline));
         }
-    }
-    if let Some(release) = &wanted.release {
-        rows.retain(|row| row.inputs.contains(release.as_str()));
-    }
-    Ok(rows)
+        let run = runs.get(&event.chain).filter(|(run, _)| *run == event.run).map(|(_, pipeline)| pipeline);
+        let about = about.get(&event.chain);
+        let is_of = |release: &String| about.is_some_and(|about| about.inputs.contains(release.as_str()));
+        if wanted.takes(event)
+            && wanted.release.as_ref().is_none_or(is_of)
+            && let Some(row) = row(event, about, run)
+        {
+            f(row)?;
+        }
+        Ok::<_, Fault>(())
+    })?;
+    Ok(())
 }
 
 impl Wanted {
@@ -163,8 +162,8 @@ fn row(event: &Event, about: Option<&About>, run: Option<&String>) -> Option<Log
     Some(LogRow {
         at: event.at,
         effect: event.chain.clone(),
-        recipe: String::new(),
-        inputs: String::new(),
+        recipe: about.map(|about| about.recipe.clone()).unwrap_or_default(),
+        inputs: about.map(|about| about.inputs.clone()).unwrap_or_default(),
         event: word.to_owned(),
         who,
         detail,
@@ -237,8 +236,13 @@ mod tests {
 
     fn who(wanted: Wanted) -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();
-        let rows = rows(&ledger(folder.path()), &wanted).unwrap();
-        rows.into_iter().map(|row| row.who).collect()
+        let mut who = Vec::new();
+        let listed = each_row(&ledger(folder.path()), &wanted, |row| {
+            who.push(row.who);
+            Ok(())
+        });
+        listed.unwrap();
+        who
     }
 
     #[test]

@@ -32,28 +32,69 @@ const WIDEST: usize = 30;
 /// A detail in less room than this stands on lines of its own.
 const NARROWEST: usize = 24;
 
-/// The log for a terminal, in the order that it is given.
-#[must_use]
-pub fn ledger_log_text(rows: &[LogRow], terminal: &Terminal) -> String {
-    if rows.is_empty() {
-        return "no event is there that was asked for\n".to_owned();
+/// Rows that say how wide the columns are; of a longer log the columns of later rows may be wider.
+const MEASURED: usize = 1000;
+
+/// The log for a terminal, in the order in which it is given, with no more of it in memory than says how wide it is.
+pub struct LedgerLogText<'a> {
+    terminal: &'a Terminal,
+    held: Vec<LogRow>,
+    table: Option<Table<'a>>,
+    total: usize,
+}
+
+impl<'a> LedgerLogText<'a> {
+    /// A log for that terminal.
+    #[must_use]
+    pub fn new(terminal: &'a Terminal) -> Self {
+        Self { terminal, held: Vec::new(), table: None, total: 0 }
     }
-    let head = ["time", "effect", "recipe", "inputs", "event", "who"].map(str::to_owned);
-    let cells: Vec<[String; 6]> = rows.iter().map(cells).collect();
-    let mut widths = [0; 6];
-    for line in std::iter::once(&head).chain(&cells) {
-        for (width, cell) in widths.iter_mut().zip(line) {
-            *width = columns(cell).max(*width);
+
+    /// Takes the next row, and adds to `out` what can be shown by now.
+    pub fn row(&mut self, row: LogRow, out: &mut String) {
+        self.total = self.total.saturating_add(1);
+        match &self.table {
+            Some(table) => table.row(out, &cells(&row), &visible(&row.detail)),
+            None => {
+                self.held.push(row);
+                if self.held.len() == MEASURED {
+                    self.measure(out);
+                }
+            }
         }
     }
-    let table = Table { widths, terminal };
-    let mut out = String::new();
-    out.push_str(&format!("{}\n", terminal.paint(Tone::Strong, table.line(&head).trim_end())));
-    for (row, cells) in rows.iter().zip(&cells) {
-        table.row(&mut out, cells, &visible(&row.detail));
+
+    /// Adds what is left.
+    pub fn end(mut self, out: &mut String) {
+        if self.total == 0 {
+            out.push_str("no event is there that was asked for\n");
+            return;
+        }
+        self.measure(out);
+        out.push_str(&format!("{}\n", count(self.total, "event", "events")));
     }
-    out.push_str(&format!("{}\n", count(rows.len(), "event", "events")));
-    out
+
+    /// Shows the rows that were held back, in columns as wide as they are.
+    fn measure(&mut self, out: &mut String) {
+        if self.table.is_some() {
+            return;
+        }
+        let head = ["time", "effect", "recipe", "inputs", "event", "who"].map(str::to_owned);
+        let rows = std::mem::take(&mut self.held);
+        let shown: Vec<[String; 6]> = rows.iter().map(cells).collect();
+        let mut widths = [0; 6];
+        for line in std::iter::once(&head).chain(&shown) {
+            for (width, cell) in widths.iter_mut().zip(line) {
+                *width = columns(cell).max(*width);
+            }
+        }
+        let table = Table { widths, terminal: self.terminal };
+        out.push_str(&format!("{}\n", self.terminal.paint(Tone::Strong, table.line(&head).trim_end())));
+        for (row, cells) in rows.iter().zip(&shown) {
+            table.row(out, cells, &visible(&row.detail));
+        }
+        self.table = Some(table);
+    }
 }
 
 fn cells(row: &LogRow) -> [String; 6] {
@@ -97,9 +138,31 @@ impl Table<'_> {
 mod tests {
     use super::*;
     use crate::core::text::is_hidden;
-    use crate::report::json::{ledger_log_json, ledger_log_schema};
+    use crate::report::json::{LedgerLogJson, ledger_log_schema};
     use crate::report::sample;
     use insta::assert_snapshot;
+
+    fn ledger_log_text(rows: &[LogRow], terminal: &Terminal) -> String {
+        let (mut log, mut out) = (LedgerLogText::new(terminal), String::new());
+        for row in rows {
+            log.row(row.clone(), &mut out);
+        }
+        log.end(&mut out);
+        out
+    }
+
+    #[test]
+    fn a_long_log_is_shown_while_it_is_read_and_whole() {
+        let terminal = Terminal::plain();
+        let (mut log, mut out) = (LedgerLogText::new(&terminal), String::new());
+        for second in 0..3 * MEASURED {
+            log.row(row(i64::try_from(second).unwrap(), "intent", "alice", ""), &mut out);
+            assert!(log.held.len() < MEASURED, "{second}");
+        }
+        log.end(&mut out);
+        assert_eq!(out.lines().count(), 3 * MEASURED + 2);
+        assert!(out.ends_with(&format!("\n{} events\n", 3 * MEASURED)));
+    }
 
     fn row(second: i64, event: &str, who: &str, detail: &str) -> LogRow {
         LogRow {
@@ -155,7 +218,10 @@ mod tests {
         let text = ledger_log_text(std::slice::from_ref(&row), &Terminal::plain());
         assert!(!text.chars().any(|c| is_hidden(c) && c != '\n'), "{text:?}");
         assert!(text.lines().all(|line| columns(line) < 250), "{text}");
-        let value = ledger_log_json(&[row]);
+        let (mut log, mut json) = (LedgerLogJson::default(), String::new());
+        log.row(&row, &mut json);
+        log.end(&mut json);
+        let value: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert!(jsonschema::validator_for(&ledger_log_schema()).unwrap().is_valid(&value), "{value}");
     }
 }

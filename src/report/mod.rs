@@ -64,12 +64,12 @@ pub use event_file::{EventFile, EventFileError};
 pub use fan::Fan;
 pub use html::html;
 pub use json::{
-    difference_json, difference_schema, doctor_json, doctor_schema, event_json, event_schema,
-    ledger_log_json, ledger_log_schema, lock_json, lock_schema, problems_json, problems_schema, profile_json,
-    profile_schema, recipe_json, recipe_schema, run_json, run_schema, status_json, status_schema,
+    LedgerLogJson, difference_json, difference_schema, doctor_json, doctor_schema, event_json, event_schema,
+    ledger_log_schema, lock_json, lock_schema, problems_json, problems_schema, profile_json, profile_schema,
+    recipe_json, recipe_schema, run_json, run_schema, status_json, status_schema,
 };
 pub use junit::junit;
-pub use ledger_log_text::{LogRow, ledger_log_text};
+pub use ledger_log_text::{LedgerLogText, LogRow};
 pub use lock_text::lock_text;
 pub use lock_view::{LockDone, LockView};
 pub use next::quoted;

@@ -14,7 +14,7 @@ mod status_v1;
 
 pub use difference_v1::{difference_json, difference_schema};
 pub use doctor_v1::{doctor_json, doctor_schema};
-pub use ledger_log_v1::{ledger_log_json, ledger_log_schema};
+pub use ledger_log_v1::{LedgerLogJson, ledger_log_schema};
 pub use lock_check_v1::{lock_json, lock_schema};
 pub use problems_v1::{problems_json, problems_schema};
 pub use profile_v1::{profile_json, profile_schema};

@@ -42,11 +42,12 @@ fn is_reference(text: &str) -> bool {
         })
 }
 
-/// `text` as [`prose`] within a cell of a table, where a bar would begin the next cell even inside of code.
+/// `text` as [`prose`] within a cell of a table, where a bar would begin the next cell even inside of code, and one
+/// behind a backslash is read in two ways: inside of code it is spelled out.
 #[must_use]
 pub fn cell(text: &str) -> String {
     let prose = prose(text);
-    if prose.starts_with('`') { prose.replace('|', "\\|") } else { prose }
+    if prose.starts_with('`') { prose.replace('|', "\\u{7c}") } else { prose }
 }
 
 /// `text` as a code span on one line, every character as it is.

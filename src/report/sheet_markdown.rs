@@ -339,6 +339,12 @@ mod tests {
         bars.count()
     }
 
+    #[test]
+    fn a_bar_behind_a_backslash_begins_no_cell() {
+        assert_eq!(cell("#-\\|"), "`#-\\\\u{7c}`");
+        assert_eq!(cell("a\\|b"), "a\\\\\\|b");
+    }
+
     proptest! {
         #[test]
         fn a_stranger_adds_no_cell_no_line_and_no_markup(text in "[|`<>@#*\\[\\]\\\\\r\n a-]{0,12}|\\PC{0,12}|.{0,12}") {

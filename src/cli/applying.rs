@@ -315,10 +315,7 @@ fn deliver(
         events: &events,
         exit: Exit::of_apply(&result.end).code(),
     };
-    let reported = match job.reports.are_wanted() {
-        true => job.reports.write(&Sheet::of_apply(&view, &outputs), json, environment, output),
-        false => Ok(()),
-    };
+    let reported = job.reports.write(|| Sheet::of_apply(&view, &outputs), json, environment, output);
     match (job.told.running.format, &audited) {
         (Format::Json, Some(report)) => output.data(&printable(&String::from_utf8_lossy(report.bytes()))),
         (Format::Json, None) => output.json(&json()),

@@ -54,13 +54,10 @@ pub(super) fn doctor(
     let examined = examined(arguments, &server, &case, &samples, environment, output)?;
     let exit = exit_of(&examined);
     let view = DoctorView { server: &server.name, examined: &examined };
-    let sheet = Sheet::of_doctor(&view, exit.code());
-    let reported = match reports.are_wanted() {
-        true => reports.write(&sheet, || report::doctor_json(&view), environment, output),
-        false => Ok(()),
-    };
+    let json = || report::doctor_json(&view);
+    let reported = reports.write(|| Sheet::of_doctor(&view, exit.code()), json, environment, output);
     let delivered = match arguments.format {
-        Format::Json => output.json(&report::doctor_json(&view)),
+        Format::Json => output.json(&json()),
         Format::Text => output.data(&report::doctor_text(&view, &output.stdout)),
     };
     delivered.and(reported).map_err(|fault| match exit {

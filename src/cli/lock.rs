@@ -132,12 +132,12 @@ fn show(
     environment: &Environment,
     output: &Output,
 ) -> Result<(), Fault> {
-    let sheet = Sheet::of_lock(view, exit.code());
-    let reported = reports.write(&sheet, || report::lock_json(view), environment, output);
+    let sheet = || Sheet::of_lock(view, exit.code());
+    let reported = reports.write(sheet, || report::lock_json(view), environment, output);
     match format {
         LockFormat::Text => output.data(&report::lock_text(view)),
         LockFormat::Json => output.json(&report::lock_json(view)),
-        LockFormat::Sarif => output.json(&report::sarif(&sheet)),
+        LockFormat::Sarif => output.json(&report::sarif(&sheet())),
     }?;
     reported
 }

@@ -110,19 +110,18 @@ impl Reports {
         }
     }
 
-    /// Whether anything is to be made from the finished result.
-    pub fn are_wanted(&self) -> bool {
-        self.github || self.files.iter().any(|(form, _)| *form != Form::Events)
-    }
-
-    /// Writes them all; the first that could not be is the error.
-    pub fn write(
+    /// Writes them all; the first that could not be is the error. The sheet is made only where one is wanted.
+    pub fn write<'s>(
         &self,
-        sheet: &Sheet<'_>,
+        sheet: impl FnOnce() -> Sheet<'s>,
         json: impl Fn() -> Value,
         environment: &Environment,
         output: &Output,
     ) -> Result<(), Fault> {
+        if !self.github && self.files.iter().all(|(form, _)| *form == Form::Events) {
+            return Ok(());
+        }
+        let sheet = &sheet();
         let mut first = None;
         for (form, path) in &self.files {
             let text = match form {

@@ -147,10 +147,8 @@ fn deliver(
     let Ran { result, events } = ran;
     let outputs = RunOutputs { written: write(&result, out)?, server: options.server.clone() };
     let json = || report::run_json(&result, &outputs.written);
-    let reported = match reports.are_wanted() {
-        true => reports.write(&Sheet::of_run(&result, &outputs, exit.code()), json, environment, output),
-        false => Ok(()),
-    };
+    let sheet = || Sheet::of_run(&result, &outputs, exit.code());
+    let reported = reports.write(sheet, json, environment, output);
     for file in events {
         file.finish().map_err(Fault::internal)?;
     }

@@ -79,7 +79,7 @@ pub(super) fn test(arguments: &Test, environment: &Environment, output: &Output)
         false => Exit::GateFails,
     };
     let json = || report::test_json(&tested);
-    let reported = reports.write(&Sheet::of_test(&tested, exit.code()), json, environment, output);
+    let reported = reports.write(|| Sheet::of_test(&tested, exit.code()), json, environment, output);
     match arguments.format {
         Format::Json => output.json(&json()),
         Format::Text => output.data(&report::test_text(&tested, &output.stdout)),

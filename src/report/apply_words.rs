@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::approval_words::at;
+use super::artifact_words::whom;
 use super::layout::Mark;
 use crate::approval::Resolution;
 use crate::artifact::v1::{Document, Operation};
@@ -69,11 +70,7 @@ pub(super) fn settled_by(settlement: &Settlement) -> String {
 /// What a document is about: the recipe, and on whom.
 pub(super) fn about(document: &Document) -> Vec<String> {
     let target = &document.target;
-    let server = if target.sandbox { "the sandbox" } else { &target.server.identity };
-    let on = match &target.tenant {
-        Some(tenant) => format!("{tenant} on {server}"),
-        None => server.to_owned(),
-    };
+    let on = whom(target.tenant.as_deref(), &target.server.identity, target.sandbox);
     vec![document.recipe.name.clone(), on]
 }
 

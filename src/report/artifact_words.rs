@@ -26,6 +26,20 @@ pub(super) fn known_by(how: TenantKnownBy) -> &'static str {
     }
 }
 
+/// The tenant, and how it is known.
+pub(super) fn tenant_words(tenant: Option<&str>, how: TenantKnownBy) -> String {
+    tenant.map_or_else(|| NO_TENANT.to_owned(), |tenant| format!("{tenant}, {}", known_by(how)))
+}
+
+/// On whom something is done.
+pub(super) fn whom(tenant: Option<&str>, server: &str, sandbox: bool) -> String {
+    let server = if sandbox { "the sandbox" } else { server };
+    match tenant {
+        Some(tenant) => format!("{tenant} on {server}"),
+        None => server.to_owned(),
+    }
+}
+
 /// What wrote the plan, and who ran it where somebody says so.
 pub(super) fn planner(PlannedBy { version, who, pipeline }: &PlannedBy) -> String {
     let place = pipeline.as_ref().map_or_else(String::new, |pipeline| {

@@ -1,6 +1,6 @@
 //! An examination for people: the verdict, then every check with what was called, seen, and could not be told.
 
-use super::artifact_words::{NO_TENANT, known_by};
+use super::artifact_words::tenant_words;
 use super::doctor_view::{DoctorView, SANDBOX_EXAMINED, named, sign};
 use super::layout::{Mark, bounded};
 use super::page::Page;
@@ -46,13 +46,7 @@ pub fn doctor_text(view: &DoctorView<'_>, terminal: &Terminal) -> String {
     let target = &examined.target;
     page.blank();
     page.fact("server", &target.identity);
-    page.fact(
-        "tenant",
-        &target.tenant.as_ref().map_or_else(
-            || NO_TENANT.to_owned(),
-            |tenant| format!("{tenant}, {}", known_by(target.tenant_known_by.into())),
-        ),
-    );
+    page.fact("tenant", &tenant_words(target.tenant.as_deref(), target.tenant_known_by.into()));
     page.text()
 }
 

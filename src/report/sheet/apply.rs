@@ -9,7 +9,7 @@ use crate::report::apply_line::happened;
 use crate::report::apply_text::{ApplyView, SANDBOX_EFFECT};
 use crate::report::apply_words::{Said, Told, about, effect_mark, standing, told};
 use crate::report::approval_words::decided;
-use crate::report::artifact_words::{NO_TENANT, known_by, outline, planner};
+use crate::report::artifact_words::{outline, planner, tenant_words};
 use crate::report::layout::Mark;
 
 /// The rules for operations.
@@ -46,13 +46,7 @@ impl Sheet<'_> {
         });
         let target = &document.target;
         let mut facts = vec![
-            Fact::words(
-                "Tenant",
-                target.tenant.as_ref().map_or_else(
-                    || NO_TENANT.to_owned(),
-                    |tenant| format!("{tenant}, {}", known_by(target.tenant_known_by)),
-                ),
-            ),
+            Fact::words("Tenant", tenant_words(target.tenant.as_deref(), target.tenant_known_by)),
             Fact::exact("Server", target.server.identity.clone()),
             Fact::exact("Effect digest, which an approval names", document.effect_digest.to_string()),
             Fact::exact("File digest", document.file_digest.to_string()),

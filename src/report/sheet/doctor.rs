@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{Check, Fact, Level, Problem, Rule, Sheet, identity};
 use crate::engine::{self, Examination, Outcome};
-use crate::report::artifact_words::{NO_TENANT, known_by};
+use crate::report::artifact_words::tenant_words;
 use crate::report::doctor_view::{DoctorView, SANDBOX_EXAMINED, named, sign};
 use crate::report::layout::Mark;
 
@@ -17,13 +17,7 @@ impl Sheet<'_> {
         let target = &examined.target;
         let mut facts = vec![
             Fact::exact("Server", target.identity.clone()),
-            Fact::words(
-                "Tenant",
-                target.tenant.as_ref().map_or_else(
-                    || NO_TENANT.to_owned(),
-                    |tenant| format!("{tenant}, {}", known_by(target.tenant_known_by.into())),
-                ),
-            ),
+            Fact::words("Tenant", tenant_words(target.tenant.as_deref(), target.tenant_known_by.into())),
         ];
         if !target.protocol.is_empty() {
             facts.push(Fact::words("Calls itself", format!("{} {}", target.name, target.version)));

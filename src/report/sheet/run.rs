@@ -6,7 +6,7 @@ use super::{Check, Fact, Gathered, Level, Moment, Place, Problem, Proposal, Rule
 use crate::artifact::v1::{Document, Operation};
 use crate::engine::{AppliedBefore, Conclusion, RunResult, StepResult, StepStatus};
 use crate::report::artifact_words::{
-    NO_TENANT, known_by, outline, planner, repetition, slot, transaction, validated,
+    outline, planner, repetition, slot, tenant_words, transaction, validated, whom,
 };
 use crate::report::layout::Mark;
 use crate::report::next::next_command;
@@ -76,11 +76,8 @@ fn about(result: &RunResult) -> Vec<String> {
     let given = result.inputs.iter().filter(|input| input.origin != "default");
     let mut about: Vec<String> =
         given.map(|input| format!("{}={}", input.name, value(&input.value))).collect();
-    let server = if result.target.sandbox { "the sandbox" } else { &result.target.identity };
-    about.push(match &result.target.tenant {
-        Some(tenant) => format!("{tenant} on {server}"),
-        None => server.to_owned(),
-    });
+    let target = &result.target;
+    about.push(whom(target.tenant.as_deref(), &target.identity, target.sandbox));
     about
 }
 
@@ -224,13 +221,7 @@ fn facts(result: &RunResult, document: Option<&Document>) -> Vec<Fact> {
             format!("{} ({})", value(&input.value), input.origin),
         ));
     }
-    facts.push(Fact::words(
-        "Tenant",
-        target.tenant.as_ref().map_or_else(
-            || NO_TENANT.to_owned(),
-            |tenant| format!("{tenant}, {}", known_by(target.tenant_known_by.into())),
-        ),
-    ));
+    facts.push(Fact::words("Tenant", tenant_words(target.tenant.as_deref(), target.tenant_known_by.into())));
     facts.push(Fact::exact("Server", target.identity.clone()));
     facts.push(Fact::words(
         "It calls itself",

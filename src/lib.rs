@@ -11,7 +11,7 @@
 //! - [`ledger`]: what happened to each effect: events, the state that they make, the store.
 //! - [`approval`]: who decided what, how that is known, and whether it is enough.
 //! - [`artifact`]: what would be sent: format, digests, keys, difference.
-//! - [`evidence`]: a certification's evidence graph and what it shows.
+//! - [`evidence`]: a certification's evidence graph and what it shows; briefs, which say what records ask of people.
 //! - [`recipe`]: from YAML to a validated recipe; inputs, templates, problems with their place.
 //! - [`catalog`]: what is known of servers, as data: profiles, the tool lock, classes, schemas.
 //! - [`core`]: canonical JSON, digests, pointers, IDs, files, and the words of a tool call.

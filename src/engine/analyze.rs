@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::evidence::brief::{self, Brief, Given};
 use crate::evidence::{self, Findings, Graph, Limits, Verdict};
 use crate::recipe::Analysis;
 
@@ -16,39 +17,62 @@ pub(super) struct Analyzed {
     pub value: Value,
     /// Why it decides nothing; empty where it does.
     pub undecided: Vec<String>,
-    pub not_proven: Option<String>,
+    /// What nobody could check.
+    pub not_proven: Vec<String>,
     /// In one line.
     pub says: String,
     /// What stands out, a line each.
     pub details: Vec<String>,
 }
 
-/// Analyzes `of`, for coverage by the open work that `by` gives.
+/// Analyzes what `given` has.
 ///
 /// # Errors
-/// Why `of` cannot be analyzed, in words.
-pub(super) fn analyze(analysis: Analysis, of: &Value, by: Option<&Value>) -> Result<Analyzed, String> {
-    let (value, undecided, not_proven, says, details) = match analysis {
+/// Why it cannot be analyzed, in words.
+pub(super) fn analyze(analysis: Analysis, given: &Given<'_>) -> Result<Analyzed, String> {
+    match analysis {
         Analysis::Coverage => {
-            let coverage = evidence::coverage(of, by).map_err(|error| error.to_string())?;
-            let (not_proven, says) = (coverage.not_proven.clone(), coverage.summary.clone());
-            (serde_json::to_value(&coverage), Vec::new(), not_proven, says, Vec::new())
+            let coverage = evidence::coverage(given.of()?, given.from.get("open_work").copied())
+                .map_err(|error| error.to_string())?;
+            let not_proven = coverage.not_proven.iter().cloned().collect();
+            let says = coverage.summary.clone();
+            let value = serde_json::to_value(&coverage).map_err(|error| error.to_string())?;
+            Ok(Analyzed { value, undecided: Vec::new(), not_proven, says, details: Vec::new() })
         }
-        Analysis::Evidence | Analysis::Diagram => {
-            let graph = Graph::read(of, &Limits::default()).map_err(|error| error.to_string())?;
+        Analysis::Evidence => {
+            let graph = graph(given)?;
             let findings = evidence::analyze(&graph);
-            // A picture of what is not understood decides nothing, either.
-            let undecided = findings.undecided.clone();
-            if analysis == Analysis::Diagram {
-                let diagram = evidence::mermaid(&graph, &findings, DIAGRAM_NODES);
-                (Ok(Value::from(diagram)), undecided, None, "a Mermaid diagram".to_owned(), Vec::new())
-            } else {
-                (serde_json::to_value(&findings), undecided, None, in_words(&findings), first(&findings))
-            }
+            let value = serde_json::to_value(&findings).map_err(|error| error.to_string())?;
+            let (says, details) = (in_words(&findings), first(&findings));
+            Ok(Analyzed { value, undecided: findings.undecided, not_proven: Vec::new(), says, details })
         }
-    };
-    let value = value.map_err(|error| error.to_string())?;
-    Ok(Analyzed { value, undecided, not_proven, says, details })
+        Analysis::Diagram => {
+            let graph = graph(given)?;
+            let findings = evidence::analyze(&graph);
+            let value = Value::from(evidence::mermaid(&graph, &findings, DIAGRAM_NODES));
+            // A picture of what is not understood decides nothing, either.
+            Ok(Analyzed::text(value, findings.undecided, "a Mermaid diagram"))
+        }
+        Analysis::Gaps => Analyzed::brief(brief::gaps(given)?),
+        Analysis::Summary => Ok(Analyzed::text(Value::from(brief::page(given.of()?)?), Vec::new(), "a page")),
+    }
+}
+
+fn graph<'a>(given: &Given<'a>) -> Result<Graph<'a>, String> {
+    Graph::read(given.of()?, &Limits::default()).map_err(|error| error.to_string())
+}
+
+impl Analyzed {
+    fn text(value: Value, undecided: Vec<String>, says: &str) -> Self {
+        Self { value, undecided, not_proven: Vec::new(), says: says.to_owned(), details: Vec::new() }
+    }
+
+    fn brief(mut brief: Brief) -> Result<Self, String> {
+        let details = std::mem::take(&mut brief.details);
+        let not_proven = std::mem::take(&mut brief.not_proven);
+        let (undecided, says) = (brief.undecided.clone(), brief.summary.clone());
+        Ok(Self { value: brief.into_value()?, undecided, not_proven, says, details })
+    }
 }
 
 fn in_words(findings: &Findings<'_>) -> String {
@@ -105,9 +129,13 @@ mod tests {
         ], "edges": [{"from": "EV", "to": "CTL", "kind": "supports"}]})
     }
 
+    fn of(analysis: Analysis, of: &Value) -> Result<Analyzed, String> {
+        analyze(analysis, &Given { of: Some(of), ..Given::default() })
+    }
+
     #[test]
     fn an_analysis_says_in_one_line_what_it_found() {
-        let says = |state| analyze(Analysis::Evidence, &graph(state), None).unwrap().says;
+        let says = |state| of(Analysis::Evidence, &graph(state)).unwrap().says;
         assert_eq!(says("pass"), "nothing blocks");
         assert_eq!(says("fail"), "blocked by 1 failed control");
         assert!(says("unknown").starts_with("undecided"));
@@ -115,21 +143,30 @@ mod tests {
 
     #[test]
     fn a_diagram_of_an_undecided_graph_decides_nothing() {
-        let diagram = analyze(Analysis::Diagram, &graph("unknown"), None).unwrap();
+        let diagram = of(Analysis::Diagram, &graph("unknown")).unwrap();
         assert!(diagram.value.is_string() && !diagram.undecided.is_empty());
-        assert_eq!(analyze(Analysis::Diagram, &graph("pass"), None).unwrap().undecided, Vec::<String>::new());
+        assert_eq!(of(Analysis::Diagram, &graph("pass")).unwrap().undecided, Vec::<String>::new());
     }
 
     #[test]
     fn an_undecided_graph_gives_its_reasons_and_a_misshapen_one_nothing() {
-        assert!(!analyze(Analysis::Evidence, &graph("unknown"), None).unwrap().undecided.is_empty());
-        assert!(analyze(Analysis::Evidence, &json!({"nodes": 1}), None).is_err());
-        assert!(analyze(Analysis::Coverage, &json!({}), None).is_err());
+        assert!(!of(Analysis::Evidence, &graph("unknown")).unwrap().undecided.is_empty());
+        assert!(of(Analysis::Evidence, &json!({"nodes": 1})).is_err());
+        assert!(of(Analysis::Coverage, &json!({})).is_err());
     }
 
     #[test]
     fn coverage_without_an_answer_is_not_proven() {
-        let findings = analyze(Analysis::Evidence, &graph("fail"), None).unwrap().value;
-        assert!(analyze(Analysis::Coverage, &findings, None).unwrap().not_proven.is_some());
+        let findings = of(Analysis::Evidence, &graph("fail")).unwrap().value;
+        assert_eq!(of(Analysis::Coverage, &findings).unwrap().not_proven.len(), 1);
+    }
+
+    #[test]
+    fn a_brief_can_be_shown_as_a_page() {
+        let gaps = of(Analysis::Gaps, &graph("unknown")).unwrap();
+        assert!(!gaps.undecided.is_empty() && gaps.says.starts_with("1 lacking"), "{gaps:?}");
+        let page = of(Analysis::Summary, &gaps.value).unwrap().value;
+        assert!(page.as_str().unwrap().starts_with("**1 lacking"), "{page}");
+        assert!(of(Analysis::Summary, &graph("pass")).is_err());
     }
 }

@@ -66,7 +66,7 @@ pub fn judge(expected: &Expected, result: &RunResult) -> Vec<String> {
 
 /// The IDs of what blocks.
 fn found(result: &RunResult) -> Option<Vec<String>> {
-    let graph = Graph::read(result.evidence.as_ref()?, &Limits::default()).ok()?;
+    let graph = Graph::read(&result.evidence.as_ref()?.value, &Limits::default()).ok()?;
     Some(analyze(&graph).blocking.iter().map(|finding| finding.id.to_owned()).collect())
 }
 

@@ -49,7 +49,7 @@ pub use journal::Watch;
 pub use judge::judge;
 pub use result::{
     AppliedBefore, CallFact, Conclusion, ContractFact, Emitted, GateFact, InputFact, RecipeFact, RunResult,
-    Signal, StepResult, StepStatus, TargetFact, TenantKnownBy,
+    Signal, StepResult, StepStatus, StepValue, TargetFact, TenantKnownBy,
 };
 pub use run::{DryRuns, Run, RunOptions, run};
 pub use survey::{Sample, Sampled, Survey, Surveyed, survey};

@@ -322,7 +322,9 @@ fn used_fields(recipe: &Recipe) -> BTreeMap<&StepId, Fields> {
         }
         for Use { step: id, path } in &step.uses {
             let fields = match &step.kind {
-                Kind::Analyze(analyze) if analyze.of == *id => Fields::Analyzed,
+                Kind::Analyze(analyze) if analyze.of == *id && !analyze.analysis.is_brief() => {
+                    Fields::Analyzed
+                }
                 _ => Fields::at(path),
             };
             let fields = match used.remove(id) {

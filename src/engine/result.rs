@@ -30,8 +30,10 @@ pub struct RunResult {
     pub profile: v1::Profile,
     /// Every step in recipe order, those that did not run too.
     pub steps: Vec<StepResult>,
-    /// The evidence graph that an analysis read, as it came; hostile text. The last one, where there are several.
-    pub evidence: Option<Value>,
+    /// The evidence graph that an analysis read, as it came, and the step that gave it. The last one, where there are several.
+    pub evidence: Option<StepValue>,
+    /// What analyses have to show, as [`crate::evidence::brief::views`] reads it, in recipe order.
+    pub briefs: Vec<StepValue>,
     /// Files that steps emit, in recipe order; not written yet.
     pub emitted: Vec<Emitted>,
     /// The plan, where the recipe has writes and nothing stood in the way of one.
@@ -42,6 +44,15 @@ pub struct RunResult {
     pub applied_before: Vec<AppliedBefore>,
     /// What it all came to.
     pub conclusion: Conclusion,
+}
+
+/// What a step gave; hostile text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepValue {
+    /// The step.
+    pub step: String,
+    /// What it gave.
+    pub value: Value,
 }
 
 /// A planned operation that took place before, under the same key.

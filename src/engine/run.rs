@@ -229,7 +229,7 @@ impl<'a> Course<'a> {
     }
 
     fn finish(self, run: &Run<'_>, ended: Result<(), Conclusion>, events: &dyn Events) -> RunResult {
-        let Left { steps, emitted, not_proven, evidence } = self.steps.finish();
+        let Left { steps, emitted, not_proven, evidence, briefs } = self.steps.finish();
         let mut artifact = self.artifact;
         let conclusion = match (ended, self.trying) {
             (Err(Conclusion::Interrupted(_)), Some(write)) => Conclusion::Unconfirmed(format!(
@@ -274,6 +274,7 @@ impl<'a> Course<'a> {
             profile: run.target.profile_fact(),
             steps,
             evidence,
+            briefs,
             emitted,
             artifact,
             not_proven,

@@ -16,13 +16,14 @@ use super::gate::decide;
 use super::given::{Given, Kept, Readiness};
 use super::plan::{Place, Write};
 use super::reads::independent_reads;
-use super::result::{CallFact, Conclusion, Emitted, StepResult, StepStatus, TenantKnownBy};
+use super::result::{CallFact, Conclusion, Emitted, StepResult, StepStatus, StepValue, TenantKnownBy};
 use super::run::RunOptions;
 use super::target::{Caller, Target, Tools};
 use crate::artifact::v1;
 use crate::core::printable::indented;
 use crate::core::text::visible;
-use crate::recipe::{self, Analysis, Analyze, InputProblem, Kind, Recipe, Scope, Step, StepId, bind};
+use crate::evidence::brief;
+use crate::recipe::{self, Analyze, InputProblem, Kind, Recipe, Scope, Step, StepId, bind};
 
 /// A recipe's steps on their way.
 pub(super) struct Steps<'a> {
@@ -36,6 +37,7 @@ pub(super) struct Steps<'a> {
     emitted: Vec<Emitted>,
     /// The step that gave the evidence graph which was analyzed last.
     analyzed: Option<StepId>,
+    briefs: Vec<StepValue>,
     writes: Vec<Write<'a>>,
     not_proven: Vec<String>,
 }
@@ -46,7 +48,9 @@ pub(super) struct Left {
     pub emitted: Vec<Emitted>,
     pub not_proven: Vec<String>,
     /// The evidence graph that was analyzed.
-    pub evidence: Option<Value>,
+    pub evidence: Option<StepValue>,
+    /// What analyses have to show.
+    pub briefs: Vec<StepValue>,
 }
 
 impl<'a> Steps<'a> {
@@ -74,6 +78,7 @@ impl<'a> Steps<'a> {
             results,
             emitted: Vec::new(),
             analyzed: None,
+            briefs: Vec::new(),
             writes: Vec::new(),
             not_proven: Vec::new(),
         }
@@ -115,7 +120,10 @@ impl<'a> Steps<'a> {
     /// What the steps leave.
     pub fn finish(mut self) -> Left {
         Left {
-            evidence: self.analyzed.and_then(|step| self.given.take(&step)),
+            evidence: self
+                .analyzed
+                .and_then(|step| Some(StepValue { value: self.given.take(&step)?, step: step.to_string() })),
+            briefs: self.briefs,
             steps: self.results,
             emitted: self.emitted,
             not_proven: self.not_proven,
@@ -260,20 +268,40 @@ impl<'a> Steps<'a> {
     }
 
     fn analyze(&mut self, step: &Step, wanted: &Analyze) -> Ended {
-        let Some(of) = self.given.kept(&wanted.of) else {
-            return undecided(step, vec![format!("`{}` gave nothing", wanted.of)]);
+        let with = match wanted.with.evaluate(&self.given.scope(&step.scope)) {
+            Ok(Value::Object(with)) => with,
+            Ok(_) => Map::new(),
+            Err(error) => return template_failed(step, error),
         };
-        if let Some(missing) = of.unknown.get("") {
-            return undecided(step, missing.clone());
+        let mut given = brief::Given { with, ..brief::Given::default() };
+        for (name, source) in
+            wanted.from.iter().map(|(name, id)| (Some(name), id)).chain([(None, &wanted.of)])
+        {
+            let Some(kept) = self.given.kept(source) else { continue };
+            if let Some(missing) = kept.unknown.get("") {
+                return undecided(step, missing.clone());
+            }
+            match name {
+                Some(name) => {
+                    given.from.insert(name, &kept.value);
+                }
+                None => given.of = Some(&kept.value),
+            }
         }
-        let by = wanted.by.as_ref().and_then(|by| self.given.kept(by));
-        match analyze(wanted.analysis, &of.value, by.map(|kept| &kept.value)) {
+        if given.of.is_none() {
+            return undecided(step, vec![format!("`{}` gave nothing", wanted.of)]);
+        }
+        let analyzed = analyze(wanted.analysis, &given);
+        match analyzed {
             Err(reason) => undecided(step, vec![format!("`{}`: {reason}", wanted.of)]),
             Ok(analyzed) => {
-                if matches!(wanted.analysis, Analysis::Evidence | Analysis::Diagram) {
+                if wanted.analysis.reads_evidence() {
                     self.analyzed = Some(wanted.of.clone());
                 }
                 self.not_proven.extend(analyzed.not_proven);
+                if wanted.analysis.is_brief() {
+                    self.briefs.push(StepValue { step: step.id.to_string(), value: analyzed.value.clone() });
+                }
                 let ended = self.done(step, analyzed.value);
                 if !analyzed.undecided.is_empty() {
                     return StepStatus::Undecided(analyzed.undecided).into();

@@ -19,6 +19,7 @@
 //! never blocks and is counted.
 
 mod analyze;
+pub mod brief;
 mod coverage;
 mod cycle;
 mod diagram;

@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 
 use std::time::Duration;
 
+use super::analysis::{Analysis, Source, Taken};
 use super::builder::{Builder, What};
-use super::document::{Analysis, WrittenReconcile, WrittenStep};
+use super::diagnostic::did_you_mean;
+use super::document::{WrittenReconcile, WrittenStep};
 use super::escape::Escaping;
 use super::input::shown;
 use super::step::{Analyze, Emit, Expectation, Gate, Kind, Read, Reconcile, Retry, StepId, Write};
 use super::template::Expression;
 use crate::catalog::Idempotency;
+use crate::core::pointer::escape;
 use crate::core::{Class, Pointer};
+use serde_json::Value;
 
 /// The longest time-out and the longest pause.
 const LONGEST: Duration = Duration::from_secs(3600);
@@ -44,7 +48,7 @@ impl Key {
         match self {
             Self::Read => &["with", "timeout", "retry", "optional", "emit"],
             Self::Write => &["with", "reason", "idempotency", "reconcile"],
-            Self::Analyze => &["of", "by", "emit"],
+            Self::Analyze => &["of", "from", "with", "emit"],
             Self::Gate => &["undecided", "advisory", "says"],
             Self::Emit => &["value"],
             Self::Include => &["with"],
@@ -82,7 +86,7 @@ impl Builder<'_> {
         for (name, present) in [
             ("with", step.arguments.is_some()),
             ("of", step.of.is_some()),
-            ("by", step.by.is_some()),
+            ("from", step.from.is_some()),
             ("timeout", step.timeout.is_some()),
             ("retry", step.retry.is_some()),
             ("optional", step.optional.is_some()),
@@ -209,62 +213,76 @@ impl Builder<'_> {
 
     fn analyze(&mut self, step: &WrittenStep) -> Option<(Kind, What)> {
         let analysis = step.analyze?;
-        let of = self.source("of", step.of.as_deref());
-        let by = match (analysis, &step.by) {
-            (Analysis::Coverage, by) => Some(self.source("by", by.as_deref())),
-            (_, None) => None,
-            (_, Some(_)) => {
-                let hint = Some("only `analyze: coverage` compares with open work".to_owned());
-                self.at_key("misplaced-key", "/by", "`by` does not go with this analysis".to_owned(), hint);
-                None
-            }
-        };
-        let of = of?;
-        let by = match by {
-            Some(by) => Some(by?),
-            None => None,
-        };
-        let is_read = |step: &StepId| matches!(self.known.get(step), Some(What::Read(_)));
-        let fits = match analysis {
-            Analysis::Evidence | Analysis::Diagram => is_read(&of),
-            Analysis::Coverage => self.known.get(&of) == Some(&What::Analyze(Analysis::Evidence)),
-        };
-        let by_fits = by.as_ref().is_none_or(is_read);
-        if !fits {
-            let (what, hint) = match analysis {
-                Analysis::Coverage => ("findings", "name a step with `analyze: evidence`"),
-                Analysis::Evidence | Analysis::Diagram => ("an evidence graph", "name a step with `read:`"),
-            };
-            self.at_value(
-                "wrong-source",
-                "/of",
-                format!("`{of}` does not give {what}"),
-                Some(hint.to_owned()),
-            );
+        let terms = analysis.terms();
+        let of = self.source("/of", step.of.as_deref(), terms.of);
+        let empty = BTreeMap::new();
+        let written = step.from.as_ref().unwrap_or(&empty);
+        let fits = self.named(("/from", terms.from), written.keys());
+        let mut from = BTreeMap::new();
+        for (name, source) in written {
+            let at = format!("/from/{}", escape(name));
+            from.insert(name.clone(), self.source(&at, Some(source), Source::Read));
         }
-        if !by_fits {
-            let hint = Some("name a step with `read:`".to_owned());
-            self.at_value("wrong-source", "/by", "`by` is not a read of open work".to_owned(), hint);
-        }
-        let analyze = Analyze { analysis, of, by };
-        (fits && by_fits).then_some((Kind::Analyze(analyze), What::Analyze(analysis)))
+        let told = step.arguments.clone().unwrap_or_default();
+        let fits = self.named(("/with", terms.with), told.keys()) && fits;
+        let with = self.tree("/with", &Value::Object(told.into_iter().collect()), Escaping::None, &[]);
+        let from: Option<BTreeMap<String, StepId>> =
+            from.into_iter().map(|(name, step)| Some((name, step?))).collect();
+        let analyze = Analyze { analysis, of: of?, from: from?, with: with? };
+        fits.then_some((Kind::Analyze(analyze), What::Analyze(analysis)))
     }
 
-    /// The step that `of` or `by` names, as a whole.
-    fn source(&mut self, key: &str, written: Option<&str>) -> Option<StepId> {
+    /// Whether what stands under `key` is what an analysis takes by name.
+    fn named<'n>(
+        &mut self,
+        (key, taken): (&str, &[Taken]),
+        given: impl Iterator<Item = &'n String> + Clone,
+    ) -> bool {
+        let mut fits = true;
+        for name in given.clone().filter(|name| !taken.iter().any(|one| one.name == *name)) {
+            let hint = match taken {
+                [] => Some(format!("it takes nothing under `{}`", key.trim_start_matches('/'))),
+                _ => did_you_mean(name, taken.iter().map(|one| one.name)),
+            };
+            let message = format!("the analysis takes no `{}`", shown(name));
+            self.at_key("unknown-name", &format!("{key}/{}", escape(name)), message, hint);
+            fits = false;
+        }
+        for one in taken.iter().filter(|one| !one.optional && !given.clone().any(|name| name == one.name)) {
+            let message = format!("the analysis needs `{}`", one.name);
+            let hint = Some(format!("add it under `{}:`", key.trim_start_matches('/')));
+            self.at_value("missing-key", "", message, hint);
+            fits = false;
+        }
+        fits
+    }
+
+    /// The step that stands under a key of an analysis, as a whole.
+    fn source(&mut self, at: &str, written: Option<&str>, wanted: Source) -> Option<StepId> {
         let Some(written) = written else {
-            let hint = Some(format!("add `{key}:` with the name of an earlier step"));
-            self.at_value("missing-key", "", format!("an analysis needs `{key}`"), hint);
+            let hint = Some("add `of:` with the name of an earlier step".to_owned());
+            self.at_value("missing-key", "", "an analysis needs `of`".to_owned(), hint);
             return None;
         };
-        let span = self.file.value_span(&format!("{}/{key}", self.pointer));
+        let span = self.file.value_span(&format!("{}{at}", self.pointer));
         let mut parts = written.split('.').map(str::to_owned);
         let name = parts.next().unwrap_or_default();
         let path: Vec<String> = parts.collect();
         let (step, rest) = self.step(&name, &path, span)?;
         if !rest.is_empty() {
-            let message = format!("`{key}` names a step, and `{}` is something in one", shown(written));
+            let message = format!("a step belongs here, and `{}` is something in one", shown(written));
             self.report("wrong-source", span, message, Some(format!("write `{step}`")));
+            return None;
+        }
+        let fits = match (wanted, self.known.get(&step)) {
+            (Source::Read, Some(What::Read(_))) => true,
+            (Source::Findings, Some(What::Analyze(analysis))) => *analysis == Analysis::Evidence,
+            (Source::Brief, Some(What::Analyze(analysis))) => analysis.is_brief(),
+            _ => false,
+        };
+        if !fits {
+            let (what, hint) = wanted.words();
+            self.report("wrong-source", span, format!("`{step}` is not {what}"), Some(hint.to_owned()));
             return None;
         }
         self.uses.insert(super::step::Use { step: step.clone(), path: Vec::new() });

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::analysis::Analysis;
 use super::diagnostic::{Diagnostic, Span, did_you_mean};
-use super::document::Analysis;
 use super::input::{Input, shown};
 use super::step::{StepId, Use};
 use super::syntax::Reference;

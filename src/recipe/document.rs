@@ -7,6 +7,7 @@ use schemars::generate::SchemaSettings;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::analysis::Analysis;
 use super::input::InputKind;
 use crate::catalog::Idempotency;
 
@@ -77,15 +78,15 @@ pub(super) struct WrittenStep {
     pub emit: Option<String>,
     /// A shipped recipe by its name, or a file below this one's folder. Its steps run here.
     pub include: Option<String>,
-    /// Arguments of a `read` or `write`, inputs of an `include`.
+    /// Arguments of a `read` or `write`, inputs of an `include`, what an `analyze` is told besides.
     #[serde(rename = "with")]
     pub arguments: Option<BTreeMap<String, Value>>,
     /// An `{{ expression }}`; where it is false, the step is left out.
     pub when: Option<String>,
     /// For `analyze`: the step whose result is looked at.
     pub of: Option<String>,
-    /// For `analyze: coverage`: the step that read the open work.
-    pub by: Option<String>,
+    /// For `analyze`: other steps whose results it takes, by the names that the analysis has for them.
+    pub from: Option<BTreeMap<String, String>>,
     /// For `read`: how long to wait for the answer, such as `30s`.
     pub timeout: Option<String>,
     /// For `read`: what to do when no answer came.
@@ -107,30 +108,6 @@ pub(super) struct WrittenStep {
     pub says: Option<String>,
     /// For an `emit` of its own: what the file receives.
     pub value: Option<Value>,
-}
-
-/// What `analyze` does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Analysis {
-    /// Failed controls, evidence gaps and provider blockers of an evidence graph.
-    Evidence,
-    /// Which findings open work already covers.
-    Coverage,
-    /// A Mermaid diagram of an evidence graph.
-    Diagram,
-}
-
-impl Analysis {
-    /// The word in recipes.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Evidence => "evidence",
-            Self::Coverage => "coverage",
-            Self::Diagram => "diagram",
-        }
-    }
 }
 
 /// What to do when a read brings no answer.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::builder::Builder;
-use super::document::{Analysis, WrittenStep};
+use super::document::WrittenStep;
 use super::input::shown;
 use super::step::StepId;
 use crate::core::OutputFolder;
@@ -29,8 +29,8 @@ impl Builder<'_> {
         }
         let ending = name.rsplit_once('.').map(|(_, ending)| ending).unwrap_or_default();
         let fits: &[&str] = match (step.read.is_some(), step.analyze) {
-            (true, _) | (_, Some(Analysis::Evidence | Analysis::Coverage)) => &["json"],
-            (_, Some(Analysis::Diagram)) => &["mmd"],
+            (true, _) => &["json"],
+            (_, Some(analysis)) => analysis.terms().endings,
             (false, None) => ENDINGS,
         };
         if !fits.contains(&ending) {

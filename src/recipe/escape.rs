@@ -33,16 +33,20 @@ impl Escaping {
         match self {
             Self::None => Cow::Borrowed(text),
             Self::Line => visible(text),
-            Self::Markdown => Cow::Owned(markdown(&visible(text))),
+            Self::Markdown => Cow::Owned(markdown(text)),
         }
     }
 }
 
+/// `text` as words on one line of Markdown: nothing in it is Markdown or HTML, hidden characters are spelled out.
+///
 /// Every ASCII punctuation character may be escaped with a backslash (CommonMark 0.31, section 2.4).
 /// `<`, `>` and `&` become entities, so that HTML that is taken out of Markdown stays harmless, and `@`
 /// becomes one so that nobody is notified. `:` and `.` become entities, or bare
 /// links would be made of the text around them.
-fn markdown(text: &str) -> String {
+#[must_use]
+pub fn markdown(text: &str) -> String {
+    let text = visible(text);
     let mut out = String::with_capacity(text.len() + 16);
     for c in text.chars() {
         match c {

@@ -8,6 +8,7 @@
 
 mod access;
 mod agreed;
+mod analysis;
 mod build;
 mod builder;
 mod call;
@@ -40,9 +41,11 @@ mod walk;
 mod yaml;
 mod yaml_places;
 
+pub use analysis::Analysis;
 pub use cases::{At, CASES, Case, Cases, Evidence, Expected, Planned};
 pub use diagnostic::{Diagnostic, Problems, Span};
-pub use document::{Analysis, json_schema};
+pub use document::json_schema;
+pub use escape::markdown;
 pub use input::{BadValue, Input, InputKind, RESERVED_INPUTS};
 pub use leaves::FROM_SECRET;
 pub use library::{Library, ShippedLibrary};

@@ -569,8 +569,10 @@ fn analyses_name_what_they_look_at() {
         ("analyze: evidence\n", &["9:5 missing-key"][..]),
         ("analyze: evidence\n    of: nope\n", &["11:9 unknown-name"]),
         ("analyze: evidence\n    of: cert.id\n", &["11:9 wrong-source"]),
-        ("analyze: coverage\n    of: cert\n    by: cert\n", &["11:9 wrong-source"]),
-        ("analyze: evidence\n    of: cert\n    by: cert\n", &["12:5 misplaced-key"]),
+        ("analyze: coverage\n    of: cert\n    from: { open_work: cert }\n", &["11:9 wrong-source"]),
+        ("analyze: evidence\n    of: cert\n    from: { open_work: cert }\n", &["12:13 unknown-name"]),
+        ("analyze: gaps\n    of: cert\n    with: { asof: x }\n", &["12:13 unknown-name"]),
+        ("analyze: summary\n    of: cert\n", &["11:9 wrong-source"]),
     ] {
         let text = after_read(&format!("  - id: a\n    {step}"));
         let problems = load_text(&text).expect_err(&text);

@@ -54,6 +54,7 @@ pub enum SourceError {
 pub fn shipped() -> &'static [(&'static str, &'static str)] {
     &[
         ("certify-release", include_str!("../../recipes/certify-release.yaml")),
+        ("evidence-gaps", include_str!("../../recipes/evidence-gaps.yaml")),
         ("evidence-graph", include_str!("../../recipes/evidence-graph.yaml")),
         ("remediation-plan", include_str!("../../recipes/remediation-plan.yaml")),
     ]
@@ -64,6 +65,7 @@ pub fn shipped() -> &'static [(&'static str, &'static str)] {
 pub fn shipped_cases() -> &'static [(&'static str, &'static str)] {
     &[
         ("certify-release", include_str!("../../recipes/certify-release.cases.yaml")),
+        ("evidence-gaps", include_str!("../../recipes/evidence-gaps.cases.yaml")),
         ("evidence-graph", include_str!("../../recipes/evidence-graph.cases.yaml")),
         ("remediation-plan", include_str!("../../recipes/remediation-plan.cases.yaml")),
     ]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use super::document::Analysis;
+use super::analysis::Analysis;
 use super::input::Input;
 use super::template::Expression;
 use super::tree::Tree;
@@ -225,8 +225,10 @@ pub struct Analyze {
     pub analysis: Analysis,
     /// Of which step's result.
     pub of: StepId,
-    /// For coverage: the step that read the open work.
-    pub by: Option<StepId>,
+    /// The other steps whose results it takes, by the analysis's names for them.
+    pub from: BTreeMap<String, StepId>,
+    /// What it is told besides: a [`Tree::Map`].
+    pub with: Tree,
 }
 
 /// A decision.

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::catalog::Profile;
 use crate::core::Class;
-use crate::recipe::{Analysis, FROM_SECRET, Kind, Recipe, Step, Tree};
+use crate::recipe::{FROM_SECRET, Kind, Recipe, Step, Tree};
 
 /// One step as it is told.
 #[derive(Debug, Clone, PartialEq)]
@@ -92,11 +92,7 @@ fn told(step: &Step, profile: &Profile) -> ToldStep {
         }
         Kind::Analyze(analyze) => {
             told.kind = "analyze";
-            told.subject = match analyze.analysis {
-                Analysis::Evidence => format!("failed controls, gaps and blockers of {}", analyze.of),
-                Analysis::Coverage => format!("what open work covers of {}", analyze.of),
-                Analysis::Diagram => format!("a diagram of {}", analyze.of),
-            };
+            told.subject = format!("{} of {}", analyze.analysis.makes(), analyze.of);
         }
         Kind::Gate(gate) => {
             told.kind = "gate";

@@ -15,7 +15,7 @@ use crate::artifact::{Artifact, Key, Plan};
 use crate::core::Digest;
 use crate::engine::{
     CallFact, Conclusion, Emitted, GateFact, InputFact, RecipeFact, RunResult, Signal, StepResult,
-    StepStatus, TargetFact, TenantKnownBy,
+    StepStatus, StepValue, TargetFact, TenantKnownBy,
 };
 
 pub const HOSTILE: &str = "a\u{1b}[31m\u{202e}\n# b `c` <img> @team";
@@ -90,6 +90,7 @@ pub fn run(recipe: &str, release: &str, conclusion: Conclusion, steps: Vec<StepR
         profile: Profile { name: "loopiq".into(), digest: Digest::of_bytes(b"profile") },
         steps,
         evidence: None,
+        briefs: Vec::new(),
         emitted: Vec::new(),
         artifact: None,
         not_proven: Vec::new(),
@@ -136,7 +137,7 @@ pub fn evident(text: &str) -> RunResult {
         step: "evidence.graph".into(),
         bytes: format!("{graph:#}\n").into_bytes(),
     }];
-    run.evidence = Some(graph);
+    run.evidence = Some(StepValue { step: "evidence.graph".into(), value: graph });
     run.recipe.source = "recipes/certify.yaml".into();
     run
 }

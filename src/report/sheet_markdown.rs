@@ -4,6 +4,7 @@
 use super::layout::{Mark, bounded, count, took};
 use super::markdown::{cell, code, json_block, prose};
 use super::sheet::{Proposal, Sheet};
+use crate::evidence::brief::{View, rows, views};
 use crate::evidence::mermaid;
 use serde_json::Value;
 
@@ -23,6 +24,9 @@ pub fn sheet_markdown(sheet: &Sheet<'_>, most: usize) -> String {
     let mut page = Page { out: String::new(), most: most.saturating_sub(200), left_out: 0 };
     page.head(sheet);
     page.findings(sheet);
+    for brief in &sheet.briefs {
+        page.brief(brief);
+    }
     page.checks(sheet);
     for operation in &sheet.operations {
         page.operation(operation);
@@ -104,6 +108,19 @@ impl Page {
         }
         let diagram = mermaid(&gathered.graph, &gathered.findings, MOST_NODES);
         self.folded("The evidence, what blocks first", &format!("```mermaid\n{diagram}```\n"));
+    }
+
+    fn brief(&mut self, brief: &Value) {
+        for view in views(brief) {
+            let View::Table { title, of, columns } = &view;
+            let rows = rows(brief, of, columns);
+            let heads: Vec<String> = columns.iter().map(|column| cell(&column.head)).collect();
+            let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
+            let total = rows.len();
+            let rows =
+                rows.into_iter().map(|row| row.iter().map(|text| cell(&bounded(text, LONGEST))).collect());
+            self.table(&format!("{}: {total}", prose(title)), &heads, rows, total);
+        }
     }
 
     fn checks(&mut self, sheet: &Sheet<'_>) {

@@ -46,7 +46,12 @@ pub(super) fn drawing(gathered: &Gathered<'_>) -> Option<Section> {
         .add(svg(&picture));
     let same = element("details").add(element("summary").text("The same as a table")).add(same(&picture));
     let content = element("figure").add(caption).add(sheet).add(same);
-    Some(Section { id: "evidence", heading: "Evidence".to_owned(), count: None, content: vec![content] })
+    Some(Section {
+        id: "evidence".into(),
+        heading: "Evidence".to_owned(),
+        count: None,
+        content: vec![content],
+    })
 }
 
 fn svg(picture: &Picture<'_>) -> Element {

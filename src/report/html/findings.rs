@@ -24,7 +24,7 @@ pub(super) fn findings(gathered: &Gathered<'_>) -> Option<Section> {
             element("button").with("type", "button").with("id", "more").flag("hidden").text("Show more"),
         ]);
     Some(Section {
-        id: "findings",
+        id: "findings".into(),
         heading: "What blocks".to_owned(),
         count: Some(blocking.len()),
         content: content.collect(),
@@ -211,7 +211,7 @@ pub(super) fn problems(problems: &[Problem]) -> Option<Section> {
     let table = table("What is not as it should be", &["Level", "Rule", "What", "Where"]).class("problems");
     let table = table.add(element("tbody").all(rows));
     Some(Section {
-        id: "problems",
+        id: "problems".into(),
         heading: "Problems".to_owned(),
         count: Some(problems.len()),
         content: left_out(missing, "problem", "problems").into_iter().chain([table]).collect(),

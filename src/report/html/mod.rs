@@ -1,6 +1,7 @@
 //! What a command came to as one page for people: the verdict first, then what blocks, and all the rest. One file that
 //! loads nothing, says all that it has without its script, and has a size that is bounded.
 
+mod brief;
 mod drawing;
 mod element;
 mod findings;
@@ -27,11 +28,13 @@ const MOST_BYTES: usize = 64 << 10;
 /// The sheet as an HTML page. Its parts are bounded, all of them together to 24 MiB.
 #[must_use]
 pub fn html(sheet: &Sheet<'_>) -> String {
-    let sections: Vec<Section> = [
+    let before = [
         sheet.evidence.as_ref().and_then(findings::findings),
         // Where there is evidence, it is what blocks; what steps and operations came to stands below.
         sheet.evidence.is_none().then(|| findings::problems(&sheet.problems)).flatten(),
         sheet.evidence.as_ref().and_then(drawing::drawing),
+    ];
+    let after = [
         record::checks(&sheet.checks),
         operations::operations(&sheet.operations),
         record::approvals(&sheet.approvals),
@@ -39,10 +42,13 @@ pub fn html(sheet: &Sheet<'_>) -> String {
         record::facts(&sheet.facts),
         record::not_proven(&sheet.not_proven),
         record::files(&sheet.files),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    ];
+    let sections: Vec<Section> = before
+        .into_iter()
+        .flatten()
+        .chain(brief::briefs(&sheet.briefs))
+        .chain(after.into_iter().flatten())
+        .collect();
     let entries = element("ul").all(sections.iter().map(Section::entry));
     let main = element("main")
         .with("id", "result")

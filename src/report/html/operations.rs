@@ -42,7 +42,7 @@ pub(super) fn operations(operations: &[Proposal]) -> Option<Section> {
     }
     content.extend(left_out(missing, "operation", "operations"));
     Some(Section {
-        id: "operations",
+        id: "operations".into(),
         heading: "Operations".to_owned(),
         count: Some(operations.len()),
         content,

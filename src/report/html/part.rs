@@ -1,5 +1,7 @@
 //! What the parts of the page are made from.
 
+use std::borrow::Cow;
+
 use super::element::{Element, element};
 use crate::report::layout::{Mark, bounded, count};
 use crate::report::sheet::Fact;
@@ -10,7 +12,7 @@ const LONGEST: usize = 1000;
 /// A part with its heading.
 pub(super) struct Section {
     /// Its anchor.
-    pub id: &'static str,
+    pub id: Cow<'static, str>,
     /// Its heading.
     pub heading: String,
     /// How much there is in it, where that can be counted.
@@ -38,7 +40,7 @@ impl Section {
             Some(count) => head.text(" ").add(element("span").class("count").text(&grouped(count))),
             None => head,
         };
-        element("section").with("id", id).with("aria-labelledby", heading_id).add(head).all(content)
+        element("section").with("id", &id).with("aria-labelledby", heading_id).add(head).all(content)
     }
 }
 

@@ -124,5 +124,5 @@ fn section(
     content: Element,
 ) -> Option<Section> {
     let content = left_out(missing, "entry", "entries").into_iter().chain([content]).collect();
-    (count > 0).then(|| Section { id, heading: heading.to_owned(), count: Some(count), content })
+    (count > 0).then(|| Section { id: id.into(), heading: heading.to_owned(), count: Some(count), content })
 }

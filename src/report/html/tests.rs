@@ -8,7 +8,7 @@ use super::*;
 use crate::artifact::v1::Document;
 use crate::core::Digest;
 use crate::core::text::is_hidden;
-use crate::engine::RunResult;
+use crate::engine::{RunResult, StepValue};
 use crate::ledger::State;
 use crate::report::apply_text::ApplyView;
 use crate::report::artifact_words::Titled;
@@ -43,6 +43,7 @@ fn evidence(text: &str) -> Value {
 }
 
 fn blocked(evidence: Value) -> RunResult {
+    let evidence = StepValue { step: "evidence.graph".into(), value: evidence };
     RunResult { evidence: Some(evidence), ..sample::blocked() }
 }
 

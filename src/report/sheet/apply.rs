@@ -74,6 +74,7 @@ impl Sheet<'_> {
                 .collect(),
             rules: RULES.iter().map(|(id, says)| Rule { id: (*id).into(), says: (*says).into() }).collect(),
             evidence: None,
+            briefs: Vec::new(),
             operations: told.iter().map(proposal).collect(),
             approvals: state
                 .records

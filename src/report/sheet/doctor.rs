@@ -46,6 +46,7 @@ impl Sheet<'_> {
                 .map(|check| Rule { id: check.as_str().to_owned(), says: check.asks().to_owned() })
                 .collect(),
             evidence: None,
+            briefs: Vec::new(),
             operations: Vec::new(),
             approvals: Vec::new(),
             moments: Vec::new(),

@@ -60,6 +60,7 @@ impl Sheet<'_> {
                 .map(|code| Rule { id: code.as_str().to_owned(), says: code.meaning().to_owned() })
                 .collect(),
             evidence: None,
+            briefs: Vec::new(),
             operations: Vec::new(),
             approvals: Vec::new(),
             moments: Vec::new(),

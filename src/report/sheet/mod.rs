@@ -50,6 +50,8 @@ pub struct Sheet<'a> {
     pub(super) rules: Vec<Rule>,
     /// The evidence that was analyzed.
     pub(super) evidence: Option<Gathered<'a>>,
+    /// What analyses have to show.
+    pub(super) briefs: Vec<&'a Value>,
     /// What would be sent, or was.
     pub(super) operations: Vec<Proposal>,
     /// The records that were brought along and taken in.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Check, Fact, Gathered, Level, Moment, Place, Problem, Proposal, Rule, Sheet, identity};
 use crate::artifact::v1::{Document, Operation};
-use crate::engine::{AppliedBefore, Conclusion, RunResult, StepResult, StepStatus};
+use crate::engine::{AppliedBefore, Conclusion, RunResult, StepResult, StepStatus, StepValue};
 use crate::report::artifact_words::{
     outline, planner, repetition, slot, tenant_words, transaction, validated, whom,
 };
@@ -26,8 +26,10 @@ impl<'a> Sheet<'a> {
     #[must_use]
     pub fn of_run(result: &'a RunResult, outputs: &RunOutputs, exit: u8) -> Self {
         let (mark, word) = verdict(&result.conclusion);
-        let evidence =
-            result.evidence.as_ref().and_then(|value| Gathered::new(value, written(result, outputs)));
+        let evidence = result
+            .evidence
+            .as_ref()
+            .and_then(|graph| Gathered::new(&graph.value, written(graph, result, outputs)));
         let mut rules: Vec<Rule> =
             RULES.iter().map(|(id, says)| Rule { id: (*id).to_owned(), says: (*says).to_owned() }).collect();
         let mut problems: Vec<Problem> =
@@ -52,6 +54,7 @@ impl<'a> Sheet<'a> {
             problems,
             rules,
             evidence,
+            briefs: result.briefs.iter().map(|brief| &brief.value).collect(),
             operations: document
                 .into_iter()
                 .flat_map(|document| &document.operations)
@@ -148,12 +151,8 @@ fn problem(step: &StepResult, result: &RunResult, outputs: &RunOutputs) -> Optio
 }
 
 /// The file that has the graph which was analyzed, with its bytes.
-fn written<'a>(result: &'a RunResult, outputs: &RunOutputs) -> Option<(String, &'a [u8])> {
-    let graph = result.evidence.as_ref()?;
-    let emitted = result.emitted.iter().find(|file| {
-        let read = || serde_json::from_slice::<Value>(&file.bytes).ok();
-        file.name.ends_with(".json") && read().as_ref() == Some(graph)
-    })?;
+fn written<'a>(graph: &StepValue, result: &'a RunResult, outputs: &RunOutputs) -> Option<(String, &'a [u8])> {
+    let emitted = result.emitted.iter().find(|file| file.step == graph.step)?;
     let path = outputs
         .written
         .iter()

@@ -36,6 +36,7 @@ impl Sheet<'_> {
                 says: "A recipe does what its case expects.".to_owned(),
             }],
             evidence: None,
+            briefs: Vec::new(),
             operations: Vec::new(),
             approvals: Vec::new(),
             moments: Vec::new(),

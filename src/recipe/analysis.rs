@@ -1,0 +1,132 @@
+//! What `analyze` can do, and what each analysis is given.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// What `analyze` does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Analysis {
+    /// Failed controls, evidence gaps and provider blockers of an evidence graph.
+    Evidence,
+    /// Which findings open work already covers.
+    Coverage,
+    /// A Mermaid diagram of an evidence graph.
+    Diagram,
+    /// Evidence that is missing, stale, not decided or not understood, by control, provider, owner and age.
+    Gaps,
+    /// Another analysis as a page of Markdown.
+    Summary,
+}
+
+/// What kind of step an analysis looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// A read.
+    Read,
+    /// `analyze: evidence`.
+    Findings,
+    /// An analysis that people are shown with tables and charts.
+    Brief,
+}
+
+/// Something that an analysis takes by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Taken {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether the analysis can do without.
+    pub optional: bool,
+}
+
+/// What an analysis is given, and what it leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Terms {
+    /// What `of` names.
+    pub of: Source,
+    /// The steps that `from` names besides.
+    pub from: &'static [Taken],
+    /// The values under `with`.
+    pub with: &'static [Taken],
+    /// The endings of the file that it may emit.
+    pub endings: &'static [&'static str],
+}
+
+const fn needed(name: &'static str) -> Taken {
+    Taken { name, optional: false }
+}
+
+const fn optional(name: &'static str) -> Taken {
+    Taken { name, optional: true }
+}
+
+const JSON: &[&str] = &["json"];
+
+impl Analysis {
+    /// The word in recipes.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Evidence => "evidence",
+            Self::Coverage => "coverage",
+            Self::Diagram => "diagram",
+            Self::Gaps => "gaps",
+            Self::Summary => "summary",
+        }
+    }
+
+    /// What it makes of the step that `of` names.
+    #[must_use]
+    pub fn makes(self) -> &'static str {
+        match self {
+            Self::Evidence => "failed controls, gaps and blockers",
+            Self::Coverage => "what open work covers",
+            Self::Diagram => "a diagram",
+            Self::Gaps => "missing, stale and unknown evidence",
+            Self::Summary => "a page",
+        }
+    }
+
+    /// Whether it reads an evidence graph, which reports then show.
+    #[must_use]
+    pub fn reads_evidence(self) -> bool {
+        matches!(self, Self::Evidence | Self::Diagram | Self::Gaps)
+    }
+
+    /// Whether its result says how people are shown it.
+    #[must_use]
+    pub fn is_brief(self) -> bool {
+        matches!(self, Self::Gaps)
+    }
+
+    pub(super) fn terms(self) -> Terms {
+        match self {
+            Self::Evidence => Terms { of: Source::Read, from: &[], with: &[], endings: JSON },
+            Self::Coverage => Terms {
+                of: Source::Findings,
+                from: const { &[needed("open_work")] },
+                with: &[],
+                endings: JSON,
+            },
+            Self::Diagram => Terms { of: Source::Read, from: &[], with: &[], endings: &["mmd"] },
+            Self::Gaps => {
+                let with = const { &[optional("as_of"), optional("stale_after_days")] };
+                Terms { of: Source::Read, from: &[], with, endings: JSON }
+            }
+            Self::Summary => Terms { of: Source::Brief, from: &[], with: &[], endings: &["md"] },
+        }
+    }
+}
+
+impl Source {
+    /// What a step has to give, and which steps do.
+    pub fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Read => ("a read", "name a step with `read:`"),
+            Self::Findings => ("an analysis of evidence", "name a step with `analyze: evidence`"),
+            Self::Brief => {
+                ("an analysis with something to show", "name a step with `analyze: gaps` or the like")
+            }
+        }
+    }
+}

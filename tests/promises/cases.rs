@@ -103,7 +103,7 @@ fn a_case_brings_evidence_of_its_own_and_every_case_has_a_sandbox_of_its_own() {
 }
 
 /// A release that is certified with a control that nobody knows the state of.
-const RECORDS: &str = "tenants:\n  - id: acme\n    releases:\n      - id: REL-NEW\n        name: New\n        status: certified\n        nodes:\n          - { id: REL-NEW, type: release, title: New, status: passed, links: { requires: [CTL-NEW] } }\n          - { id: CTL-NEW, type: control, title: c, status: STATUS, required: true }\n";
+const RECORDS: &str = "tenants:\n  - id: acme\n    releases:\n      - id: REL-NEW\n        name: New\n        status: certified\n        nodes:\n          - { id: REL-NEW, type: release, title: New, status: passed, links: { requires: [CTL-NEW] } }\n          - { id: CTL-NEW, type: control, title: c, status: STATUS, required: true }\n          - { id: EVD-NEW, type: evidence, title: e, status: fresh, required: true, links: { supports: [CTL-NEW] } }\n";
 
 #[test]
 fn a_case_brings_records_of_its_own_and_every_case_has_a_sandbox_of_its_own() {
@@ -134,7 +134,7 @@ fn the_sandbox_takes_a_file_of_records_whole_or_not_at_all() {
     assert!(told.contains("`bad.yaml` at `/tenants/0/releases/0/nodes/0/links`"), "{told}");
     folder.sandbox("certify-release", "REL-NEW", &[]).exits(5);
     let ran = folder.run(&["sandbox", "load", "good.yaml", "--format", "json"]).exits(0);
-    assert_eq!(ran.json()["files"][0]["loaded"], serde_json::json!({ "nodes": 2, "releases": 1 }));
+    assert_eq!(ran.json()["files"][0]["loaded"], serde_json::json!({ "nodes": 3, "releases": 1 }));
     folder.sandbox("certify-release", "REL-NEW", &[]).exits(0);
     let told = folder.run(&["sandbox", "load", "good.yaml"]).exits(3).told();
     assert!(told.contains("there is a release `REL-NEW` already"), "{told}");

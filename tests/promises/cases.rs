@@ -119,7 +119,7 @@ fn a_case_brings_records_of_its_own_and_every_case_has_a_sandbox_of_its_own() {
     let cases: String = cases.into_iter().map(|(data, verdict)| case(data, verdict)).collect();
     folder.write("recipes/mine.cases.yaml", format!("{CASES}{cases}"));
     let ran = folder.run(&["test"]).exits(0);
-    assert!(ran.stdout.contains("3 of 3"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("passed  3 cases"), "{}", ran.stdout);
     folder.write("recipes/mine.cases.yaml", format!("{CASES}{}", case("[good.yaml, odd.yaml]", "done")));
     let told = folder.run(&["test"]).exits(3).told();
     assert!(told.contains("`odd.yaml` at `/tenants/0/releases/0/id`"), "{told}");

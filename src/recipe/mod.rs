@@ -11,6 +11,7 @@ mod agreed;
 mod build;
 mod builder;
 mod call;
+mod carried;
 mod cases;
 mod declare;
 mod diagnostic;
@@ -25,6 +26,7 @@ mod lenient;
 mod library;
 mod load;
 mod number;
+mod recommended;
 #[cfg(test)]
 mod refusals;
 mod resolve;

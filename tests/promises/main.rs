@@ -36,6 +36,8 @@ mod database_lost;
 #[cfg(test)]
 mod database_many;
 #[cfg(test)]
+mod database_server;
+#[cfg(test)]
 mod database_tls;
 #[cfg(test)]
 mod defaults;
@@ -122,5 +124,7 @@ mod tenants;
 mod tokens;
 #[cfg(test)]
 mod trust;
+#[cfg(test)]
+mod wire;
 #[cfg(test)]
 mod workflows;

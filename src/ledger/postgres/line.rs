@@ -59,25 +59,23 @@ impl Line {
         f: impl AsyncFn(&Dial, &Session, Option<&Tenure>, Time) -> Result<T, Trouble>,
     ) -> Result<T, LedgerError> {
         let patience = if self.is_lost { Duration::ZERO } else { self.dial.patience };
-        let deadline = Instant::now() + patience;
-        let (mut pause, mut time) = (FIRST_PAUSE, Time::First);
+        let (mut deadline, mut pause, mut time) = (None, FIRST_PAUSE, Time::First);
         loop {
             match self.attempt(&f, &mut time) {
                 Ok(done) => {
                     self.is_lost = false;
                     return Ok(done);
                 }
-                Err(Trouble::Lost(_) | Trouble::NotYet(_)) if Instant::now() < deadline => {
+                Err(trouble @ (Trouble::Lost(_) | Trouble::NotYet(_))) => {
                     self.drop_session();
+                    // From when it was found to be lost: a silent one takes as long until then.
+                    if Instant::now() >= *deadline.get_or_insert_with(|| Instant::now() + patience) {
+                        self.is_lost = true;
+                        return Err(trouble.given_up());
+                    }
                     rest(&mut pause);
                 }
-                Err(trouble) => {
-                    if matches!(trouble, Trouble::Lost(_) | Trouble::NotYet(_)) {
-                        self.drop_session();
-                        self.is_lost = true;
-                    }
-                    return Err(trouble.given_up());
-                }
+                Err(trouble) => return Err(trouble.given_up()),
             }
         }
     }
@@ -121,10 +119,8 @@ impl Line {
         if self.tenure.take().is_some()
             && let Some(session) = &self.session
         {
-            let patience = self.dial.patience;
-            let unlock = session.client.batch_execute("SELECT pg_catalog.pg_advisory_unlock_all()");
-            let released = self.runtime.block_on(async { tokio::time::timeout(patience, unlock).await });
-            if !matches!(released, Ok(Ok(()))) {
+            let unlock = self.dial.run(&session.client, "SELECT pg_catalog.pg_advisory_unlock_all()");
+            if self.runtime.block_on(unlock).is_err() {
                 self.drop_session();
             }
         }

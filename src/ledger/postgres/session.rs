@@ -12,6 +12,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::access::Access;
 use super::address::Address;
+use super::statement::silent;
 use super::tls::tls;
 use super::trouble::Trouble;
 use crate::core::text::excerpt;
@@ -82,18 +83,21 @@ impl Dial {
         };
         match timeout(self.patience, connecting).await {
             Ok(connected) => connected.map_err(|error| Trouble::of(&self.at, &error)),
-            Err(_) => Err(Trouble::Lost("it did not answer in time".to_owned())),
+            Err(_) => Err(silent(self.patience)),
         }
     }
 
     async fn settled(&self, client: &Client) -> Result<(i32, String), Trouble> {
         let unsuited = |why: String| Trouble::Said(LedgerError::Unsuited { at: self.at.clone(), why });
-        // Stronger than what is asked for is left as it is.
+        // Stronger than what is asked for is left as it is. The locks of a machine that is gone are free within a minute.
         self.one(
             client,
             "SELECT pg_catalog.set_config('search_path', 'pg_catalog', false),
                pg_catalog.set_config('lock_timeout', '10s', false),
                pg_catalog.set_config('idle_in_transaction_session_timeout', '60s', false),
+               pg_catalog.set_config('tcp_keepalives_idle', '15', false),
+               pg_catalog.set_config('tcp_keepalives_interval', '5', false),
+               pg_catalog.set_config('tcp_keepalives_count', '3', false),
                pg_catalog.set_config('synchronous_commit',
                  CASE WHEN pg_catalog.current_setting('synchronous_commit') = 'remote_apply'
                    THEN 'remote_apply' ELSE 'on' END, false)",
@@ -137,7 +141,7 @@ impl Dial {
         match timeout(self.patience, client.query_typed(sql, &[])).await {
             Ok(Ok(rows)) => rows.into_iter().next().ok_or_else(|| self.odd("no row")),
             Ok(Err(error)) => Err(Trouble::of(&self.at, &error)),
-            Err(_) => Err(Trouble::Lost("it did not answer in time".to_owned())),
+            Err(_) => Err(silent(self.patience)),
         }
     }
 
@@ -166,10 +170,10 @@ impl Dial {
         let mut pooled = false;
         for _ in 0..3 {
             // While the other one is in a transaction, whatever served it serves nobody else.
-            other.batch_execute("BEGIN").await.map_err(|error| Trouble::of(&self.at, &error))?;
+            self.run(&other, "BEGIN").await?;
             let theirs: i32 = self.value(&self.one(&other, pid).await?, 0)?;
             let ours: i32 = self.value(&self.one(&session.client, pid).await?, 0)?;
-            other.batch_execute("COMMIT").await.map_err(|error| Trouble::of(&self.at, &error))?;
+            self.run(&other, "COMMIT").await?;
             pooled |= theirs == session.backend || ours != session.backend;
         }
         drop(other);

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_postgres::config::SslMode;
+use tokio_postgres::types::Type;
 use tokio_postgres::{Client, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -23,6 +24,14 @@ const OLDEST: i32 = 130_000;
 /// How long a server may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
 
+/// Ends a session of the same role that is known to be one's own. No row once it is over.
+const END: &str = "
+SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
+WHERE pid = $1 AND backend_start::text = $2 AND usename = CURRENT_USER";
+/// How often, and how long after another, a session is ended that is not over yet.
+const ENDS: usize = 40;
+const END_PAUSE: Duration = Duration::from_millis(50);
+
 /// How connections are made.
 pub(super) struct Dial {
     config: tokio_postgres::Config,
@@ -35,11 +44,18 @@ pub(super) struct Dial {
 pub(super) struct Session {
     pub client: Client,
     connection: JoinHandle<()>,
-    /// The server's process for it, and when that began: together they name no other.
+    /// The server's process for it.
     pub backend: i32,
-    pub begun: String,
+    place: Place,
     /// Whether it was found to be one session all along.
     is_own: Cell<bool>,
+}
+
+/// A session on the server: its process, and when that began. Together they name no other.
+#[derive(Clone)]
+pub(super) struct Place {
+    backend: i32,
+    begun: String,
 }
 
 impl Dial {
@@ -65,7 +81,20 @@ impl Dial {
     pub async fn session(&self) -> Result<Session, Trouble> {
         let (client, connection) = self.connected().await?;
         let (backend, begun) = self.settled(&client).await?;
-        Ok(Session { client, connection, backend, begun, is_own: Cell::new(false) })
+        let place = Place { backend, begun };
+        Ok(Session { client, connection, backend, place, is_own: Cell::new(false) })
+    }
+
+    /// Ends a session of one's own that was lost, with what it holds: the server may not know yet.
+    pub async fn end(&self, session: &Session, lost: &Place) -> Result<(), Trouble> {
+        let values = [(&lost.backend as _, Type::INT4), (&lost.begun as _, Type::TEXT)];
+        for _ in 0..ENDS {
+            if self.rows(session, END, &values).await?.is_empty() {
+                break;
+            }
+            sleep(END_PAUSE).await;
+        }
+        Ok(())
     }
 
     async fn connected(&self) -> Result<(Client, JoinHandle<()>), Trouble> {
@@ -190,6 +219,11 @@ impl Session {
             tokio::task::yield_now().await;
         }
         self.client.is_closed() || self.connection.is_finished()
+    }
+
+    /// Where it is on the server; none where that may be somebody else's, behind a pooler.
+    pub fn place(&self) -> Option<Place> {
+        self.is_own.get().then(|| self.place.clone())
     }
 
     /// Says goodbye.

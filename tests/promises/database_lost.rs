@@ -3,8 +3,8 @@
 #![cfg(unix)]
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -48,7 +48,7 @@ impl Lost {
     pub fn steps(&self) -> Vec<(At, Cut)> {
         let all = (1..=self.messages)
             .flat_map(|number| [Cut::Before, Cut::After].map(|cut| (At::Number(number), cut)));
-        all.step_by(if environment("LOOPGATE_TEST_ALL").is_some() { 1 } else { 7 }).collect()
+        all.step_by(if environment("LOOPGATE_TEST_ALL").is_some() { 1 } else { 11 }).collect()
     }
 
     /// Lets that go wrong at every step, so many at a time, mends it before the next apply, and says how often an apply
@@ -160,6 +160,15 @@ fn a_ledger_that_is_lost_for_good_at_any_step_is_told_by_the_next_run_what_it_mi
 }
 
 #[test]
+fn a_ledger_that_falls_silent_for_good_is_given_up_in_time() {
+    let Some(lost) = Lost::ready() else { return };
+    for (text, code, left) in [("\"kind\":\"intent\"", 40, false), ("\"kind\":\"outcome\"", 31, true)] {
+        let fault = Fault { at: At::Text(text), cut: Cut::After, loss: Loss::Silent, for_good: true };
+        assert_eq!(lost.cut(fault), Some(Ended { code, left }), "{text}");
+    }
+}
+
+#[test]
 fn a_runner_that_is_killed_at_any_message_to_its_ledger_repeats_no_write_and_loses_none() {
     let Some(lost) = Lost::ready() else { return };
     let ends = lost.at_every_step(4, || (), |at, cut| Fault { at, cut, loss: Loss::Killed, for_good: false });
@@ -169,7 +178,7 @@ fn a_runner_that_is_killed_at_any_message_to_its_ledger_repeats_no_write_and_los
 #[test]
 fn once_the_locks_are_held_a_connection_that_is_lost_for_a_moment_stops_nobody() {
     let Some(lost) = Lost::ready() else { return };
-    for text in ["\"kind\":\"began\"", "\"kind\":\"intent\"", "\"kind\":\"outcome\"", "\"kind\":\"ended\""] {
+    for text in ["\"kind\":\"intent\"", "\"kind\":\"outcome\"", "\"kind\":\"ended\""] {
         for (cut, loss) in [
             (Cut::Before, Loss::Told),
             (Cut::After, Loss::Told),
@@ -179,6 +188,15 @@ fn once_the_locks_are_held_a_connection_that_is_lost_for_a_moment_stops_nobody()
             let ended = lost.cut(Fault { at: At::Text(text), cut, loss, for_good: false });
             assert_eq!(ended, Some(Ended { code: 0, left: false }), "{text} {cut:?}");
         }
+    }
+}
+
+#[test]
+fn a_connection_that_falls_silent_while_locks_are_taken_stops_nobody() {
+    let Some(lost) = Lost::ready() else { return };
+    for (text, cut) in [("BEGIN", Cut::Before), ("pg_try_advisory_lock", Cut::After)] {
+        let ended = lost.cut(Fault { at: At::Text(text), cut, loss: Loss::Silent, for_good: false });
+        assert_eq!(ended, Some(Ended { code: 0, left: false }), "{text}");
     }
 }
 
@@ -193,10 +211,8 @@ fn a_ledger_that_is_lost_for_good_leaves_what_it_missed_beside_the_artifact() {
         ("\"kind\":\"outcome\"", Cut::After, 31, true),
         ("\"kind\":\"ended\"", Cut::Before, 40, false),
     ] {
-        for loss in [Loss::Told, Loss::Silent] {
-            let ended = lost.cut(Fault { at: At::Text(text), cut, loss, for_good: true });
-            assert_eq!(ended, Some(Ended { code, left }), "{text} {cut:?}");
-        }
+        let ended = lost.cut(Fault { at: At::Text(text), cut, loss: Loss::Told, for_good: true });
+        assert_eq!(ended, Some(Ended { code, left }), "{text} {cut:?}");
     }
 }
 
@@ -252,6 +268,38 @@ fn a_holder_that_slept_while_another_took_over_sends_and_adds_nothing() {
     second.exits(0);
     let first = first.exits(42);
     assert!(first.told().contains("taken over"), "{}", first.told());
+}
+
+/// Stopped behind its intent and before it sends, its session ended, another done, and woken.
+#[test]
+fn a_holder_that_slept_between_intent_and_send_sends_nothing() {
+    let Some(ready) = Shared::ready("", Keys::Honoured) else { return };
+    let (folder, database) = ready.copied();
+    let url = ready.cluster.runner(&database);
+    let second = folder.command(&["apply", ARTIFACT, "--approval-id", &ready.id, "--ledger", &url]);
+    let (second, cluster) = (Mutex::new(second), ready.cluster);
+    let slept = {
+        let database = database.clone();
+        move |process| {
+            signal(process, "STOP");
+            let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                WHERE datname = current_database() AND application_name = 'loopgate'";
+            assert_eq!(cluster.sql(&database, end), "1");
+            Ran::from(second.lock().unwrap().output().unwrap()).exits(0);
+            signal(process, "CONT");
+        }
+    };
+    let at = At::Text("\"kind\":\"intent\"");
+    let loss = Loss::Meanwhile(Arc::new(slept));
+    let wire = Wire::to(cluster.port, Some(Fault { at, cut: Cut::After, loss, for_good: false }));
+    let url = format!("postgres://ci@{}/{database}", wire.address);
+    let mut first = folder.process(env!("CARGO_BIN_EXE_loopgate"));
+    first.args(["apply", ARTIFACT, "--approval-id", &ready.id, "--ledger", &url, "--audit", "first.json"]);
+    let ran = wire.run(first).exits(42);
+    assert!(ran.told().contains("taken over"), "{}", ran.told());
+    let sent = folder.read("memory").lines().filter(|line| *line == "sent").count();
+    assert_eq!(sent, 1, "the woken one sent it");
+    folder.run(&["ledger", "verify", "--ledger", &ready.cluster.runner(&database)]).exits(0);
 }
 
 #[test]

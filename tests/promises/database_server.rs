@@ -27,7 +27,7 @@ fn befallen(
     befall: impl Fn() + Send + Sync + 'static,
     mend: impl Fn() + Sync,
 ) -> BTreeMap<Ended, usize> {
-    let befall: Arc<dyn Fn() + Send + Sync> = Arc::new(befall);
+    let befall: Arc<dyn Fn(u32) + Send + Sync> = Arc::new(move |_| befall());
     lost.at_every_step(1, mend, |at, cut| Fault {
         at,
         cut,

@@ -51,8 +51,8 @@ pub enum Loss {
     Silent,
     /// The process that sent the message is killed.
     Killed,
-    /// Something else happens meanwhile, and the message or answer goes on.
-    Meanwhile(Arc<dyn Fn() + Send + Sync>),
+    /// Something else happens meanwhile, to the process that sent it or elsewhere, and the message or answer goes on.
+    Meanwhile(Arc<dyn Fn(u32) + Send + Sync>),
 }
 
 struct Rules {
@@ -152,7 +152,7 @@ fn connect(here: &TcpStream, there: &TcpStream, rules: &Arc<Mutex<Rules>>) {
                     let mut rules = rules.lock().unwrap();
                     let fault = rules.fault(&buffer[..size]);
                     if let Some(Fault { cut: Cut::Before, loss: Loss::Meanwhile(what), .. }) = &fault {
-                        what();
+                        what(rules.process);
                     }
                     fault
                 };
@@ -189,8 +189,8 @@ fn connect(here: &TcpStream, there: &TcpStream, rules: &Arc<Mutex<Rules>>) {
                 Some(Loss::Silent) => silence(&there, &apart, &rules),
                 Some(Loss::Killed) => signal(rules.lock().unwrap().process, "KILL"),
                 Some(Loss::Meanwhile(what)) => {
-                    let _whoever_asks_waits = rules.lock().unwrap();
-                    what();
+                    let rules = rules.lock().unwrap();
+                    what(rules.process);
                 }
                 None => {}
             }

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use crate::cluster::PASSWORD;
 use crate::database::{Shared, ledger};
-use crate::database_faults::is_recorded;
 use crate::governed::{ARTIFACT, DATABASE, Held, Keys, held};
 use crate::support::{Ran, environment};
 use crate::wire::{At, Cut, Fault, Loss, Wire, signal};
@@ -129,6 +128,12 @@ impl Lost {
         ready.cluster.sql("postgres", &format!("DROP DATABASE {database} WITH (FORCE)"));
         Some(Ended { code: ran.code, left })
     }
+}
+
+/// Whether an outcome is.
+fn is_recorded(shared: &Shared, database: &str) -> bool {
+    let outcomes = "SELECT count(*) FROM loopgate.events WHERE text LIKE '%\"kind\":\"outcome\"%'";
+    shared.cluster.sql(database, outcomes) == "1"
 }
 
 fn all<'e>(ends: &'e BTreeMap<Ended, usize>, is: impl Fn(&Ended) -> bool + 'e) -> usize {

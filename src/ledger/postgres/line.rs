@@ -72,7 +72,8 @@ impl Line {
                     self.lost = self.session.as_ref().and_then(Session::place).or(self.lost.take());
                     self.drop_session();
                     // From when it was found to be lost: a silent one takes as long until then.
-                    if Instant::now() >= *deadline.get_or_insert_with(|| Instant::now() + patience) {
+                    let deadline = *deadline.get_or_insert_with(|| Instant::now() + patience);
+                    if Instant::now() >= deadline {
                         self.is_lost = true;
                         return Err(trouble.given_up());
                     }

@@ -2,6 +2,8 @@
 //! holds.
 
 #[cfg(test)]
+mod appliers;
+#[cfg(test)]
 mod apply;
 #[cfg(test)]
 mod approvals;
@@ -31,6 +33,10 @@ mod database;
 mod database_faults;
 #[cfg(test)]
 mod database_lost;
+#[cfg(test)]
+mod database_many;
+#[cfg(test)]
+mod database_server;
 #[cfg(test)]
 mod database_tls;
 #[cfg(test)]
@@ -122,5 +128,7 @@ mod tenants;
 mod tokens;
 #[cfg(test)]
 mod trust;
+#[cfg(test)]
+mod wire;
 #[cfg(test)]
 mod workflows;

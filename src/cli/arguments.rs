@@ -104,9 +104,14 @@ pub(super) enum ShowFormat {
 
 #[derive(Debug, Args)]
 pub(super) struct RunOptions {
-    /// The server: `sandbox`, `sandbox:PATH`, `sandbox:memory`, or a name from loopgate.yaml.
+    /// The server: `sandbox`, `sandbox:PATH`, `sandbox:memory`, a name from loopgate.yaml, or `replay:FILE`, a
+    /// recording in a server's place.
     #[arg(long, value_name = "NAME", env = "LOOPGATE_SERVER", hide_env_values = true)]
     pub server: Option<String>,
+    /// Keep the session's calls and answers in this file, for `--server replay:FILE`. What this program knows to be
+    /// secret or what looks like a credential is taken out; all else of the answers stays, so look through it.
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
     /// The tenant to act for.
     #[arg(long, value_name = "NAME", env = "LOOPGATE_TENANT")]
     pub tenant: Option<String>,
@@ -256,6 +261,8 @@ pub(super) enum SchemaName {
     LedgerLog,
     /// `loopgate.run/1`.
     Run,
+    /// `loopgate.recording/1`, what `--record` keeps.
+    Recording,
     /// A line of `--report events=FILE`.
     RunEvent,
     /// Profiles.

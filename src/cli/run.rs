@@ -1,7 +1,7 @@
 //! `loopgate RECIPE` and `loopgate run FILE`.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 
 use tokio::runtime::Runtime;
@@ -14,6 +14,7 @@ use super::input::{load, recipe_source};
 use super::ledger_place::find as find_ledger;
 use super::output::Output;
 use super::policy::Trusted;
+use super::record::Record;
 use super::reports::Reports;
 use super::role_settings::Role;
 use super::runtime::{SILENCE, runtime, telling};
@@ -26,7 +27,8 @@ use crate::core::file::{WriteError, read_bounded};
 use crate::core::id::Trace;
 use crate::core::printable::indented;
 use crate::core::text::visible;
-use crate::engine::{self, AppliedBefore, Events, RunResult, Target};
+use crate::engine::{self, AppliedBefore, Events, ReplayFact, RunResult, Target, UnmadeCall};
+use crate::mcp::Replay;
 use crate::recipe::{self, Given, InputProblem, InputsFileError, Kind, Recipe, Resolved, Source};
 use crate::report::{self, EventFile, Fan, Progress, RunOutputs, Sheet, Verbosity, Written, WrittenKind};
 
@@ -86,9 +88,27 @@ fn execute(
     };
     let inputs = inputs(&recipe, flags, options, environment)?;
     let out = ready(&recipe, options, &reports)?;
+    let record = match &options.record {
+        Some(path) => {
+            reports.keep_off(std::slice::from_ref(path))?;
+            Some(Record::ready(path, out.root(), &server, options.trust.as_deref(), environment)?)
+        }
+        None => None,
+    };
     let runtime = runtime()?;
-    let (mut ran, closed) =
-        run(&recipe, &name, &inputs, &server, &runtime, options, &reports, environment, output)?;
+    let (mut ran, closed) = run(
+        &recipe,
+        &name,
+        &inputs,
+        &server,
+        record.as_ref(),
+        &runtime,
+        options,
+        &reports,
+        environment,
+        output,
+    )?;
+    ran.result.replay = server.replay().map(|replay| played(replay, output));
     if let Some(artifact) = &ran.result.artifact {
         match applied_before(artifact, options, environment) {
             Ok(applied) => ran.result.applied_before = applied,
@@ -98,6 +118,8 @@ fn execute(
     }
     let exit = Exit::of_run(&ran.result.conclusion, options.detailed_exitcode);
     let delivered = deliver(ran, &out, options, &reports, exit, environment, output);
+    let recorded = record.map_or(Ok(()), |record| record.finish(output));
+    let delivered = delivered.and(recorded);
     runtime.block_on(closed);
     // Blocking leftovers, such as a closed sandbox's, are not waited for.
     runtime.shutdown_background();
@@ -107,6 +129,27 @@ fn execute(
         _ => Fault { exit, ..fault },
     })?;
     Ok(exit)
+}
+
+/// What was played, having told of what was not made.
+fn played(replay: &Replay, output: &Output) -> ReplayFact {
+    let document = replay.recording().document();
+    let unmade: Vec<UnmadeCall> = replay
+        .unmade()
+        .into_iter()
+        .map(|call| UnmadeCall { tool: call.tool.clone(), arguments: call.arguments.clone() })
+        .collect();
+    if !unmade.is_empty() {
+        let tools: BTreeSet<&str> = unmade.iter().map(|call| call.tool.as_str()).collect();
+        let named: Vec<String> = tools.iter().map(|tool| format!("`{}`", visible(tool))).collect();
+        let count = unmade.len();
+        output.say(&format!(
+            "note: {count} recorded {} not made: {}; the run report has them",
+            if count == 1 { "call was" } else { "calls were" },
+            named.join(", ")
+        ));
+    }
+    ReplayFact { recorded: document.server.identity.clone(), began: document.began, unmade }
 }
 
 /// Whether a server is what shipped recipes are read for: the shipped profile, and nothing else agreed on.
@@ -211,6 +254,7 @@ fn run(
     source: &str,
     inputs: &Resolved,
     server: &KnownServer,
+    record: Option<&Record>,
     runtime: &Runtime,
     options: &RunOptions,
     reports: &Reports,
@@ -258,7 +302,12 @@ fn run(
     let (result, closed) = thread::scope(|scope| {
         let _ = thread::Builder::new().spawn_scoped(scope, prepare);
         runtime.block_on(async {
-            let work = engine::run(run, server.endpoint()?, dry_runs, &fan, stop.wait());
+            let endpoint = server.endpoint()?;
+            let (endpoint, dry_runs) = match record {
+                Some(record) => (record.of(endpoint), record.of_dry_runs(dry_runs)),
+                None => (endpoint, dry_runs),
+            };
+            let work = engine::run(run, endpoint, dry_runs, &fan, stop.wait());
             Ok::<_, Fault>(telling(work, SILENCE, || progress.still()).await)
         })
     })?;

@@ -45,6 +45,7 @@ mod sample_effect;
 mod sarif;
 mod sheet;
 mod sheet_markdown;
+mod stand_in;
 mod status;
 mod status_text;
 mod terminal;

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::{Check, Level, Place, Problem, Rule, Sheet, identity};
 use crate::report::layout::Mark;
 use crate::report::run_text::SANDBOX_RUN;
+use crate::report::stand_in::StandIn;
 use crate::report::test_text::{TestedCase, told, verdict};
 
 /// The rule of cases.
@@ -26,7 +27,7 @@ impl Sheet<'_> {
             word: word.to_owned(),
             exit,
             reasons: Vec::new(),
-            sandbox: Some(SANDBOX_RUN),
+            stand_in: Some(StandIn::sandbox(SANDBOX_RUN)),
             began: None,
             ended: None,
             checks: tested.iter().map(check).collect(),

@@ -41,7 +41,7 @@ pub(super) enum Command {
     Validate(Validate),
     /// Show an artifact, or what a recipe does.
     Show(Show),
-    /// Compare two artifacts: what would happen differently.
+    /// Compare two artifacts: what would happen differently; or two recordings: where answers differ in shape.
     Diff(Diff),
     /// Approve an artifact: show all of it, and record the decision as a file.
     Approve(Approve),
@@ -62,7 +62,7 @@ pub(super) enum Command {
     Schema(Schema),
     /// List the shipped recipes and their inputs.
     List(List),
-    /// Try recipes out on the cases beside them, each on a sandbox of its own.
+    /// Try recipes out on the cases beside them, each on a sandbox of its own or on a recording.
     Test(Test),
     /// Copy a shipped recipe into a project, to change it there; or set up a project's pipeline.
     Init(Init),
@@ -219,13 +219,13 @@ pub(super) struct Show {
 
 #[derive(Debug, Args)]
 pub(super) struct Diff {
-    /// The earlier artifact.
+    /// The earlier artifact, or a recording.
     #[arg(value_name = "A")]
     pub before: PathBuf,
-    /// The later artifact.
+    /// The later artifact, or another recording.
     #[arg(value_name = "B")]
     pub after: PathBuf,
-    /// Exit 10 where the effect differs.
+    /// Exit 10 where the effect differs, or the shape of an answer.
     #[arg(long)]
     pub detailed_exitcode: bool,
     /// How the result is given on stdout.
@@ -273,6 +273,8 @@ pub(super) enum SchemaName {
     RecipeSummary,
     /// `diff --format json`.
     Difference,
+    /// `diff --format json` of two recordings.
+    Shapes,
     /// `loopgate.lock/1`, the tool lock.
     Lock,
     /// `lock --format json`.

@@ -113,7 +113,7 @@ impl Record {
 }
 
 /// Whether a file is a recording, whole or not: nothing else is replaced by one.
-fn is_recording(path: &Path) -> bool {
+pub(super) fn is_recording(path: &Path) -> bool {
     let read = read_bounded(path, MAX_BYTES).ok();
     let value: Option<Value> = read.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     value.is_some_and(|value| value.get("format").is_some_and(|format| format == v1::FORMAT))

@@ -1,5 +1,6 @@
 //! `--server replay:FILE`: a recording in a server's place.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::environment::Environment;
@@ -13,7 +14,7 @@ use super::settings::{Settings, profile_with_source};
 use crate::catalog::{Agreed, Allowed, Profile};
 use crate::core::file::read_bounded;
 use crate::core::text::visible;
-use crate::engine::Target;
+use crate::engine::{ReplayFact, Target, UnmadeCall};
 use crate::mcp::recording::{MAX_BYTES, RecordingError, v1};
 use crate::mcp::{Limits, Recording, Replay};
 use crate::recipe::Source;
@@ -95,6 +96,28 @@ pub(super) fn replayed(
         },
         reach: Reach::Replay(replay),
     })
+}
+
+/// What was played, and what of it was not asked for.
+pub(super) fn played(replay: &Replay) -> ReplayFact {
+    let document = replay.recording().document();
+    let unmade = replay
+        .unmade()
+        .into_iter()
+        .map(|call| UnmadeCall { tool: call.tool.clone(), arguments: call.arguments.clone() });
+    ReplayFact { recorded: document.server.identity.clone(), began: document.began, unmade: unmade.collect() }
+}
+
+/// That calls were recorded and not made, where there are any. It is no failure.
+pub(super) fn unmade(replay: &ReplayFact) -> Option<String> {
+    let tools: BTreeSet<&str> = replay.unmade.iter().map(|call| call.tool.as_str()).collect();
+    let named: Vec<String> = tools.iter().map(|tool| format!("`{}`", visible(tool))).collect();
+    let calls = match replay.unmade.len() {
+        0 => return None,
+        1 => "1 recorded call was".to_owned(),
+        many => format!("{many} recorded calls were"),
+    };
+    Some(format!("note: {calls} not made: {}", named.join(", ")))
 }
 
 #[cfg(test)]

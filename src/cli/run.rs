@@ -1,7 +1,7 @@
 //! `loopgate RECIPE` and `loopgate run FILE`.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::thread;
 
 use tokio::runtime::Runtime;
@@ -15,6 +15,7 @@ use super::ledger_place::find as find_ledger;
 use super::output::Output;
 use super::policy::Trusted;
 use super::record::Record;
+use super::replay::{played, unmade};
 use super::reports::Reports;
 use super::role_settings::Role;
 use super::runtime::{SILENCE, runtime, telling};
@@ -27,8 +28,7 @@ use crate::core::file::{WriteError, read_bounded};
 use crate::core::id::Trace;
 use crate::core::printable::indented;
 use crate::core::text::visible;
-use crate::engine::{self, AppliedBefore, Events, ReplayFact, RunResult, Target, UnmadeCall};
-use crate::mcp::Replay;
+use crate::engine::{self, AppliedBefore, Events, RunResult, Target};
 use crate::recipe::{self, Given, InputProblem, InputsFileError, Kind, Recipe, Resolved, Source};
 use crate::report::{self, EventFile, Fan, Progress, RunOutputs, Sheet, Verbosity, Written, WrittenKind};
 
@@ -108,7 +108,10 @@ fn execute(
         environment,
         output,
     )?;
-    ran.result.replay = server.replay().map(|replay| played(replay, output));
+    ran.result.replay = server.replay().map(played);
+    if let Some(note) = ran.result.replay.as_ref().and_then(unmade) {
+        output.say(&note);
+    }
     if let Some(artifact) = &ran.result.artifact {
         match applied_before(artifact, options, environment) {
             Ok(applied) => ran.result.applied_before = applied,
@@ -129,27 +132,6 @@ fn execute(
         _ => Fault { exit, ..fault },
     })?;
     Ok(exit)
-}
-
-/// What was played, having told of what was not made.
-fn played(replay: &Replay, output: &Output) -> ReplayFact {
-    let document = replay.recording().document();
-    let unmade: Vec<UnmadeCall> = replay
-        .unmade()
-        .into_iter()
-        .map(|call| UnmadeCall { tool: call.tool.clone(), arguments: call.arguments.clone() })
-        .collect();
-    if !unmade.is_empty() {
-        let tools: BTreeSet<&str> = unmade.iter().map(|call| call.tool.as_str()).collect();
-        let named: Vec<String> = tools.iter().map(|tool| format!("`{}`", visible(tool))).collect();
-        let count = unmade.len();
-        output.say(&format!(
-            "note: {count} recorded {} not made: {}; the run report has them",
-            if count == 1 { "call was" } else { "calls were" },
-            named.join(", ")
-        ));
-    }
-    ReplayFact { recorded: document.server.identity.clone(), began: document.began, unmade }
 }
 
 /// Whether a server is what shipped recipes are read for: the shipped profile, and nothing else agreed on.

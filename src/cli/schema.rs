@@ -44,6 +44,7 @@ pub(super) fn of(name: SchemaName) -> Result<Value, Fault> {
         SchemaName::RunEvent => return Ok(report::event_schema()),
         SchemaName::RecipeSummary => return Ok(report::recipe_schema()),
         SchemaName::Difference => return Ok(report::difference_schema()),
+        SchemaName::Shapes => return Ok(report::shapes_schema()),
         SchemaName::Lock => return Ok(lock::v1::json_schema()),
         SchemaName::LockCheck => return Ok(report::lock_schema()),
         SchemaName::Doctor => return Ok(report::doctor_schema()),

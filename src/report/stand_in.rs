@@ -7,6 +7,8 @@ pub(super) const REPLAY_RUN: &str = "this run is the replay of a recording: no s
 pub(super) const REPLAY_ARTIFACT: &str =
     "this plan is from the replay of a recording: it can be neither approved nor applied";
 pub(super) const REPLAY_EXAMINED: &str = "this was the replay of a recording: no server was asked";
+pub(super) const CASES_REPLAYED: &str =
+    "these cases ran on the embedded sandbox or on recordings: no other server was asked";
 
 /// What stood in for a server, and what is said of that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,6 +11,8 @@ mod redaction;
 mod replay;
 mod seen;
 mod shape;
+#[cfg(test)]
+mod tests;
 pub mod v1;
 
 pub use read::{MAX_BYTES, Recording, RecordingError};

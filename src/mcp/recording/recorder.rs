@@ -86,6 +86,13 @@ impl Recorder {
         tape.connections.push(Connection::of(connected.as_ref().map(Live::facts)));
     }
 
+    /// As if that server had been connected to.
+    #[cfg(test)]
+    pub(super) fn connected_to(&self, name: &str) {
+        let (version, revision) = ("1".to_owned(), "2025-11-25".to_owned());
+        self.tape().connections.push(Connection::Made { name: name.to_owned(), version, revision });
+    }
+
     pub(in crate::mcp) fn listed(&self, listed: &Result<Vec<ToolDefinition>, ListError>) {
         self.tape().lists.push(List::of(listed));
     }

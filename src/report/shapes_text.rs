@@ -142,7 +142,14 @@ mod tests {
     #[test]
     fn a_place_is_told_with_what_stands_there_and_no_answer_is_not_the_same() {
         let tools = [tool("a", (1, 2), &[]), tool("b", (1, 1), &["/items/*/owner"]), tool("c", (0, 1), &[])];
-        assert_snapshot!(shapes_text(&tools, &Terminal::plain()), @"");
+        assert_snapshot!(shapes_text(&tools, &Terminal::plain()), @r"
+        ✗ other shapes  answers of 2 tools in both
+
+          ✓ a: the same
+          ✗ b: 1 difference
+              `/items/*/owner`: null or string in the first, nothing in the second
+          ? c: the first recording has no answer
+        ");
         assert_eq!(shapes_json(&tools)["same"], false);
         assert!(shapes_text(&tools[2..], &Terminal::plain()).contains("nothing to compare"));
     }

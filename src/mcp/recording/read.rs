@@ -114,7 +114,10 @@ impl Recording {
     }
 
     /// A recording of that content, whatever digest it states.
-    pub(super) fn of(mut value: Value) -> Result<Self, RecordingError> {
+    ///
+    /// # Errors
+    /// As for [`Recording::read`], but for damage.
+    pub fn of(mut value: Value) -> Result<Self, RecordingError> {
         let digest = digest(&value).to_string();
         if let Some(members) = value.as_object_mut() {
             members.insert("file_digest".to_owned(), Value::from(digest));

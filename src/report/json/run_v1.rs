@@ -589,7 +589,10 @@ mod tests {
     #[test]
     fn the_schema_names_every_member_of_a_report() {
         let schema = run_schema();
-        let report = run_json(&sample::planned(), &[]);
+        let mut planned = sample::planned();
+        let unmade = vec![UnmadeCall { tool: "look".into(), arguments: Map::new() }];
+        planned.replay = Some(ReplayFact { recorded: "sandbox".into(), began: planned.started, unmade });
+        let report = run_json(&planned, &[]);
         let described = schema["properties"].as_object().unwrap();
         let members: Vec<&String> = report.as_object().unwrap().keys().collect();
         assert!(

@@ -123,6 +123,9 @@ pub(super) fn foreign_tenant(foreign: &str, outcome: &Outcome) -> Examination {
         Outcome::NotApplied(refusal) if refusal.kind == RefusalKind::SignIn => {
             Examination::passed(check, format!("`{name}` is refused at the sign-in: {}", refusal.message))
         }
+        Outcome::NotApplied(refusal) if refusal.kind == RefusalKind::NotRecorded => {
+            Examination::not_checked(check, "the recording has no read for another tenant")
+        }
         Outcome::NotApplied(refusal) if refusal.kind == RefusalKind::NothingVisible => {
             Examination::undecided(
                 check,
@@ -363,6 +366,7 @@ mod tests {
             (refused(RefusalKind::SignIn), Went::Passed),
             (refused(RefusalKind::NothingVisible), Went::Undecided),
             (refused(RefusalKind::RateLimited), Went::Undecided),
+            (refused(RefusalKind::NotRecorded), Went::NotChecked),
             (silent, Went::Undecided),
             (Outcome::Applied(ToolAnswer::default()), Went::Failed),
         ] {

@@ -4,6 +4,7 @@
 //! above the protocol, at [`super::Session`]: a status, a cut-off or a silence that no server would give again on demand
 //! is kept as it was seen.
 
+mod mark;
 mod nearest;
 mod read;
 mod recorder;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value, json};
 
+use super::mark::{fits, is_marked};
 use super::nearest::nearest;
 use super::read::Recording;
 use super::redaction::Redaction;
@@ -30,6 +31,8 @@ struct State {
     lists: usize,
     /// The calls that were not made yet, by what they are looked for by.
     waiting: BTreeMap<Digest, VecDeque<usize>>,
+    /// Those of them that something was taken out of, in their order.
+    marked: Vec<(usize, Digest)>,
 }
 
 impl Replay {
@@ -37,11 +40,15 @@ impl Replay {
     #[must_use]
     pub fn new(recording: Recording) -> Self {
         let mut waiting: BTreeMap<Digest, VecDeque<usize>> = BTreeMap::new();
+        let mut marked = Vec::new();
         for (index, call) in recording.document().calls.iter().enumerate() {
             let sought = sought(&call.tool, call.tenant.as_deref(), &call.arguments);
+            if call.arguments.values().any(is_marked) {
+                marked.push((index, sought.clone()));
+            }
             waiting.entry(sought).or_default().push_back(index);
         }
-        let state = Mutex::new(State { connections: 0, lists: 0, waiting });
+        let state = Mutex::new(State { connections: 0, lists: 0, waiting, marked });
         Self(Arc::new(Played { recording, state }))
     }
 
@@ -96,8 +103,20 @@ impl Replay {
         }
         Redaction::default().members(&mut arguments);
         let sought = sought(&call.tool, call.tenant.as_deref(), &arguments);
-        let place = self.state().waiting.get_mut(&sought).and_then(VecDeque::pop_front);
         let calls = &self.0.recording.document().calls;
+        let mut state = self.state();
+        let place = state.take(&sought).or_else(|| {
+            let made = Value::Object(arguments.clone());
+            let fitting = state.marked.iter().find(|(place, _)| {
+                calls.get(*place).is_some_and(|recorded| {
+                    (&recorded.tool, &recorded.tenant) == (&call.tool, &call.tenant)
+                        && fits(&Value::Object(recorded.arguments.clone()), &made)
+                })
+            });
+            let sought = fitting.map(|(_, sought)| sought.clone())?;
+            state.take(&sought)
+        });
+        drop(state);
         match place.and_then(|place| calls.get(place)) {
             Some(call) => call.seen.clone().into(),
             None => Seen::NotRecorded(nearest(&call.tool, call.tenant.as_deref(), &arguments, calls)),
@@ -111,6 +130,15 @@ impl Replay {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The first call of those that is not made yet.
+    fn take(&mut self, sought: &Digest) -> Option<usize> {
+        let place = self.waiting.get_mut(sought)?.pop_front()?;
+        self.marked.retain(|(marked, _)| *marked != place);
+        Some(place)
     }
 }
 

@@ -62,6 +62,7 @@ fn check(
     let (ReadLock { text, .. }, locked) = locked(place, server)?;
     let asked = asked_for(arguments, server, &locked)?;
     let surveyed = surveyed(server, &[], environment)?;
+    server.told(output);
     let changes = compare(&locked, &server.target.profile, &listed(server, &surveyed), &asked);
     let file = place.path.display().to_string();
     let (before, done) = (Some(&locked), LockDone::Checked);

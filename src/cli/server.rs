@@ -6,6 +6,7 @@ use super::environment::Environment;
 use super::exit::Exit;
 use super::fault::Fault;
 use super::lock_place::LockPlace;
+use super::output::Output;
 use super::policy::trust_for;
 use super::replay::{recording_path, replayed};
 use super::role_settings::Role;
@@ -292,6 +293,16 @@ impl KnownServer {
         match &self.reach {
             Reach::Replay(replay) => Some(replay),
             Reach::Sandbox(_) | Reach::Child(_) | Reach::Http(_) => None,
+        }
+    }
+
+    /// Tells that it is a recording, where it is one: for outputs that are about a server and not about a run.
+    pub fn told(&self, output: &Output) {
+        if let (Some(_), Some(recorded)) = (self.replay(), &self.target.recorded) {
+            let recorded = visible(recorded);
+            output.say(&format!(
+                "note: this is the replay of a recording of `{recorded}`; no server was asked"
+            ));
         }
     }
 

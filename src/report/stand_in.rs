@@ -6,6 +6,7 @@ use crate::artifact::REPLAY;
 pub(super) const REPLAY_RUN: &str = "this run is the replay of a recording: no server was asked, and nothing of it can be approved or applied";
 pub(super) const REPLAY_ARTIFACT: &str =
     "this plan is from the replay of a recording: it can be neither approved nor applied";
+pub(super) const REPLAY_DIFFERENCE: &str = "at least one of the two plans is from the replay of a recording, and can be neither approved nor applied";
 pub(super) const REPLAY_EXAMINED: &str = "this was the replay of a recording: no server was asked";
 pub(super) const CASES_REPLAYED: &str =
     "these cases ran on the embedded sandbox or on recordings: no other server was asked";

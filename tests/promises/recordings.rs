@@ -277,6 +277,8 @@ fn every_output_of_a_replay_says_that_it_is_one() {
         let ran = folder.run(&["show", "loopgate-out/artifact.json", "--format", shown]).exits(0);
         assert!(ran.stdout.contains("replay"), "{shown}");
     }
+    let ran = folder.run(&["diff", "loopgate-out/artifact.json", "loopgate-out/artifact.json"]).exits(0);
+    assert!(ran.told().contains("from the replay of a recording"), "{}", ran.told());
     let ran = folder.run(&["doctor", "--server", "replay:rec.json"]).exits(0);
     assert!(ran.told().contains("this was the replay of a recording"), "{}", ran.told());
 }
@@ -446,7 +448,8 @@ fn the_lock_and_the_profile_are_held_against_a_recording() {
     folder.sandbox("certify-release", "REL-READY", &["--record", "rec.json"]).exits(0);
     folder.run(&["lock", "--server", "sandbox"]).exits(0);
     let check = ["lock", "--server", "replay:rec.json", "--check"];
-    folder.run(&check).exits(0);
+    let ran = folder.run(&check).exits(0);
+    assert!(ran.stderr.contains("the replay of a recording of `sandbox`"), "{}", ran.stderr);
     folder.run(&["lock", "--server", "replay:rec.json"]).exits(2);
     folder
         .run(&[

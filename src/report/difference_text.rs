@@ -169,7 +169,7 @@ mod tests {
     fn a_difference_of_a_sandbox_plan_says_so() {
         for sandbox in [true, false] {
             for same_effect in [true, false] {
-                let difference = Difference { same_effect, sandbox, ..Difference::default() };
+                let difference = Difference { same_effect, sandbox, replay: false, ..Difference::default() };
                 let text = difference_text(&difference, &Terminal { width: 200, ..Terminal::plain() });
                 assert_eq!(text.contains(SANDBOX_DIFFERENCE), sandbox);
             }

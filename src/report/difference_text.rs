@@ -183,6 +183,7 @@ mod tests {
         let difference = Difference {
             same_effect: false,
             sandbox: true,
+            replay: false,
             target: vec![change("/target/tenant", Some(json!("acme")), Some(json!(null)))],
             operations: vec![
                 ItemDifference {

@@ -272,15 +272,21 @@ fn answers_are_compared_by_what_stands_where_and_not_by_its_value() {
     };
     let one = json!({"id": "A", "items": [{"state": "open", "due": null}], "empty": []});
     assert!(
-        compared(&[one.clone()], &[json!({"id": "B", "items": [{"state": "x", "due": null}], "empty": [1]})])
-            .is_empty()
+        compared(
+            std::slice::from_ref(&one),
+            &[json!({"id": "B", "items": [{"state": "x", "due": null}], "empty": [1]})]
+        )
+        .is_empty()
     );
     assert_eq!(
         compared(
-            &[one.clone()],
+            std::slice::from_ref(&one),
             &[json!({"id": 7, "items": [{"state": "x", "due": "2026"}], "empty": {}, "more": {"a": 1}})]
         ),
         ["/empty", "/id", "/items/*/due", "/more"],
     );
-    assert!(compared(&[one], &[]).is_empty(), "of what was not answered nothing is known");
+    assert!(
+        compared(std::slice::from_ref(&one), &[]).is_empty(),
+        "of what was not answered nothing is known"
+    );
 }

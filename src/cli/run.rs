@@ -14,6 +14,8 @@ use super::input::{load, recipe_source};
 use super::ledger_place::find as find_ledger;
 use super::output::Output;
 use super::policy::Trusted;
+use super::record::Record;
+use super::replay::{played, unmade};
 use super::reports::Reports;
 use super::role_settings::Role;
 use super::runtime::{SILENCE, runtime, telling};
@@ -86,9 +88,30 @@ fn execute(
     };
     let inputs = inputs(&recipe, flags, options, environment)?;
     let out = ready(&recipe, options, &reports)?;
+    let record = match &options.record {
+        Some(path) => {
+            reports.keep_off(std::slice::from_ref(path))?;
+            Some(Record::ready(path, out.root(), &server, options.trust.as_deref(), environment)?)
+        }
+        None => None,
+    };
     let runtime = runtime()?;
-    let (mut ran, closed) =
-        run(&recipe, &name, &inputs, &server, &runtime, options, &reports, environment, output)?;
+    let (mut ran, closed) = run(
+        &recipe,
+        &name,
+        &inputs,
+        &server,
+        record.as_ref(),
+        &runtime,
+        options,
+        &reports,
+        environment,
+        output,
+    )?;
+    ran.result.replay = server.replay().map(played);
+    if let Some(note) = ran.result.replay.as_ref().and_then(unmade) {
+        output.say(&note);
+    }
     if let Some(artifact) = &ran.result.artifact {
         match applied_before(artifact, options, environment) {
             Ok(applied) => ran.result.applied_before = applied,
@@ -98,6 +121,8 @@ fn execute(
     }
     let exit = Exit::of_run(&ran.result.conclusion, options.detailed_exitcode);
     let delivered = deliver(ran, &out, options, &reports, exit, environment, output);
+    let recorded = record.map_or(Ok(()), |record| record.finish(output));
+    let delivered = delivered.and(recorded);
     runtime.block_on(closed);
     // Blocking leftovers, such as a closed sandbox's, are not waited for.
     runtime.shutdown_background();
@@ -211,6 +236,7 @@ fn run(
     source: &str,
     inputs: &Resolved,
     server: &KnownServer,
+    record: Option<&Record>,
     runtime: &Runtime,
     options: &RunOptions,
     reports: &Reports,
@@ -258,7 +284,12 @@ fn run(
     let (result, closed) = thread::scope(|scope| {
         let _ = thread::Builder::new().spawn_scoped(scope, prepare);
         runtime.block_on(async {
-            let work = engine::run(run, server.endpoint()?, dry_runs, &fan, stop.wait());
+            let endpoint = server.endpoint()?;
+            let (endpoint, dry_runs) = match record {
+                Some(record) => (record.of(endpoint), record.of_dry_runs(dry_runs)),
+                None => (endpoint, dry_runs),
+            };
+            let work = engine::run(run, endpoint, dry_runs, &fan, stop.wait());
             Ok::<_, Fault>(telling(work, SILENCE, || progress.still()).await)
         })
     })?;

@@ -279,6 +279,7 @@ impl<'a> Course<'a> {
             artifact,
             not_proven,
             applied_before: Vec::new(),
+            replay: None,
             conclusion,
         }
     }

@@ -25,7 +25,7 @@ pub struct Cases {
     /// The tenant that the cases act for, where they do not say another one.
     #[serde(default)]
     pub tenant: Option<String>,
-    /// The cases, in the order in which they are tried out; each has a sandbox of its own.
+    /// The cases, in the order in which they are tried out; each has a sandbox of its own, or a recording.
     #[schemars(length(min = 1))]
     pub cases: Vec<Case>,
 }
@@ -49,6 +49,9 @@ pub struct Case {
     /// Evidence that the sandbox has besides its own.
     #[serde(default)]
     pub evidence: Vec<Evidence>,
+    /// A recording that is played instead of the sandbox, relative to the file with the cases.
+    #[serde(default)]
+    pub recording: Option<PathBuf>,
     /// What must come of it.
     pub expect: Expected,
 }

@@ -47,6 +47,7 @@ pub const RESERVED_INPUTS: &[&str] = &[
     "progress",
     "quiet",
     "recipe",
+    "record",
     "report",
     "server",
     "tenant",

@@ -43,8 +43,10 @@ mod sample;
 #[cfg(test)]
 mod sample_effect;
 mod sarif;
+mod shapes_text;
 mod sheet;
 mod sheet_markdown;
+mod stand_in;
 mod status;
 mod status_text;
 mod terminal;
@@ -80,6 +82,7 @@ pub use recipe_markdown::recipe_markdown;
 pub use recipe_text::recipe_text;
 pub use run_text::{run_text, verdict_text};
 pub use sarif::sarif;
+pub use shapes_text::{shapes_json, shapes_schema, shapes_text};
 pub use sheet::{ApplyOutputs, Sheet};
 pub use sheet_markdown::{MOST_BYTES, sheet_markdown};
 pub use status_text::{HolderView, StatusView, status_text};

@@ -4,6 +4,7 @@
 use super::layout::{Mark, bounded, count, took};
 use super::markdown::{cell, code, json_block, prose};
 use super::sheet::{Proposal, Sheet};
+use super::stand_in::StandIn;
 use crate::evidence::brief::{View, rows, views};
 use crate::evidence::mermaid;
 use serde_json::Value;
@@ -71,8 +72,8 @@ impl Page {
         if !about.is_empty() {
             head.push_str(&format!("{} {}\n\n", sheet.command, about.join(" · ")));
         }
-        if let Some(says) = sheet.sandbox {
-            head.push_str(&format!("**Sandbox**: {says}.\n\n"));
+        if let Some(StandIn { title, says, .. }) = sheet.stand_in {
+            head.push_str(&format!("**{title}**: {says}.\n\n"));
         }
         self.block(&head);
         self.list("", sheet.reasons.iter().map(|reason| prose(&bounded(reason, LONGEST))));

@@ -26,9 +26,10 @@ use loopgate::core::text::is_hidden;
 use loopgate::core::{Digest, ToolDefinition};
 use loopgate::evidence::{Graph, Limits, analyze, mermaid};
 use loopgate::ledger::{Draft, Event, Fact, Head, chain};
-use loopgate::mcp::{HttpAddress, Issuer, classify, heard};
+use loopgate::mcp::recording::shapes_compared;
+use loopgate::mcp::{HttpAddress, Issuer, Recording, Replay, classify, heard};
 use loopgate::recipe::{InputsFileError, Library, Problems, Source, load, read_inputs_file};
-use loopgate::report::{Terminal, artifact_markdown, artifact_text, problems_text, recipe_text};
+use loopgate::report::{Terminal, artifact_markdown, artifact_text, problems_text, recipe_text, shapes_text};
 use loopgate::sandbox::{Format, Import};
 use serde_json::Value;
 
@@ -36,7 +37,7 @@ use serde_json::Value;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 20] = [
+pub const TARGETS: [Target; 21] = [
     ("approval", approval),
     ("artifact", artifact),
     ("audit", audit),
@@ -49,6 +50,7 @@ pub const TARGETS: [Target; 20] = [
     ("lock", lock),
     ("profile", profile),
     ("recipe", recipe),
+    ("recording", recording),
     ("reply", reply),
     ("review", review),
     ("sarif", sarif),
@@ -86,6 +88,27 @@ pub fn recipe(data: &[u8]) {
             shown(&recipe_text(&recipe, &profile, &Terminal::plain()));
         }
         Err(problems) => refused(&problems),
+    }
+}
+
+/// A recording, and what could be played of one whatever its digest says.
+pub fn recording(data: &[u8]) {
+    if let Err(error) = Recording::read("r.json", data) {
+        told(&error);
+    }
+    let Ok(value) = parse_unambiguous(data) else { return };
+    match Recording::of(value) {
+        Ok(recording) => {
+            let again = Recording::read("again.json", recording.text().as_bytes());
+            assert_eq!(again.unwrap_or_else(|error| panic!("{error}")), recording);
+            let tools = shapes_compared(recording.document(), recording.document());
+            assert!(tools.iter().all(|tool| tool.differences.is_empty()));
+            shown(&shapes_text(&tools, &Terminal::plain()));
+            shown(recording.text());
+            let replay = Replay::new(recording.clone());
+            assert_eq!(replay.unmade().len(), recording.document().calls.len());
+        }
+        Err(error) => told(&error),
     }
 }
 

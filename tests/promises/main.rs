@@ -108,6 +108,8 @@ mod reads;
 #[cfg(test)]
 mod recipes;
 #[cfg(test)]
+mod recordings;
+#[cfg(test)]
 mod reports;
 #[cfg(test)]
 mod roles;

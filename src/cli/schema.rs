@@ -39,6 +39,7 @@ pub(super) fn of(name: SchemaName) -> Result<Value, Fault> {
         SchemaName::Status => return Ok(report::status_schema()),
         SchemaName::LedgerLog => return Ok(report::ledger_log_schema()),
         SchemaName::Run => return Ok(report::run_schema()),
+        SchemaName::Call => return Ok(report::call_schema()),
         SchemaName::RunEvent => return Ok(report::event_schema()),
         SchemaName::RecipeSummary => return Ok(report::recipe_schema()),
         SchemaName::Difference => return Ok(report::difference_schema()),

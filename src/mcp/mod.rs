@@ -1,5 +1,5 @@
 //! The MCP client: connects to a server, lists its tools, calls one, says exactly what was seen, and
-//! says by rule what that means.
+//! says by rule what that means. And, in [`serve`], the program as a server.
 //!
 //! [`Session`] is one connection: in process, to a child process, or over HTTP; everything it waits for has
 //! a limit. [`classify`] is pure and turns what was seen of a call into one of the three outcomes.
@@ -22,6 +22,7 @@ mod patience;
 mod reconnects;
 mod reply;
 mod secrets;
+pub mod serve;
 mod session;
 mod task;
 mod tools;

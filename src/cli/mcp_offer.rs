@@ -14,18 +14,19 @@ use tokio::sync::{Semaphore, oneshot};
 use super::environment::Environment;
 use super::exit::Exit;
 use super::fault::Fault;
+use super::ledger_place::Place;
 use super::mcp_arguments::McpArguments;
 use super::mcp_left::Left;
 use super::next_command::NextCommand;
 use super::output::Output;
-use super::run::applied_before;
+use super::run::{applied_before, ledger_of};
 use super::run_files::{ARTIFACT, write};
 use super::runtime::runtime;
 use super::server::{KnownServer, in_words};
 use super::signals::Stop;
 use crate::core::OutputFolder;
 use crate::core::id::Trace;
-use crate::core::text::visible;
+use crate::core::text::{excerpt, visible};
 use crate::engine::{self, DryRuns, Event, Events, RunResult, Signal};
 use crate::mcp::serve::{
     Answer, Call, Later, Offer, OfferedPrompt, OfferedResource, OfferedTool, Progress, ResourceText, Unread,
@@ -40,6 +41,8 @@ const AT_ONCE: u32 = 4;
 const MOST_CALLS: usize = 64;
 /// The most files that an answer links to.
 const MOST_LINKS: usize = 40;
+/// The most characters of a recipe's own words as its tool's title.
+const LONGEST_TITLE: usize = 120;
 
 /// A recipe that is served, and the server that it runs against.
 pub(super) struct Served {
@@ -54,7 +57,10 @@ pub(super) struct Recipes(Arc<Shared>);
 
 struct Shared {
     served: Vec<Served>,
+    tools: Vec<OfferedTool>,
     left: Left,
+    /// What says what took place already.
+    ledger: Option<Place>,
     arguments: McpArguments,
     environment: Environment,
     output: Output,
@@ -83,12 +89,23 @@ impl Recipes {
         stop: Stop,
     ) -> Result<Self, Fault> {
         let folder = std::path::absolute(".").map_err(Fault::internal)?.display().to_string();
+        let output = Output::new(environment, verbose);
+        let ledger = match ledger_of(arguments.ledger.as_deref(), arguments.trust.as_deref(), environment) {
+            Ok(ledger) => Some(ledger),
+            // A plan needs no ledger; whoever applies it does, and is told there.
+            Err(fault) => {
+                output.say(&format!("note: {}", visible(&in_words(fault))));
+                None
+            }
+        };
         Ok(Self(Arc::new(Shared {
+            tools: served.iter().map(|served| tool(&served.recipe)).collect(),
             served,
             left,
+            ledger,
             arguments,
             environment: environment.clone(),
-            output: Output::new(environment, verbose),
+            output,
             folder,
             stop,
             running: Arc::new(Semaphore::new(AT_ONCE as usize)),
@@ -120,8 +137,8 @@ impl Offer for Recipes {
         agent::instructions(&servers.join(", "), tenant.as_deref(), self.0.served.len())
     }
 
-    fn tools(&self) -> Vec<OfferedTool> {
-        self.0.served.iter().map(|served| tool(&served.recipe)).collect()
+    fn tools(&self) -> &[OfferedTool] {
+        &self.0.tools
     }
 
     fn call(&self, call: Call) -> Later<Answer> {
@@ -215,7 +232,7 @@ fn tool(recipe: &Recipe) -> OfferedTool {
     };
     OfferedTool {
         name: recipe.name.clone(),
-        title: visible(&recipe.summary).into_owned(),
+        title: excerpt(recipe.summary.trim(), LONGEST_TITLE),
         description: agent::tool_description(recipe),
         input: recipe::inputs_schema(&recipe.inputs),
         output,
@@ -304,11 +321,9 @@ impl Shared {
             Ok::<_, Fault>(engine::run(run, server.endpoint()?, dry_runs, &teller, stop).await)
         })?;
         drop(teller);
-        if let Some(artifact) = &result.artifact {
-            let (ledger, trust) = (self.arguments.ledger.as_deref(), self.arguments.trust.as_deref());
-            match applied_before(artifact, ledger, trust, &self.environment) {
+        if let Some((artifact, ledger)) = result.artifact.as_ref().zip(self.ledger.as_ref()) {
+            match applied_before(artifact, ledger) {
                 Ok(applied) => result.applied_before = applied,
-                // A plan needs no ledger; whoever applies it does, and is told there.
                 Err(fault) => self.output.say(&format!("note: {}", visible(&in_words(fault)))),
             }
         }

@@ -12,7 +12,7 @@ use super::environment::Environment;
 use super::exit::Exit;
 use super::fault::Fault;
 use super::input::{load, recipe_source};
-use super::ledger_place::find as find_ledger;
+use super::ledger_place::{Place, find as find_ledger};
 use super::output::Output;
 use super::policy::Trusted;
 use super::reports::Reports;
@@ -87,7 +87,8 @@ fn execute(
     let (mut ran, closed) =
         run(&recipe, &name, &inputs, &server, &runtime, options, &reports, environment, output)?;
     if let Some(artifact) = &ran.result.artifact {
-        match applied_before(artifact, options.ledger.as_deref(), options.trust.as_deref(), environment) {
+        let ledger = ledger_of(options.ledger.as_deref(), options.trust.as_deref(), environment);
+        match ledger.and_then(|ledger| applied_before(artifact, &ledger)) {
             Ok(applied) => ran.result.applied_before = applied,
             // A plan needs no ledger; whoever applies it does, and is told there.
             Err(fault) => output.say(&format!("note: {}", visible(&format!("{:#}", fault.error)))),
@@ -113,16 +114,19 @@ fn is_usual(target: &Target) -> Result<bool, Fault> {
     Ok(lock.is_none() && allowed.is_usual() && target.profile == profile)
 }
 
-/// What of the plan took place already, as the ledger says, where there is one.
-pub(super) fn applied_before(
-    artifact: &Artifact,
+/// The ledger that plans are held against, where there may be one.
+pub(super) fn ledger_of(
     ledger: Option<&str>,
     trust: Option<&Path>,
     environment: &Environment,
-) -> Result<Vec<AppliedBefore>, Fault> {
+) -> Result<Place, Fault> {
     let trusted = Trusted::read(trust, environment)?;
-    let place = find_ledger(ledger, trusted.as_ref().map(|trusted| &trusted.settings), environment)?;
-    match place.open_existing()? {
+    find_ledger(ledger, trusted.as_ref().map(|trusted| &trusted.settings), environment)
+}
+
+/// What of the plan took place already, as the ledger says, where there is one.
+pub(super) fn applied_before(artifact: &Artifact, ledger: &Place) -> Result<Vec<AppliedBefore>, Fault> {
+    match ledger.open_existing()? {
         Some(ledger) => Ok(engine::applied_before(&ledger, artifact)?),
         None => Ok(Vec::new()),
     }

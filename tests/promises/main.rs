@@ -2,6 +2,8 @@
 //! holds.
 
 #[cfg(test)]
+mod agent;
+#[cfg(test)]
 mod apply;
 #[cfg(test)]
 mod approvals;
@@ -77,6 +79,10 @@ mod locked_recipes;
 mod main_job;
 #[cfg(test)]
 mod mcp;
+#[cfg(test)]
+mod mcp_server;
+#[cfg(test)]
+mod mcp_server_foreign;
 #[cfg(test)]
 mod output;
 #[cfg(test)]

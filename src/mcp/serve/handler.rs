@@ -33,7 +33,7 @@ impl ServerHandler for Handler {
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        self.0.tools().into_iter().find(|tool| tool.name == name).map(tool)
+        self.0.tools().iter().find(|tool| tool.name == name).cloned().map(tool)
     }
 
     async fn list_tools(
@@ -42,7 +42,7 @@ impl ServerHandler for Handler {
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         one_page(request.as_ref())?;
-        Ok(ListToolsResult::with_all_items(self.0.tools().into_iter().map(tool).collect()))
+        Ok(ListToolsResult::with_all_items(self.0.tools().iter().cloned().map(tool).collect()))
     }
 
     async fn call_tool(
@@ -50,7 +50,7 @@ impl ServerHandler for Handler {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        if self.get_tool(&request.name).is_none() {
+        if self.0.tools().iter().all(|tool| tool.name != request.name) {
             let message = format!("there is no tool `{}`", excerpt(&request.name, SHOWN));
             return Err(ErrorData::invalid_params(message, None));
         }

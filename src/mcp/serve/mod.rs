@@ -13,10 +13,14 @@ use rmcp::transport::async_rw::DEFAULT_MAX_LINE_LENGTH;
 use thiserror::Error;
 
 use crate::core::lines::{LineFault, Lines};
+use crate::core::text::excerpt;
 use handler::Handler;
 pub use offer::{
     Answer, Call, Later, Offer, OfferedPrompt, OfferedResource, OfferedTool, Progress, ResourceText, Unread,
 };
+
+/// The most characters of what a client says in an error.
+const SHOWN: usize = 300;
 
 /// Why the connection ended other than by its client.
 #[derive(Debug, Error)]
@@ -63,7 +67,7 @@ where
     let service = match begun {
         // A client that goes away before it says anything has closed the stream, too.
         Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
-        other => other.map_err(|error| ServeError::Client(error.to_string()))?,
+        other => other.map_err(|error| ServeError::Client(excerpt(&error.to_string(), SHOWN)))?,
     };
     let cancel = service.cancellation_token();
     let mut ended = pin!(service.waiting());

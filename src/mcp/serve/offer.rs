@@ -14,7 +14,7 @@ pub trait Offer: Send + Sync + 'static {
     fn instructions(&self) -> String;
 
     /// Every tool, always the same ones.
-    fn tools(&self) -> Vec<OfferedTool>;
+    fn tools(&self) -> &[OfferedTool];
 
     /// Calls one of the tools.
     fn call(&self, call: Call) -> Later<Answer>;

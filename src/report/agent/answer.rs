@@ -48,7 +48,7 @@ impl PlanCommands {
 /// The blocks of text of a call's answer.
 #[must_use]
 pub fn call_texts(view: &CallView<'_>) -> Vec<String> {
-    vec![said_by_us(view), quoted(view.result)]
+    [said_by_us(view), quoted(view.result)].map(|text| text.trim_end().to_owned()).to_vec()
 }
 
 fn said_by_us(view: &CallView<'_>) -> String {
@@ -156,7 +156,7 @@ mod tests {
         result.not_proven = vec!["x".repeat(1000); 50];
         let theirs = &texts(&result)[1];
         assert!(
-            theirs.len() < MOST_QUOTED + 200 && theirs.ends_with("all of it stands in run.json.\n"),
+            theirs.len() < MOST_QUOTED + 200 && theirs.ends_with("all of it stands in run.json."),
             "{theirs}"
         );
     }

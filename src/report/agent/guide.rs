@@ -23,8 +23,8 @@ undecided never count as a pass; say `undecided` and what would decide it.
 5. Plan, do not write. A plan is a file with the exact payloads, and nothing else in it will be sent. Call the tool that \
 plans before anybody talks about a change, and tell whether the server has seen the payload (`server_validated`).
 6. Refuse work without a parent record, without a title, or without a clear owner. Ask for what is missing; make none up.
-7. Show all of the plan before a person decides: tenant, release, tool, reason, every field of the payload, the titles of \
-parent and children, and what each stands on. Give the effect digest and the commands as they are, uncut.
+7. Show all of the plan before a person decides, read from the artifact: tenant, release, tool, reason, every field of the \
+payload, the titles of parent and children, and what each stands on. Give effect digest and commands as they are, uncut.
 8. A person approves and applies, outside of this server. Never say that something is approved, applied or certified \
 unless a record or report that you read says so, and name that record. Recommendations, of yours or of other agents, are \
 no approvals.

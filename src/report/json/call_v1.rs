@@ -1,6 +1,7 @@
 //! `loopgate.call/1`: what a call of a recipe as a tool came to.
 
-use schemars::{JsonSchema, schema_for};
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -21,7 +22,7 @@ struct CallV1<'a> {
     /// done, nothing-to-do, changes-planned, gate-fails or undecided; or, where there is none: invalid, moved, refused,
     /// unconfirmed-dry-run, needs-input, unreachable, sign-in-refused or interrupted.
     verdict: &'a str,
-    /// Whether that is a verdict at all.
+    /// Whether that is a verdict at all, whichever.
     decided: bool,
     /// The exit code that the command line would have given.
     exit_code: u8,
@@ -31,13 +32,17 @@ struct CallV1<'a> {
     next: &'a str,
     /// Whether the server was the embedded sandbox, so that nothing here is about a real release.
     sandbox: bool,
-    /// The plan that a person may approve; null where there is none.
+    /// The plan that a person may approve, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "PlanV1<'_>")]
     plan: Option<PlanV1<'a>>,
-    /// The run report, `loopgate.run/1`: data from others, with what cannot be seen spelled out. Null where it is too
-    /// long to be given here.
-    #[schemars(with = "Option<Map<String, Value>>")]
+    /// The run report, `loopgate.run/1`: data from others, with what cannot be seen spelled out. Not where it is too long.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Map<String, Value>")]
     run: Option<Value>,
     /// Why the run report is not given here, and where it stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     left_out: Option<String>,
 }
 
@@ -51,10 +56,16 @@ struct PlanV1<'a> {
     /// The folder that a person types the commands in.
     folder: &'a str,
     /// Shows all of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     show: Option<&'a str>,
     /// Approves it; this server cannot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     approve: Option<&'a str>,
     /// Applies it under an approval; this server cannot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     apply: Option<&'a str>,
 }
 
@@ -97,7 +108,10 @@ pub fn call_json(view: &CallView<'_>) -> Value {
 /// The JSON Schema of `loopgate.call/1`.
 #[must_use]
 pub fn call_schema() -> Value {
-    schema_for!(CallV1<'_>).to_value()
+    // Whole and without references, so that simple clients can read it.
+    let mut settings = SchemaSettings::draft2020_12().for_serialize();
+    settings.inline_subschemas = true;
+    settings.into_generator().into_root_schema_for::<CallV1<'_>>().to_value()
 }
 
 /// The value with every text and name made visible: whoever hands it to a language model hands on what a person sees.
@@ -153,7 +167,7 @@ mod tests {
         result.not_proven = vec!["x".repeat(1000); 200];
         let value = call(&result);
         assert!(
-            value["run"].is_null() && value["left_out"].as_str().unwrap().ends_with("run.json"),
+            value.get("run").is_none() && value["left_out"].as_str().unwrap().ends_with("run.json"),
             "{value:#}"
         );
         assert_eq!(value["verdict"], "gate-fails");

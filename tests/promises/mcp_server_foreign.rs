@@ -90,7 +90,7 @@ fn loopgate_is_a_client_of_itself_in_both_eras() {
             "agent.yaml",
             "profile: agent\nsummary: Recipes as tools.\noperations:\n  certify:\n    summary: Certify.\n    \
              tool: certify-release\n    class: read\n    basis: { tool: observed, arguments: observed, result: observed }\n    \
-             arguments: { release: { at: /release, required: true } }\n    result: { verdict: /verdict, code: /exit_code }\n",
+             arguments: { release: { at: /release } }\n    result: { verdict: /verdict, code: /exit_code }\n",
         );
         folder.write(
             "r.yaml",

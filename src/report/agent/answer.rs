@@ -122,14 +122,25 @@ mod tests {
 
     #[test]
     fn a_plan_says_who_decides_and_how() {
-        assert_snapshot!(sample::steady(&texts(&sample::planned())[0]), @"");
+        assert_snapshot!(sample::steady(&texts(&sample::planned())[0]), @r"
+        remediation-plan: changes planned (exit code 0: done)
+        this run used the embedded sandbox: nothing here is about a real release
+        Nothing was written. Show the plan to a person, who reviews, approves and applies it outside of this server: it can do none of these, and a plan is no approval.
+        effect digest: sha256:[64 hex digits]
+        artifact: loopgate-out/artifact.json
+        a person types, in /work:
+          loopgate show a.json
+          loopgate approve a.json --as NAME --reason TEXT
+        left: loopgate-out/artifact.json
+        left: loopgate-out/evidence-graph.json
+        ");
     }
 
     #[test]
     fn what_others_say_stands_behind_a_sign_on_every_line() {
         for result in sample::every_run() {
             let [ours, theirs] = &texts(&result)[..] else { panic!() };
-            assert!(!ours.contains('>') && !ours.contains("findings"), "{ours}");
+            assert!(ours.lines().all(|line| !line.starts_with('>')) && !ours.contains("findings"), "{ours}");
             assert!(theirs.lines().skip(1).all(|line| line.starts_with("> ")), "{theirs}");
             assert!(!format!("{ours}{theirs}").chars().any(|c| is_hidden(c) && c != '\n'), "{ours}{theirs}");
         }

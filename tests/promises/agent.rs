@@ -160,6 +160,15 @@ impl Agent {
 
 impl Drop for Agent {
     fn drop(&mut self) {
+        // Told, and not killed, it ends the servers that it has started.
+        drop(self.stdin.take());
+        let _ = std::process::Command::new("kill").arg(self.child.id().to_string()).status();
+        for _ in 0..1_000 {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -82,6 +82,8 @@ mod mcp;
 #[cfg(test)]
 mod mcp_server;
 #[cfg(test)]
+mod mcp_server_conformance;
+#[cfg(test)]
 mod mcp_server_foreign;
 #[cfg(test)]
 mod output;

@@ -12,6 +12,7 @@ use rmcp::model::{
     Resource, ResourceContents, Role, ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
 };
 use rmcp::service::{Peer, RequestContext, RoleServer};
+use serde_json::json;
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::offer::{Answer, Call, Offer, OfferedPrompt, OfferedResource, OfferedTool, Progress, Unread};
@@ -99,7 +100,7 @@ impl ServerHandler for Handler {
             }
             Err(Unread::Unknown) => {
                 let message = format!("there is no resource `{}`", excerpt(&request.uri, SHOWN));
-                Err(ErrorData::resource_not_found(message, None))
+                Err(ErrorData::resource_not_found(message, Some(json!({ "uri": request.uri }))))
             }
             Err(Unread::Refused(why)) => Err(ErrorData::internal_error(why, None)),
         }

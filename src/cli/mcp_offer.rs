@@ -41,6 +41,8 @@ const AT_ONCE: u32 = 4;
 const MOST_CALLS: usize = 64;
 /// The most files that an answer links to.
 const MOST_LINKS: usize = 40;
+/// What is wrong with arguments is listed up to here, and then counted.
+const MOST_PROBLEMS: usize = 50;
 /// The most characters of a recipe's own words as its tool's title.
 const LONGEST_TITLE: usize = 120;
 
@@ -242,13 +244,12 @@ fn tool(recipe: &Recipe) -> OfferedTool {
 
 /// What is wrong with a call's arguments: all of it, in the caller's terms.
 fn wrong(problems: &[InputProblem]) -> String {
-    let lines: Vec<String> = problems
-        .iter()
-        .map(|problem| match problem {
-            InputProblem::Unknown { hint: Some(hint), .. } => format!("{problem}; {hint}"),
-            _ => problem.to_string(),
-        })
-        .collect();
+    let told = problems.iter().take(MOST_PROBLEMS).map(|problem| match problem {
+        InputProblem::Unknown { hint: Some(hint), .. } => format!("{problem}; {hint}"),
+        _ => problem.to_string(),
+    });
+    let rest = problems.len().checked_sub(MOST_PROBLEMS).filter(|rest| *rest > 0);
+    let lines: Vec<String> = told.chain(rest.map(|rest| format!("and {rest} more"))).collect();
     format!("Nothing was run, because the arguments do not do:\n{}", lines.join("\n"))
 }
 

@@ -131,6 +131,9 @@ fn a_caller_selects_inputs_and_hears_of_everything_that_is_wrong_with_them() {
     assert!(text.contains("input `owner`: `null` is not a string"), "{text}");
     let secret = agent.call("certify-release", json!({"release": format!("ghp_{}", "a".repeat(36))}));
     assert!(texts(&secret)[0].contains("looks like a GitHub token"), "{secret}");
+    let many: serde_json::Map<String, Value> = (0..1_000).map(|at| (format!("x{at}"), json!(at))).collect();
+    let many = agent.call("certify-release", Value::Object(many));
+    assert!(texts(&many)[0].ends_with("\nand 951 more"), "{many}");
     let long = agent.call("certify-release", json!({"release": "x".repeat(201)}));
     assert!(texts(&long)[0].contains("longer than 200 characters"), "{long}");
     assert_eq!(fs_err::read_dir(folder.path().join("loopgate-out")).unwrap().count(), 0, "nothing was run");

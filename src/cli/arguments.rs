@@ -10,6 +10,7 @@ pub(super) use super::doctor_arguments::DoctorArguments;
 pub(super) use super::effect_arguments::{Apply, Approve, Reconcile, Revoke, Status};
 pub(super) use super::ledger_arguments::{AuditArguments, LedgerArguments};
 pub(super) use super::lock_arguments::{LockArguments, LockFormat};
+pub(super) use super::mcp_arguments::McpArguments;
 pub(super) use super::profile_arguments::ProfileArguments;
 use super::server::SANDBOX_DATABASE;
 
@@ -64,6 +65,8 @@ pub(super) enum Command {
     List(List),
     /// Try recipes out on the cases beside them, each on a sandbox of its own or on a recording.
     Test(Test),
+    /// Serve recipes to agents as the tools of an MCP server, over stdio: they read and plan, and nothing more.
+    Mcp(McpArguments),
     /// Copy a shipped recipe into a project, to change it there; or set up a project's pipeline.
     Init(Init),
     /// Draft, show and check what is known of a server.
@@ -263,6 +266,8 @@ pub(super) enum SchemaName {
     Run,
     /// `loopgate.recording/1`, what `--record` keeps.
     Recording,
+    /// The structured answer of a tool of `loopgate mcp`.
+    Call,
     /// A line of `--report events=FILE`.
     RunEvent,
     /// Profiles.

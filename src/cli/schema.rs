@@ -41,6 +41,7 @@ pub(super) fn of(name: SchemaName) -> Result<Value, Fault> {
         SchemaName::LedgerLog => return Ok(report::ledger_log_schema()),
         SchemaName::Recording => return Ok(recording::v1::json_schema()),
         SchemaName::Run => return Ok(report::run_schema()),
+        SchemaName::Call => return Ok(report::call_schema()),
         SchemaName::RunEvent => return Ok(report::event_schema()),
         SchemaName::RecipeSummary => return Ok(report::recipe_schema()),
         SchemaName::Difference => return Ok(report::difference_schema()),

@@ -22,7 +22,7 @@ use crate::core::file::read_bounded;
 use crate::core::id::Trace;
 use crate::core::text::visible;
 use crate::engine::{self, Conclusion, RunResult, judge};
-use crate::recipe::{self, CASES, Case, Cases, Evidence, Given, Source, YamlPlaces};
+use crate::recipe::{self, CASES, Case, Cases, Evidence, Given, Origin, Source, YamlPlaces};
 use crate::report::{self, Fan, Sheet, TestedCase};
 use crate::sandbox::{DataFile, Import, Location, Sandbox};
 
@@ -156,7 +156,7 @@ fn tried(
     let given = Given {
         flags: &BTreeMap::new(),
         options: &[],
-        file: Some((file.display().to_string(), case.inputs.clone())),
+        values: Some((Origin::InputsFile(file.display().to_string()), case.inputs.clone())),
         environment: &BTreeMap::new(),
     };
     let inputs = recipe::resolve(&recipe.inputs, &given).map_err(|problems| {

@@ -1,5 +1,5 @@
 //! The words everything else is written in: canonical JSON, digests, pointers, IDs, files that are
-//! replaced whole, text from strangers made visible, and a tool call with what came back of it.
+//! replaced whole, lines and text from strangers, and a tool call with what came back of it.
 //!
 //! Nothing here knows a recipe, a server or a person.
 
@@ -10,6 +10,7 @@ pub mod file;
 pub mod id;
 pub mod json;
 mod pages;
+pub mod lines;
 pub mod pointer;
 pub mod printable;
 pub mod projection;

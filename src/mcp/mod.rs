@@ -1,5 +1,5 @@
 //! The MCP client: connects to a server, lists its tools, calls one, says exactly what was seen, and
-//! says by rule what that means.
+//! says by rule what that means. And, in [`serve`], the program as a server.
 //!
 //! [`Session`] is one connection: in process, to a child process, or over HTTP; everything it waits for has
 //! a limit. What it sees can be kept as a [`recording`], which then stands in for the server. [`classify`] is pure and turns what was seen of a call into one of the three outcomes.
@@ -24,6 +24,7 @@ mod reconnects;
 pub mod recording;
 mod reply;
 mod secrets;
+pub mod serve;
 mod session;
 mod task;
 mod tools;

@@ -34,13 +34,19 @@ const MOST_IDLE: usize = 3;
 /// The whole report.
 #[must_use]
 pub fn run_text(result: &RunResult, terminal: &Terminal, outputs: &RunOutputs) -> String {
+    let mut out = course_text(result, terminal);
+    facts(&mut out, result, terminal, outputs);
+    out
+}
+
+/// The verdict, every step and the plan: what the recipe and the server have to do with.
+pub(super) fn course_text(result: &RunResult, terminal: &Terminal) -> String {
     let mut out = verdict_text(result, terminal);
     out.push('\n');
     steps(&mut out, result, terminal);
     if let Some(artifact) = &result.artifact {
         plan(&mut out, artifact.document(), terminal);
     }
-    facts(&mut out, result, terminal, outputs);
     out
 }
 

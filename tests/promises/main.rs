@@ -2,6 +2,8 @@
 //! holds.
 
 #[cfg(test)]
+mod agent;
+#[cfg(test)]
 mod appliers;
 #[cfg(test)]
 mod apply;
@@ -85,6 +87,12 @@ mod locked_recipes;
 mod main_job;
 #[cfg(test)]
 mod mcp;
+#[cfg(test)]
+mod mcp_server;
+#[cfg(test)]
+mod mcp_server_conformance;
+#[cfg(test)]
+mod mcp_server_foreign;
 #[cfg(test)]
 mod organization;
 #[cfg(test)]

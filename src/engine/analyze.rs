@@ -54,6 +54,8 @@ pub(super) fn analyze(analysis: Analysis, given: &Given<'_>) -> Result<Analyzed,
             Ok(Analyzed::text(value, findings.undecided, "a Mermaid diagram"))
         }
         Analysis::Gaps => Analyzed::brief(brief::gaps(given)?),
+        Analysis::Readiness => Analyzed::brief(brief::readiness(given)?),
+        Analysis::Security => Analyzed::brief(brief::security(given)?),
         Analysis::Summary => Ok(Analyzed::text(Value::from(brief::page(given.of()?)?), Vec::new(), "a page")),
     }
 }

@@ -15,6 +15,10 @@ pub enum Analysis {
     Diagram,
     /// Evidence that is missing, stale, not decided or not understood, by control, provider, owner and age.
     Gaps,
+    /// Whether a release is ready, for which reasons, and what would change that.
+    Readiness,
+    /// Findings and blockers of security providers, each once however many report it, held to limits.
+    Security,
     /// Another analysis as a page of Markdown.
     Summary,
 }
@@ -71,6 +75,8 @@ impl Analysis {
             Self::Coverage => "coverage",
             Self::Diagram => "diagram",
             Self::Gaps => "gaps",
+            Self::Readiness => "readiness",
+            Self::Security => "security",
             Self::Summary => "summary",
         }
     }
@@ -83,6 +89,8 @@ impl Analysis {
             Self::Coverage => "what open work covers",
             Self::Diagram => "a diagram",
             Self::Gaps => "missing, stale and unknown evidence",
+            Self::Readiness => "a verdict with its reasons",
+            Self::Security => "security blockers, each once",
             Self::Summary => "a page",
         }
     }
@@ -90,13 +98,13 @@ impl Analysis {
     /// Whether it reads an evidence graph, which reports then show.
     #[must_use]
     pub fn reads_evidence(self) -> bool {
-        matches!(self, Self::Evidence | Self::Diagram | Self::Gaps)
+        matches!(self, Self::Evidence | Self::Diagram | Self::Gaps | Self::Readiness | Self::Security)
     }
 
     /// Whether its result says how people are shown it.
     #[must_use]
     pub fn is_brief(self) -> bool {
-        matches!(self, Self::Gaps)
+        matches!(self, Self::Gaps | Self::Readiness | Self::Security)
     }
 
     pub(super) fn terms(self) -> Terms {
@@ -111,6 +119,34 @@ impl Analysis {
             Self::Diagram => Terms { of: Source::Read, from: &[], with: &[], endings: &["mmd"] },
             Self::Gaps => {
                 let with = const { &[optional("as_of"), optional("stale_after_days")] };
+                Terms { of: Source::Read, from: &[], with, endings: JSON }
+            }
+            Self::Readiness => {
+                let from = const { &[needed("certification"), optional("checks"), optional("rollback")] };
+                let with = const {
+                    &[
+                        needed("as_of"),
+                        optional("most_open_checks"),
+                        optional("require_checks"),
+                        optional("require_rollback_plan"),
+                        optional("accept_risks_up_to"),
+                    ]
+                };
+                Terms { of: Source::Read, from, with, endings: JSON }
+            }
+            Self::Security => {
+                let with = const {
+                    &[
+                        needed("as_of"),
+                        needed("security_providers"),
+                        optional("other_providers"),
+                        optional("new_within_days"),
+                        optional("most_critical"),
+                        optional("most_high"),
+                        optional("most_medium"),
+                        optional("most_low"),
+                    ]
+                };
                 Terms { of: Source::Read, from: &[], with, endings: JSON }
             }
             Self::Summary => Terms { of: Source::Brief, from: &[], with: &[], endings: &["md"] },

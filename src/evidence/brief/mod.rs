@@ -6,7 +6,10 @@
 
 mod gaps;
 mod given;
+mod listed;
 mod page;
+mod readiness;
+mod security;
 mod view;
 
 use serde::Serialize;
@@ -15,6 +18,8 @@ use serde_json::{Map, Value};
 pub use gaps::gaps;
 pub use given::Given;
 pub use page::page;
+pub use readiness::readiness;
+pub use security::security;
 pub use view::{Column, View, rows, views};
 
 /// What an analysis makes of records.

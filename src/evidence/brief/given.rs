@@ -16,6 +16,8 @@ pub struct Given<'a> {
     pub from: BTreeMap<&'a str, &'a Value>,
     /// What the recipe says besides.
     pub with: Map<String, Value>,
+    /// The files so far that stand below the folder of the one that is made, by their names in it.
+    pub files: Vec<(&'a str, &'a [u8])>,
 }
 
 impl<'a> Given<'a> {

@@ -4,6 +4,7 @@
 //! An analysis of this kind is a function from what steps read to a [`Brief`]. No clock: whatever depends on the day
 //! is told which day it is.
 
+mod compliance;
 mod gaps;
 mod given;
 mod listed;
@@ -15,6 +16,7 @@ mod view;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+pub use compliance::{compliance, manifest};
 pub use gaps::gaps;
 pub use given::Given;
 pub use page::page;

@@ -406,7 +406,11 @@ fn summary(verdict: &str, changes: &[Open<'_>], tolerated: usize, overdue: usize
     let mut parts: Vec<String> = Part::ALL
         .into_iter()
         .filter(|part| count(*part) > 0)
-        .map(|part| counted(count(part), part.word(), part.words()))
+        .map(|part| match part {
+            Part::RollbackPlan => "no rollback plan".to_owned(),
+            Part::Certification => "not certified".to_owned(),
+            part => counted(count(part), part.word(), part.words()),
+        })
         .collect();
     if overdue > 0 {
         parts.push(format!("{overdue} of them overdue"));

@@ -121,8 +121,8 @@ fn what_blocks_comes_with_its_owner_its_day_and_the_change_that_settles_it() {
     );
     assert_eq!(
         brief.summary,
-        "not ready: 1 failed control, 1 evidence gap, 1 provider blocker, 1 open finding, 1 release check, \
-         1 rollback plan, 1 certification, 1 of them overdue"
+        "not ready: 1 failed control, 1 evidence gap, 1 provider blocker, 1 open finding, 1 release check, no rollback \
+         plan, not certified, 1 of them overdue"
     );
     assert_eq!(
         brief.details[3],

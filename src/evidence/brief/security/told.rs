@@ -50,9 +50,11 @@ impl Told<'_> {
         brief.put("not_classified", &self.not_classified)?;
         brief.put("waived", &self.waived)?;
         brief.put("something_else", self.something_else)?;
-        brief.details = self.blockers.iter().take(MOST_DETAILS).map(line).collect();
-        if self.blockers.len() > MOST_DETAILS {
-            brief.details.push(format!("and {} more", self.blockers.len() - MOST_DETAILS));
+        let lines = self.blockers.iter().map(line).chain(self.lacking.iter().map(lacks));
+        brief.details = lines.take(MOST_DETAILS).collect();
+        let more = (self.blockers.len() + self.lacking.len()).saturating_sub(MOST_DETAILS);
+        if more > 0 {
+            brief.details.push(format!("and {more} more"));
         }
         if self.blockers.iter().any(|blocker| blocker.new.is_none()) {
             brief
@@ -84,7 +86,7 @@ impl Told<'_> {
         for (count, what) in [
             (self.overdue(), "overdue"),
             (self.new(), "new"),
-            (self.lacking.len(), "security evidence lacking"),
+            (self.lacking.len(), "of security evidence lacking"),
             (self.not_classified.len(), "not classified"),
             (self.waived.len(), "waived"),
         ] {
@@ -194,4 +196,10 @@ fn line(blocker: &Blocker<'_>) -> String {
         (None, _) => String::new(),
     };
     format!("{text} ({}; {who}{due})", blocker.ids.join(", "))
+}
+
+fn lacks(source: &Source<'_>) -> String {
+    let owner = source.owner.unwrap_or("nobody owns it");
+    let due = source.due.map(|due| format!(", due {due}")).unwrap_or_default();
+    format!("lacking: {} is {} ({}; {owner}{due})", source.title, source.state.word(), source.id)
 }

@@ -100,6 +100,8 @@ mod recipes;
 #[cfg(test)]
 mod reports;
 #[cfg(test)]
+mod reviews;
+#[cfg(test)]
 mod roles;
 #[cfg(test)]
 mod secrets;

@@ -357,7 +357,7 @@ mod tests {
     fn a_newer_version_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let location = Location::File(folder.path().join("sandbox.db"));
-        open(&location).unwrap().pragma_update(None, "user_version", 3).unwrap();
-        assert!(matches!(open(&location).unwrap_err(), SandboxError::Newer { found: 3, known: 2, .. }));
+        open(&location).unwrap().pragma_update(None, "user_version", 4).unwrap();
+        assert!(matches!(open(&location).unwrap_err(), SandboxError::Newer { found: 4, known: 3, .. }));
     }
 }

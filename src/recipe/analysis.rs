@@ -106,10 +106,8 @@ impl Analysis {
     /// Whether it reads an evidence graph, which reports then show.
     #[must_use]
     pub fn reads_evidence(self) -> bool {
-        matches!(
-            self,
-            Self::Compliance | Self::Evidence | Self::Diagram | Self::Gaps | Self::Readiness | Self::Security
-        )
+        // What speaks against security is part of the graph, and shown by itself.
+        matches!(self, Self::Compliance | Self::Evidence | Self::Diagram | Self::Gaps | Self::Readiness)
     }
 
     /// Whether its result says how people are shown it.

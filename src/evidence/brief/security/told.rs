@@ -83,10 +83,12 @@ impl Told<'_> {
                 None => format!("{} {}", limit.blockers, limit.severity),
             })
             .collect();
+        let pieces =
+            if self.lacking.len() == 1 { "piece of evidence lacking" } else { "pieces of evidence lacking" };
         for (count, what) in [
             (self.overdue(), "overdue"),
             (self.new(), "new"),
-            (self.lacking.len(), "of security evidence lacking"),
+            (self.lacking.len(), pieces),
             (self.not_classified.len(), "not classified"),
             (self.waived.len(), "waived"),
         ] {

@@ -362,7 +362,7 @@ pub(super) struct Sandbox {
 pub(super) enum SandboxCommand {
     /// Serve the sandbox as any MCP server, over stdio or HTTP.
     Serve(SandboxServe),
-    /// Turn SARIF and JUnit files into evidence for a release.
+    /// Turn SARIF, JUnit, CycloneDX and in-toto files into evidence for a release.
     Import(SandboxImport),
     /// Add made-up records: releases with their evidence, work, incidents, metrics and more.
     Load(SandboxLoad),
@@ -391,7 +391,7 @@ fn loopback(text: &str) -> Result<SocketAddr, String> {
 
 #[derive(Debug, Args)]
 pub(super) struct SandboxImport {
-    /// SARIF 2.1.0 or JUnit XML files.
+    /// SARIF 2.1.0, JUnit XML, CycloneDX (JSON) or in-toto provenance files.
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
     /// The release that they are evidence for; made where it does not exist.

@@ -45,6 +45,7 @@ mod moment;
 mod next_command;
 mod outcome_file;
 mod output;
+mod package;
 mod period;
 mod planned_in;
 mod platform;

@@ -84,6 +84,8 @@ impl Given {
         for used in &step.uses {
             match self.ended.get(&used.step) {
                 Some(StepStatus::Skipped(_)) => skipped = Some(&used.step),
+                // What only shows it shows it as it is.
+                Some(StepStatus::Undecided(_)) if shows(step) && self.kept.contains_key(&used.step) => {}
                 Some(StepStatus::Undecided(_)) => {
                     undecided.push(format!("it uses `{}`, which is undecided", used.step));
                 }
@@ -122,6 +124,11 @@ impl Given {
             .flat_map(|(_, reasons)| reasons.iter().map(|reason| format!("`{}`: {reason}", used.step)))
             .collect()
     }
+}
+
+/// Whether a step only shows what another came to.
+fn shows(step: &Step) -> bool {
+    matches!(&step.kind, Kind::Analyze(analyze) if analyze.analysis.shows())
 }
 
 /// A used value as a recipe writes it.

@@ -98,7 +98,7 @@ impl<'de> Deserialize<'de> for Files {
 pub struct Evidence {
     /// The release.
     pub release: String,
-    /// The files (SARIF, JUnit), relative to the file with the cases.
+    /// The files (SARIF, JUnit, CycloneDX, in-toto), relative to the file with the cases.
     #[schemars(length(min = 1))]
     pub files: Vec<PathBuf>,
 }

@@ -54,9 +54,12 @@ pub enum SourceError {
 pub fn shipped() -> &'static [(&'static str, &'static str)] {
     &[
         ("certify-release", include_str!("../../recipes/certify-release.yaml")),
+        ("compliance-package", include_str!("../../recipes/compliance-package.yaml")),
         ("evidence-gaps", include_str!("../../recipes/evidence-gaps.yaml")),
         ("evidence-graph", include_str!("../../recipes/evidence-graph.yaml")),
+        ("release-readiness", include_str!("../../recipes/release-readiness.yaml")),
         ("remediation-plan", include_str!("../../recipes/remediation-plan.yaml")),
+        ("security-blockers", include_str!("../../recipes/security-blockers.yaml")),
     ]
 }
 
@@ -65,9 +68,12 @@ pub fn shipped() -> &'static [(&'static str, &'static str)] {
 pub fn shipped_cases() -> &'static [(&'static str, &'static str)] {
     &[
         ("certify-release", include_str!("../../recipes/certify-release.cases.yaml")),
+        ("compliance-package", include_str!("../../recipes/compliance-package.cases.yaml")),
         ("evidence-gaps", include_str!("../../recipes/evidence-gaps.cases.yaml")),
         ("evidence-graph", include_str!("../../recipes/evidence-graph.cases.yaml")),
+        ("release-readiness", include_str!("../../recipes/release-readiness.cases.yaml")),
         ("remediation-plan", include_str!("../../recipes/remediation-plan.cases.yaml")),
+        ("security-blockers", include_str!("../../recipes/security-blockers.cases.yaml")),
     ]
 }
 

@@ -24,10 +24,11 @@ const LONGEST: usize = 1000;
 pub fn sheet_markdown(sheet: &Sheet<'_>, most: usize) -> String {
     let mut page = Page { out: String::new(), most: most.saturating_sub(200), left_out: 0 };
     page.head(sheet);
-    page.findings(sheet);
+    // What somebody asked for comes before what it was made of.
     for brief in &sheet.briefs {
         page.brief(brief);
     }
+    page.findings(sheet);
     page.checks(sheet);
     for operation in &sheet.operations {
         page.operation(operation);

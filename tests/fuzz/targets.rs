@@ -37,14 +37,16 @@ use serde_json::Value;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 21] = [
+pub const TARGETS: [Target; 23] = [
     ("approval", approval),
     ("artifact", artifact),
     ("audit", audit),
+    ("cyclonedx", cyclonedx),
     ("environment", environment),
     ("event", event),
     ("evidence", evidence),
     ("gate", gate),
+    ("in-toto", in_toto),
     ("inputs", inputs),
     ("junit", junit),
     ("lock", lock),
@@ -223,6 +225,16 @@ pub fn sarif(data: &[u8]) {
 /// JUnit XML.
 pub fn junit(data: &[u8]) {
     titles(data, Format::Junit);
+}
+
+/// CycloneDX in JSON.
+pub fn cyclonedx(data: &[u8]) {
+    titles(data, Format::CycloneDx);
+}
+
+/// An in-toto statement, bare or in an envelope.
+pub fn in_toto(data: &[u8]) {
+    titles(data, Format::InToto);
 }
 
 fn titles(data: &[u8], format: Format) {

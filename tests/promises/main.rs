@@ -120,6 +120,8 @@ mod recordings;
 #[cfg(test)]
 mod reports;
 #[cfg(test)]
+mod reviews;
+#[cfg(test)]
 mod roles;
 #[cfg(test)]
 mod secrets;

@@ -4,17 +4,24 @@
 //! An analysis of this kind is a function from what steps read to a [`Brief`]. No clock: whatever depends on the day
 //! is told which day it is.
 
+mod compliance;
 mod gaps;
 mod given;
+mod listed;
 mod page;
+mod readiness;
+mod security;
 mod view;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+pub use compliance::{compliance, manifest};
 pub use gaps::gaps;
 pub use given::Given;
 pub use page::page;
+pub use readiness::readiness;
+pub use security::security;
 pub use view::{Column, View, rows, views};
 
 /// What an analysis makes of records.

@@ -44,10 +44,10 @@ pub fn html(sheet: &Sheet<'_>) -> String {
         record::not_proven(&sheet.not_proven),
         record::files(&sheet.files),
     ];
-    let sections: Vec<Section> = before
+    // What somebody asked for comes before what it was made of.
+    let sections: Vec<Section> = brief::briefs(&sheet.briefs)
         .into_iter()
-        .flatten()
-        .chain(brief::briefs(&sheet.briefs))
+        .chain(before.into_iter().flatten())
         .chain(after.into_iter().flatten())
         .collect();
     let entries = element("ul").all(sections.iter().map(Section::entry));

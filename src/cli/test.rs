@@ -197,10 +197,9 @@ fn recording_of(
     folder: &Path,
     environment: &Environment,
 ) -> Result<KnownServer, Fault> {
-    if !case.evidence.is_empty() || !case.data.is_empty() {
+    if !case.evidence.is_empty() || !case.data.0.is_empty() {
         let message = "`data` and `evidence` are for the sandbox, and a `recording` is played";
-        return Err(Fault::new(Exit::Invalid, message)
-            .hint("leave one of them out"));
+        return Err(Fault::new(Exit::Invalid, message).hint("leave one of them out"));
     }
     let path = beside(folder, recording)?;
     let wanted = Wanted { server: None, recipe: None, tenant, profile: None, trust: None, role: Role::Plan };

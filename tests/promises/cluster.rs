@@ -3,7 +3,7 @@
 
 #![cfg(unix)]
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
@@ -52,7 +52,7 @@ rm -rf "$folder"
 "#;
 
 /// What makes an empty server.
-const MAKE: &str = r#""$1/initdb" --no-sync --username=postgres --encoding=UTF8 --no-locale \
+pub const MAKE: &str = r#""$1/initdb" --no-sync --username=postgres --encoding=UTF8 --no-locale \
   --auth-local=trust --auth-host=scram-sha-256 -D "$2/data""#;
 
 pub struct Cluster {
@@ -60,7 +60,7 @@ pub struct Cluster {
     pub folder: PathBuf,
     pub port: u16,
     /// What the keeper is told and says; none once it is over.
-    words: Mutex<Option<(ChildStdin, BufReader<ChildStdout>)>>,
+    pub words: Mutex<Option<(ChildStdin, BufReader<ChildStdout>)>>,
     keeper: Mutex<Child>,
     databases: AtomicU32,
 }
@@ -102,28 +102,8 @@ impl Cluster {
         Some(cluster)
     }
 
-    /// Starts one on a disk of that size, which can be filled; none where that takes more than may be done here.
-    pub fn small(size: &str) -> Option<Self> {
-        let may = as_nobody("unshare").args(["-Urm", "mount", "-t", "tmpfs", "none", "/mnt"]).output();
-        if !may.is_ok_and(|output| output.status.success()) {
-            return None;
-        }
-        let cluster = Self::made(MAKE, "", Some(size))?;
-        cluster.has_a_runner();
-        Some(cluster)
-    }
-
-    /// Starts a standby, which follows this one asynchronously and can be read.
-    pub fn standby(&self) -> Self {
-        let make = format!(
-            r#""$1/pg_basebackup" -h '{}' -p {} -U postgres -R --checkpoint=fast --no-sync -D "$2/data""#,
-            self.folder.display(),
-            self.port
-        );
-        Self::made(&make, "", None).unwrap()
-    }
-
-    fn made(make: &str, configuration: &str, size: Option<&str>) -> Option<Self> {
+    /// Starts one that `make` makes the files of, on a disk of that size where one is said.
+    pub fn made(make: &str, configuration: &str, size: Option<&str>) -> Option<Self> {
         let programs = programs()?;
         let folder = tempfile::Builder::new().prefix("pg-").tempdir().unwrap().keep();
         if std::fs::metadata("/proc/self").unwrap().uid() == 0 {
@@ -160,7 +140,7 @@ impl Cluster {
         Some(cluster)
     }
 
-    fn has_a_runner(&self) {
+    pub fn has_a_runner(&self) {
         self.sql(
             "postgres",
             &format!(
@@ -170,14 +150,8 @@ impl Cluster {
         );
     }
 
-    /// Has the keeper do something, and waits until it has: `start` the server, `fill` or `free` its disk; anything else
-    /// is a signal for the server, such as `QUIT`, which ends it.
-    pub fn tell(&self, word: &str) {
-        writeln!(self.words.lock().unwrap().as_mut().unwrap().0, "{word}").unwrap();
-        self.is_done();
-    }
-
-    fn is_done(&self) {
+    /// Waits until the keeper has done what it was told.
+    pub fn is_done(&self) {
         let (mut words, mut line) = (self.words.lock().unwrap(), String::new());
         words.as_mut().unwrap().1.read_line(&mut line).unwrap();
         assert_eq!(line, "done\n", "the server cannot be made");
@@ -192,7 +166,7 @@ impl Cluster {
         }
     }
 
-    fn new_name(&self) -> String {
+    pub fn new_name(&self) -> String {
         format!("ledger_{}", self.databases.fetch_add(1, Ordering::SeqCst))
     }
 
@@ -200,13 +174,6 @@ impl Cluster {
     pub fn database(&self) -> String {
         let name = self.new_name();
         self.sql("postgres", &format!("CREATE DATABASE {name} TEMPLATE template0"));
-        name
-    }
-
-    /// A copy of a database, by its name.
-    pub fn copy(&self, database: &str) -> String {
-        let name = self.new_name();
-        self.sql("postgres", &format!("CREATE DATABASE {name} TEMPLATE {database}"));
         name
     }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::cluster::PASSWORD;
+use crate::cluster::{Cluster, PASSWORD};
 use crate::database::{Shared, ledger};
 use crate::governed::{ARTIFACT, DATABASE, Held, Keys, held};
 use crate::support::{Ran, environment};
@@ -313,4 +313,13 @@ fn a_holder_that_slept_over_its_answer_adds_nothing_and_leaves_it_in_a_file() {
     second.exits(0);
     let first = first.exits(31);
     assert!(first.told().contains("artifact.outcome.json"), "{}", first.told());
+}
+
+impl Cluster {
+    /// A copy of a database, by its name.
+    pub fn copy(&self, database: &str) -> String {
+        let name = self.new_name();
+        self.sql("postgres", &format!("CREATE DATABASE {name} TEMPLATE {database}"));
+        name
+    }
 }

@@ -4,12 +4,13 @@
 #![cfg(unix)]
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::sync::Arc;
 
 use serde_json::json;
 
 use crate::appliers::{approved_package, artifact, packages};
-use crate::cluster::{Cluster, PASSWORD};
+use crate::cluster::{Cluster, MAKE, PASSWORD, as_nobody};
 use crate::database::{Shared, init, there};
 use crate::database_lost::{Ended, Lost};
 use crate::governed::{DATABASE, Governed, Keys};
@@ -145,4 +146,34 @@ fn a_standby_is_refused_and_one_that_was_promoted_without_the_last_intents_is_fo
     assert_eq!(again["operations"][0]["created"], audit["operations"][0]["created"]);
     apply(&forgetful, "twice", &twice, &["--ledger", &there]).exits(0);
     assert_eq!(counts(), (1, 2));
+}
+
+impl Cluster {
+    /// Starts one on a disk of that size, which can be filled; none where that takes more than may be done here.
+    pub fn small(size: &str) -> Option<Self> {
+        let may = as_nobody("unshare").args(["-Urm", "mount", "-t", "tmpfs", "none", "/mnt"]).output();
+        if !may.is_ok_and(|output| output.status.success()) {
+            return None;
+        }
+        let cluster = Self::made(MAKE, "", Some(size))?;
+        cluster.has_a_runner();
+        Some(cluster)
+    }
+
+    /// Starts a standby, which follows this one asynchronously and can be read.
+    pub fn standby(&self) -> Self {
+        let make = format!(
+            r#""$1/pg_basebackup" -h '{}' -p {} -U postgres -R --checkpoint=fast --no-sync -D "$2/data""#,
+            self.folder.display(),
+            self.port
+        );
+        Self::made(&make, "", None).unwrap()
+    }
+
+    /// Has the keeper do something, and waits until it has: `start` the server, `fill` or `free` its disk; anything else
+    /// is a signal for the server, such as `QUIT`, which ends it.
+    pub fn tell(&self, word: &str) {
+        writeln!(self.words.lock().unwrap().as_mut().unwrap().0, "{word}").unwrap();
+        self.is_done();
+    }
 }

@@ -1,6 +1,6 @@
 //! A recipe is held against the tool lock and the allow-list before any server is asked, with file, line and column.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::lock::{edit, folder, lock, offer, settings};
 use crate::support::{Folder, Ran};

@@ -79,12 +79,13 @@ impl Package {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::file::replace;
 
     fn package(files: &Value) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         let manifest = json!({"format": FORMAT, "complete": true, "files": files});
-        fs_err::write(folder.path().join(MANIFEST), manifest.to_string()).unwrap();
-        fs_err::write(folder.path().join("b.json"), "b").unwrap();
+        replace(&folder.path().join(MANIFEST), manifest.to_string().as_bytes()).unwrap();
+        replace(&folder.path().join("b.json"), b"b").unwrap();
         folder
     }
 
@@ -114,7 +115,7 @@ mod tests {
         assert_eq!(exit(json!([{"name": "b.json"}])), Exit::Invalid);
         assert_eq!(exit(json!(null)), Exit::Invalid);
         let other = package(&json!([]));
-        fs_err::write(other.path().join(MANIFEST), "{}").unwrap();
+        replace(&other.path().join(MANIFEST), b"{}").unwrap();
         assert_eq!(Package::open(other.path()).unwrap_err().exit, Exit::Invalid);
         assert_eq!(Package::open(Path::new("/nowhere")).unwrap_err().exit, Exit::Invalid);
     }

@@ -45,7 +45,7 @@ impl Told<'_> {
         brief.put("by_provider", count(&self.blockers, |blocker| &blocker.providers))?;
         brief.put("by_owner", count(&self.blockers, |blocker| &blocker.owners))?;
         brief.put("overdue", self.overdue())?;
-        brief.put("new", self.new())?;
+        brief.put("new", self.newly_seen())?;
         brief.put("lacking", &self.lacking)?;
         brief.put("not_classified", &self.not_classified)?;
         brief.put("waived", &self.waived)?;
@@ -69,7 +69,7 @@ impl Told<'_> {
         self.blockers.iter().filter(|blocker| blocker.overdue).count()
     }
 
-    fn new(&self) -> usize {
+    fn newly_seen(&self) -> usize {
         self.blockers.iter().filter(|blocker| blocker.new == Some(true)).count()
     }
 
@@ -87,7 +87,7 @@ impl Told<'_> {
             if self.lacking.len() == 1 { "piece of evidence lacking" } else { "pieces of evidence lacking" };
         for (count, what) in [
             (self.overdue(), "overdue"),
-            (self.new(), "new"),
+            (self.newly_seen(), "new"),
             (self.lacking.len(), pieces),
             (self.not_classified.len(), "not classified"),
             (self.waived.len(), "waived"),

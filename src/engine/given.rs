@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::result::StepStatus;
 use crate::core::ToolAnswer;
 use crate::core::text::visible;
-use crate::recipe::{Kind, Scope, Step, StepId, Use, Values};
+use crate::recipe::{Analysis, Analyze, Kind, Scope, Step, StepId, Use, Values};
 
 /// What one step gave.
 #[derive(Debug, Clone)]
@@ -83,6 +83,9 @@ impl Given {
         let mut skipped = None;
         for used in &step.uses {
             match self.ended.get(&used.step) {
+                // A page says what keeps what it shows from deciding.
+                Some(StepStatus::Undecided(_)) if is_page(step) && self.kept.contains_key(&used.step) => {}
+                Some(StepStatus::Skipped(_)) if does_without(step, &used.step) => {}
                 Some(StepStatus::Skipped(_)) => skipped = Some(&used.step),
                 Some(StepStatus::Undecided(_)) => {
                     undecided.push(format!("it uses `{}`, which is undecided", used.step));
@@ -122,6 +125,18 @@ impl Given {
             .flat_map(|(_, reasons)| reasons.iter().map(|reason| format!("`{}`: {reason}", used.step)))
             .collect()
     }
+}
+
+/// Whether a step only shows what another found.
+fn is_page(step: &Step) -> bool {
+    matches!(&step.kind, Kind::Analyze(analyze) if analyze.analysis == Analysis::Summary)
+}
+
+/// Whether a step can do without another that was skipped.
+fn does_without(step: &Step, other: &StepId) -> bool {
+    let Kind::Analyze(Analyze { analysis, of, from, .. }) = &step.kind else { return false };
+    let mut named = from.iter().filter(|(_, source)| *source == other).peekable();
+    of != other && named.peek().is_some() && named.all(|(name, _)| analysis.does_without(name))
 }
 
 /// A used value as a recipe writes it.

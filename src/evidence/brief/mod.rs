@@ -4,17 +4,33 @@
 //! An analysis of this kind is a function from what steps read to a [`Brief`]. No clock: whatever depends on the day
 //! is told which day it is.
 
+mod chart;
+mod dashboard;
 mod gaps;
 mod given;
+mod instant;
+mod listing;
+mod near;
 mod page;
+mod points;
+mod recommendation;
+mod room;
+mod sprint;
+mod trend;
+mod triage;
 mod view;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+pub use chart::{Axis, Chart, ChartKind, Point, Series, chart, short, when};
+pub use dashboard::dashboard;
 pub use gaps::gaps;
 pub use given::Given;
 pub use page::page;
+pub use recommendation::recommendation;
+pub use sprint::sprint;
+pub use triage::triage;
 pub use view::{Column, View, rows, views};
 
 /// What an analysis makes of records.

@@ -336,9 +336,10 @@ mod tests {
         let problems = after(|text| {
             text.replace("contract: contract", "contract: treaty")
                 .replace("state: certification }", "state: mood }")
-                .replace(
+                .replacen(
                     "control:\n      dry_run: { at: /dryRun, dry: true",
                     "control:\n      dry_run: { at: /dryRun, dry: false",
+                    1,
                 )
         });
         assert_eq!(

@@ -17,8 +17,8 @@ mod places;
 mod profile;
 mod schema;
 mod schema_cost;
-mod yaml;
 
+pub use crate::core::yaml::{YamlError, read_yaml};
 pub use agreed::Agreed;
 pub use allow::{AllowList, Allowed, Forbidden};
 pub use answer::{Reading, confirms_dry_run, created_ids};
@@ -32,4 +32,3 @@ pub use operation::{
 };
 pub use profile::{Basis, Context, ContextField, ErrorCodes, Profile, ProfileError, StateWords};
 pub use schema::{Schema, SchemaProblem, SchemaProblemKind, check_arguments, prepare_schemas};
-pub use yaml::{YamlError, read_yaml};

@@ -26,6 +26,9 @@ pub struct Operation {
     /// What kind of operation it is; which of them may be called is for the settings to say.
     #[serde(default, skip_serializing_if = "Family::is_semantic")]
     pub family: Family,
+    /// Whether what it gives is what a model recommends: evidence of that alone, by which no gate opens.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub recommendation: bool,
     /// What the parts of this entry stand on.
     pub basis: OperationBasis,
     /// The recipe's argument names, and where they go in the tool's arguments.
@@ -66,6 +69,11 @@ pub struct Operation {
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub key_retention: Option<jiff::SignedDuration>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// What the parts of an operation stand on.

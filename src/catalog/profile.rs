@@ -11,10 +11,10 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::operation::Operation;
-use super::yaml::{YamlError, read_yaml};
 use crate::core::call::RefusalKind;
 use crate::core::projection::Translate;
 use crate::core::text::excerpt;
+use crate::core::yaml::{YamlError, read_yaml};
 use crate::core::{Class, Digest, Pointer};
 
 /// Everything a profile says. The YAML files in `profiles/` are its only form.

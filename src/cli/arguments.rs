@@ -350,6 +350,8 @@ pub(super) enum SandboxCommand {
     Serve(SandboxServe),
     /// Turn SARIF and JUnit files into evidence for a release.
     Import(SandboxImport),
+    /// Add made-up records: releases with their evidence, work, incidents, metrics and more.
+    Load(SandboxLoad),
 }
 
 #[derive(Debug, Args)]
@@ -384,6 +386,19 @@ pub(super) struct SandboxImport {
     /// The tenant that the release belongs to.
     #[arg(long, value_name = "NAME", env = "LOOPGATE_TENANT")]
     pub tenant: String,
+    /// The sandbox's database.
+    #[arg(long, value_name = "PATH", default_value = SANDBOX_DATABASE)]
+    pub database: PathBuf,
+    /// How the result is given on stdout.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SandboxLoad {
+    /// Data files, in YAML or JSON.
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
     /// The sandbox's database.
     #[arg(long, value_name = "PATH", default_value = SANDBOX_DATABASE)]
     pub database: PathBuf,

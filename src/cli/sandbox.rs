@@ -1,11 +1,11 @@
-//! `loopgate sandbox`: the embedded stand-in as a server of its own, and evidence from real files.
+//! `loopgate sandbox`: the embedded stand-in as a server of its own, evidence from real files, and made-up records.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::arguments::{Format, SandboxCommand, SandboxImport};
+use super::arguments::{Format, SandboxCommand, SandboxImport, SandboxLoad};
 use super::environment::Environment;
 use super::exit::Exit;
 use super::fault::Fault;
@@ -16,14 +16,14 @@ use super::signals::Stop;
 use crate::core::file::read_bounded;
 use crate::core::text::visible;
 use crate::mcp::Token;
-use crate::sandbox::{Import, Location, Sandbox};
+use crate::sandbox::{DataFile, Import, Loaded, Location, Sandbox};
 
 /// The variable that holds the bearer token of the sandbox over HTTP.
 const TOKEN: &str = "LOOPGATE_SANDBOX_TOKEN";
 /// The largest evidence file that is read, in bytes; the importer's own limit is lower.
 const LARGEST_EVIDENCE: usize = 1 << 27;
 
-/// Serves the sandbox, or imports into it.
+/// Serves the sandbox, or brings something into it.
 pub(super) fn sandbox(
     command: SandboxCommand,
     environment: &Environment,
@@ -38,6 +38,7 @@ pub(super) fn sandbox(
             }
         }
         SandboxCommand::Import(arguments) => import(&arguments, output),
+        SandboxCommand::Load(arguments) => load(&arguments, output),
     }
 }
 
@@ -139,6 +140,44 @@ fn import(arguments: &SandboxImport, output: &Output) -> Result<Exit, Fault> {
         }
     }
     Ok(Exit::Done)
+}
+
+fn load(arguments: &SandboxLoad, output: &Output) -> Result<Exit, Fault> {
+    let mut files = Vec::new();
+    for path in &arguments.files {
+        files.push(data_file(path)?);
+    }
+    let sandbox = Sandbox::open(&Location::File(arguments.database.clone())).map_err(Fault::invalid)?;
+    let loaded = sandbox.load(&files).map_err(Fault::invalid)?;
+    let results: Vec<_> = files.iter().map(|file| &file.name).zip(&loaded).collect();
+    match arguments.format {
+        Format::Json => {
+            let files: Vec<_> =
+                results.iter().map(|(file, loaded)| json!({ "file": file, "loaded": loaded })).collect();
+            output.json(&json!({ "format": "loopgate.load/1", "sandbox": true, "files": files }))?;
+        }
+        Format::Text => {
+            let mut text = String::new();
+            for (file, Loaded(counts)) in &results {
+                let counts: Vec<String> =
+                    counts.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+                let counts = if counts.is_empty() { "nothing new".to_owned() } else { counts.join(", ") };
+                text.push_str(&format!("{}: {counts}\n", visible(file)));
+            }
+            text.push_str(&format!(
+                "this is the sandbox; recipes see it with: --server {}\n",
+                visible(&server_name(&arguments.database))
+            ));
+            output.data(&text)?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// A data file for the sandbox, as it stands on the disk.
+pub(super) fn data_file(path: &Path) -> Result<DataFile, Fault> {
+    let bytes = read_bounded(path, LARGEST_EVIDENCE).map_err(Fault::invalid)?;
+    Ok(DataFile { name: path.display().to_string(), bytes })
 }
 
 /// How `--server` names the sandbox with that database.

@@ -13,6 +13,7 @@ use super::output::Output;
 use super::reports::Reports;
 use super::role_settings::Role;
 use super::runtime::runtime;
+use super::sandbox::data_file;
 use super::server::{KnownServer, Wanted, find_unlocked};
 use super::signals::Stop;
 use crate::catalog::{Agreed, read_yaml};
@@ -22,7 +23,7 @@ use crate::core::text::visible;
 use crate::engine::{self, Conclusion, RunResult, judge};
 use crate::recipe::{self, CASES, Case, Cases, Evidence, Given, Source, YamlPlaces};
 use crate::report::{self, Fan, Sheet, TestedCase};
-use crate::sandbox::{Import, Location, Sandbox};
+use crate::sandbox::{DataFile, Import, Location, Sandbox};
 
 /// Files with cases at the most, and how deep folders are looked into.
 const MOST_FILES: usize = 10_000;
@@ -136,7 +137,7 @@ fn tried(
     };
     let tenant = case.tenant.as_deref().or(cases.tenant.as_deref());
     let own = tempfile::tempdir().map_err(Fault::internal)?;
-    let server = sandbox(&case.evidence, tenant, folder, own.path(), environment).map_err(in_case)?;
+    let server = sandbox(case, tenant, folder, own.path(), environment).map_err(in_case)?;
     let source = match Source::shipped(&cases.recipe) {
         Some(source) => source,
         None => recipe_source(&beside(folder, Path::new(&cases.recipe)).map_err(in_case)?)?,
@@ -178,30 +179,24 @@ fn tried(
     Ok(result)
 }
 
-/// A sandbox in memory, or in the case's own folder with the evidence that it is to have.
+/// A sandbox in memory, or in the case's own folder with the records and the evidence that it is to have.
 fn sandbox(
-    evidence: &[Evidence],
+    Case { data, evidence, .. }: &Case,
     tenant: Option<&str>,
     folder: &Path,
     own: &Path,
     environment: &Environment,
 ) -> Result<KnownServer, Fault> {
     let mut name = "sandbox:memory".to_owned();
-    if !evidence.is_empty() {
-        let tenant = tenant.ok_or_else(|| {
-            Fault::new(Exit::Invalid, "evidence belongs to a tenant's release, and no `tenant` is named")
-        })?;
-        let database = own.join("sandbox.db");
-        let mut imports = Vec::new();
-        for Evidence { release, files } in evidence {
-            for path in files {
-                let bytes = read_bounded(&beside(folder, path)?, LARGEST_EVIDENCE).map_err(Fault::invalid)?;
-                let (tenant, release, source) =
-                    (tenant.to_owned(), release.clone(), path.display().to_string());
-                imports.push(Import { tenant, release, source, format: None, bytes, observed: None });
-            }
+    if !evidence.is_empty() || !data.0.is_empty() {
+        let mut files = Vec::new();
+        for path in &data.0 {
+            files.push(DataFile { name: path.display().to_string(), ..data_file(&beside(folder, path)?)? });
         }
+        let imports = imports(evidence, tenant, folder)?;
+        let database = own.join("sandbox.db");
         let sandbox = Sandbox::open(&Location::File(database.clone())).map_err(Fault::internal)?;
+        sandbox.load(&files).map_err(Fault::invalid)?;
         sandbox.import(&imports).map_err(Fault::invalid)?;
         name = format!("sandbox:{}", database.display());
     }
@@ -210,6 +205,22 @@ fn sandbox(
         &Wanted { server: Some(&name), recipe: None, tenant, profile: None, trust: None, role },
         environment,
     )
+}
+
+/// The evidence of a case.
+fn imports(evidence: &[Evidence], tenant: Option<&str>, folder: &Path) -> Result<Vec<Import>, Fault> {
+    let mut imports = Vec::new();
+    for Evidence { release, files } in evidence {
+        let tenant = tenant.ok_or_else(|| {
+            Fault::new(Exit::Invalid, "evidence belongs to a tenant's release, and no `tenant` is named")
+        })?;
+        for path in files {
+            let bytes = read_bounded(&beside(folder, path)?, LARGEST_EVIDENCE).map_err(Fault::invalid)?;
+            let (tenant, release, source) = (tenant.to_owned(), release.clone(), path.display().to_string());
+            imports.push(Import { tenant, release, source, format: None, bytes, observed: None });
+        }
+    }
+    Ok(imports)
 }
 
 /// A file that a file with cases names: below its folder, through no link. Cases may be a stranger's.

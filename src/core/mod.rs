@@ -16,6 +16,7 @@ pub mod schema;
 pub mod secret;
 pub mod text;
 pub mod token_shape;
+pub mod yaml;
 
 pub use call::{Class, Outcome, Seen, ToolAnswer, ToolCall, ToolDefinition};
 pub use digest::Digest;

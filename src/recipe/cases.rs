@@ -1,10 +1,13 @@
 //! Cases of a recipe: what it is given, and what must come of it. They stand in a file beside it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use crate::core::Pointer;
@@ -39,11 +42,51 @@ pub struct Case {
     /// The recipe's inputs.
     #[serde(default)]
     pub inputs: Map<String, Value>,
+    /// Data files with records that the sandbox has besides its own, relative to the file with the cases; they are
+    /// loaded before the evidence.
+    #[serde(default)]
+    pub data: Files,
     /// Evidence that the sandbox has besides its own.
     #[serde(default)]
     pub evidence: Vec<Evidence>,
     /// What must come of it.
     pub expect: Expected,
+}
+
+/// A file, or a list of them.
+#[derive(Debug, Clone, Default, JsonSchema)]
+#[schemars(with = "WrittenFiles")]
+pub struct Files(pub Vec<PathBuf>);
+
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it is read by hand, and says what the schema is")]
+enum WrittenFiles {
+    One(PathBuf),
+    Many(Vec<PathBuf>),
+}
+
+/// Read by hand: an untagged enum would only say that nothing matched, and not where.
+impl<'de> Deserialize<'de> for Files {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Form;
+        impl<'de> Visitor<'de> for Form {
+            type Value = Files;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a file, or a list of files")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Files, E> {
+                Ok(Files(vec![PathBuf::from(text)]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Files, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(list)).map(Files)
+            }
+        }
+        deserializer.deserialize_any(Form)
+    }
 }
 
 /// Files of scanners and test runners that are evidence of a release.

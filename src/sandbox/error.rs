@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::data::DataError;
 use super::import::EvidenceError;
 use crate::core::text::visible;
 
@@ -39,9 +40,6 @@ pub enum SandboxError {
     /// SQLite refused.
     #[error("the sandbox database failed")]
     Store(#[from] rusqlite::Error),
-    /// The shipped seed is broken, which a test excludes.
-    #[error("the sandbox's seed is broken")]
-    Seed(#[from] serde_yaml::Error),
     /// It cannot listen there.
     #[error("the sandbox cannot listen at {address}")]
     Listen {
@@ -65,6 +63,9 @@ pub enum SandboxError {
         /// As it was given.
         release: String,
     },
+    /// A data file is refused whole; the shipped seed never is, which a test makes sure of.
+    #[error(transparent)]
+    Data(#[from] DataError),
     /// The evidence file is refused whole.
     #[error(transparent)]
     Evidence(#[from] EvidenceError),

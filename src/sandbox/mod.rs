@@ -1,10 +1,11 @@
 //! The sandbox: a stand-in for LoopIQ that is a real MCP server over a SQLite store.
 //!
 //! It offers the seven tools that LoopIQ documents, with argument and result shapes that are assumptions,
-//! and `loopiq_search_work`, which is its own. [`Sandbox::import`] brings real evidence into it. Nothing in
-//! it reaches the network.
+//! and others for what LoopIQ names without a tool, which are its own choice. [`Sandbox::import`] brings real evidence
+//! into it, [`Sandbox::load`] made-up records. Nothing in it reaches the network.
 
 mod caller;
+mod data;
 mod error;
 mod graph;
 mod http;
@@ -23,6 +24,7 @@ use rmcp::transport::IntoTransport;
 use rusqlite::Connection;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 
+pub use data::{DataError, DataFile, Loaded};
 pub use error::SandboxError;
 pub use http::Listening;
 pub use import::{Controls, EvidenceError, Format, Import, Imported, Place};
@@ -83,6 +85,14 @@ impl Sandbox {
     /// The file is refused whole, the tenant does not exist, or the store fails; nothing is changed then.
     pub fn import(&self, imports: &[Import]) -> Result<Vec<Imported>, SandboxError> {
         import::import(&mut self.connection(), imports, (self.clock)())
+    }
+
+    /// Adds the records of data files, in one transaction.
+    ///
+    /// # Errors
+    /// A file is refused, or the store fails; nothing is changed then.
+    pub fn load(&self, files: &[DataFile]) -> Result<Vec<Loaded>, SandboxError> {
+        data::load(&mut self.connection(), files)
     }
 
     async fn run<T, E, A>(&self, transport: T) -> Result<(), SandboxError>

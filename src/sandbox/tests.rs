@@ -111,7 +111,7 @@ async fn a_client_learns_that_it_talks_to_a_sandbox_and_what_each_tool_does() {
     let info = client.service.peer_info().unwrap();
     assert!(info.instructions.as_ref().unwrap().contains("sandbox"));
     let tools = client.service.list_all_tools().await.unwrap();
-    assert_eq!(tools.len(), 8);
+    assert_eq!(tools.len(), super::tools::all().len());
     for tool in tools {
         let hints = tool.annotations.unwrap();
         assert_eq!(hints.read_only_hint, Some(tool.name != CREATE), "{}", tool.name);
@@ -151,13 +151,47 @@ async fn every_answer_fits_its_schema_and_the_shipped_profile() {
         ("work_items", json!({"ids": ["STORY-1001", "TASK-2002"]})),
         ("work_package", dry),
         ("work_package", package(json!({}))),
+        ("releases", json!({})),
+        (
+            "releases",
+            json!({"ids": ["REL-READY"], "application": "storefront", "from": "2026-11-24", "to": "2026-11-24"}),
+        ),
+        ("release_checks", json!({"releaseId": "REL-BLOCKED"})),
+        ("rollback_decisions", json!({"releaseId": "REL-READY"})),
+        ("sprints", json!({"team": "payments", "open": true})),
+        ("backlog", json!({})),
+        (
+            "backlog",
+            json!({"team": "payments", "releaseId": "REL-BLOCKED", "ids": ["ISSUE-301"], "open": true}),
+        ),
+        ("incidents", json!({})),
+        (
+            "incidents",
+            json!({"open": true, "from": "2026-11-20", "application": "payments", "ids": ["INC-4471"]}),
+        ),
+        ("change_requests", json!({})),
+        ("change_requests", json!({"from": "2026-11-20", "to": "2026-11-20", "application": "payments"})),
+        ("metrics", json!({"team": "security"})),
+        (
+            "metric_series",
+            json!({"metrics": ["lead_time_hours", "escaped_defects"], "from": "2026-06-01", "to": "2026-11-20"}),
+        ),
+        ("dashboards", json!({})),
+        ("dashboard", json!({"dashboardId": "DASH-RELEASE"})),
+        ("assessment", json!({"agentId": "readiness", "subject": {"type": "release", "id": "REL-BLOCKED"}})),
+        (
+            "assessment",
+            json!({"agentId": "incident-triage", "subject": {"type": "incident", "id": "INC-4471"}}),
+        ),
     ] {
         let Operation { tool, arguments: names, result } = &profile.operations[operation];
         let definition = tools.iter().find(|found| found.name == *tool).unwrap();
         for place in names.values() {
             let pointer = place.as_str().or(place["at"].as_str()).unwrap();
-            let name = pointer.trim_start_matches('/');
-            assert!(definition.input_schema["properties"].get(name).is_some(), "{operation}: {pointer}");
+            let steps = pointer.trim_start_matches('/').split('/');
+            let schema = Value::Object((*definition.input_schema).clone());
+            let named = steps.fold(&schema, |schema, name| &schema["properties"][name]);
+            assert!(named.is_object(), "{operation}: {pointer}");
         }
         let answer = client.acme(tool, arguments).await.unwrap();
         let schema = Value::Object((**definition.output_schema.as_ref().unwrap()).clone());
@@ -220,6 +254,63 @@ async fn another_tenants_records_answer_like_ones_that_do_not_exist() {
             assert_eq!(message, absence.replace(absent, id));
         }
     }
+    for (tenant, foreign) in [("globex", "acme"), ("acme", "globex")] {
+        for (tool, own, absent) in [
+            ("loopiq_list_release_checks", json!({"releaseId": "REL-READY"}), "REL-GLOBEX-1"),
+            ("loopiq_list_rollback_decisions", json!({"releaseId": "REL-READY"}), "REL-GLOBEX-1"),
+            ("loopiq_list_sprints", json!({"team": "payments"}), "fleet"),
+            (
+                "loopiq_query_metrics",
+                json!({"metrics": ["lead_time_hours"], "from": "2026-06-01", "to": "2026-11-20"}),
+                "routes_per_day",
+            ),
+            ("loopiq_get_dashboard", json!({"dashboardId": "DASH-RELEASE"}), "DASH-FLEET"),
+            (
+                "loopiq_assess_with_ai_ml_agent",
+                json!({"agentId": "readiness", "subject": {"type": "release", "id": "REL-READY"}}),
+                "REL-GLOBEX-1",
+            ),
+            (
+                "loopiq_assess_with_ai_ml_agent",
+                json!({"agentId": "incident-triage", "subject": {"type": "incident", "id": "INC-4471"}}),
+                "INC-G081",
+            ),
+        ] {
+            let of_acme = ["REL-READY", "payments", "lead_time_hours", "DASH-RELEASE", "INC-4471"];
+            let own_id = of_acme.iter().find(|id| own.to_string().contains(&format!("\"{id}\""))).unwrap();
+            let asking = |id: &str| serde_json::from_str(&own.to_string().replace(own_id, id)).unwrap();
+            let id = if foreign == "acme" { own_id } else { absent };
+            assert!(client.call(foreign, tool, asking(id)).await.is_ok(), "{tool} {id}");
+            let (code, message) = client.call(tenant, tool, asking(id)).await.unwrap_err();
+            let (expected, absence) = client.call(tenant, tool, asking("NOWHERE-1")).await.unwrap_err();
+            assert_eq!((code.as_str(), expected.as_str()), ("NOT_VISIBLE", "NOT_VISIBLE"), "{tool}");
+            assert_eq!(message, absence.replace("NOWHERE-1", id));
+        }
+        for (tool, filter) in [
+            ("loopiq_search_releases", json!({"ids": ["REL-READY", "REL-GLOBEX-1"]})),
+            ("loopiq_search_backlog", json!({"ids": ["ISSUE-301", "ISSUE-G301"]})),
+            ("loopiq_search_incidents", json!({"ids": ["INC-4471", "INC-G081"]})),
+        ] {
+            let answer = client.call(tenant, tool, filter).await.unwrap();
+            assert_eq!(answer["items"].as_array().unwrap().len(), 1, "{tool} {answer}");
+        }
+        for tool in [
+            "loopiq_search_releases",
+            "loopiq_search_backlog",
+            "loopiq_search_incidents",
+            "loopiq_search_change_requests",
+            "loopiq_list_metrics",
+            "loopiq_list_dashboards",
+        ] {
+            let ids = async |tenant| -> BTreeSet<String> {
+                let answer = client.call(tenant, tool, json!({})).await.unwrap();
+                let items = answer["items"].as_array().unwrap().clone();
+                items.iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
+            };
+            let (ours, theirs) = (ids(tenant).await, ids(foreign).await);
+            assert!(!ours.is_empty() && ours.is_disjoint(&theirs), "{tool}");
+        }
+    }
     let seen = |answer: Value| answer["items"].as_array().unwrap().len();
     let all = json!({"ids": ["STORY-1001", "TASK-2001", "STORY-1004", "TASK-2006"]});
     assert_eq!(seen(client.call("acme", SEARCH, all.clone()).await.unwrap()), 2);
@@ -260,7 +351,7 @@ async fn a_dry_run_shows_everything_creates_no_id_and_writes_nothing() {
 async fn a_real_write_creates_exactly_what_was_asked_and_keeps_its_trace() {
     let sandbox = sandbox();
     let client = Client::of(&sandbox).await;
-    let (stories, tasks) = (rows(&sandbox, "stories"), rows(&sandbox, "tasks"));
+    let before = rows(&sandbox, "work_items");
     let answer = client.acme(CREATE, package(json!({}))).await.unwrap();
     assert_eq!(
         answer,
@@ -277,10 +368,10 @@ async fn a_real_write_creates_exactly_what_was_asked_and_keeps_its_trace() {
                 "workflow": "remediation-plan", "traceparent": "00-1-2-01", "at": "2026-11-22T12:00:00Z"},
         })
     );
-    assert_eq!((rows(&sandbox, "stories"), rows(&sandbox, "tasks")), (stories + 1, tasks + 2));
+    assert_eq!(rows(&sandbox, "work_items"), before + 3);
     let kept: (String, String, String, String, String) = sandbox
         .connection()
-        .query_row("SELECT outcome, story_id, request_id, workflow, traceparent FROM audit", [], |row| {
+        .query_row("SELECT outcome, record_id, request_id, workflow, traceparent FROM audit", [], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
         })
         .unwrap();
@@ -298,7 +389,7 @@ async fn the_same_key_gives_the_same_result_and_another_payload_under_it_a_confl
     let sandbox = sandbox();
     let client = Client::of(&sandbox).await;
     let first = client.acme(CREATE, package(json!({}))).await.unwrap();
-    let count = || (rows(&sandbox, "stories"), rows(&sandbox, "tasks"));
+    let count = || rows(&sandbox, "work_items");
     let before = count();
     let mut again = client.acme(CREATE, package(json!({}))).await.unwrap();
     assert_eq!(again["replayed"], true);
@@ -360,6 +451,19 @@ async fn a_wrong_argument_is_named_by_its_pointer() {
             "/certificationId",
         ),
         (GRAPH, json!({}), "/certificationId"),
+        ("loopiq_search_releases", json!({"from": "yesterday"}), "/from"),
+        ("loopiq_search_incidents", json!({"state": "open"}), "/state"),
+        (
+            "loopiq_query_metrics",
+            json!({"metrics": [], "from": "2026-06-01", "to": "2026-11-20"}),
+            "/metrics",
+        ),
+        ("loopiq_list_sprints", json!({}), "/team"),
+        (
+            "loopiq_assess_with_ai_ml_agent",
+            json!({"agentId": "readiness", "subject": {"type": "incident", "id": "INC-4471"}}),
+            "/subject/type",
+        ),
         (SEARCH, json!({}), ""),
         (SEARCH, json!({"open": true}), ""),
         (SEARCH, json!({"ids": "STORY-1001"}), "/ids"),
@@ -385,7 +489,7 @@ async fn a_write_that_fails_half_way_leaves_nothing_behind() {
     sandbox
         .connection()
         .execute_batch(
-            "CREATE TRIGGER full BEFORE INSERT ON tasks WHEN new.title = 'Talk to the board'
+            "CREATE TRIGGER full BEFORE INSERT ON work_items WHEN new.title = 'Talk to the board'
              BEGIN SELECT RAISE(ABORT, 'disk full'); END",
         )
         .unwrap();
@@ -447,6 +551,7 @@ async fn the_search_filters_by_all_that_is_given_and_says_where_it_stops() {
 async fn processes_that_share_the_file_create_one_package_for_one_key() {
     let folder = tempfile::tempdir().unwrap();
     let location = Location::File(folder.path().join("sandbox.db"));
+    let before = rows(&Sandbox::open(&location).unwrap(), "work_items");
     let mut clients = Vec::new();
     for _ in 0..4 {
         clients.push(Client::of(&Sandbox::open(&location).unwrap()).await);
@@ -463,7 +568,7 @@ async fn processes_that_share_the_file_create_one_package_for_one_key() {
         created += u8::from(answer["replayed"] == false);
     }
     assert_eq!((ids.len(), created), (1, 1));
-    assert_eq!(rows(&Sandbox::open(&location).unwrap(), "stories"), 5);
+    assert_eq!(rows(&Sandbox::open(&location).unwrap(), "work_items"), before + 3);
 }
 
 #[tokio::test]
@@ -484,7 +589,7 @@ fn seeded() -> Vec<(String, Status, store::Graph)> {
     });
     rows.unwrap()
         .map(Result::unwrap)
-        .map(|(tenant, id, release, status)| {
+        .map(|(tenant, id, release, status): (_, _, _, Status)| {
             (release, status, store::graph(&connection, &tenant, &id).unwrap())
         })
         .collect()

@@ -102,6 +102,44 @@ fn a_case_brings_evidence_of_its_own_and_every_case_has_a_sandbox_of_its_own() {
     folder.run(&["test"]).exits(0);
 }
 
+/// A release that is certified with a control that nobody knows the state of.
+const RECORDS: &str = "tenants:\n  - id: acme\n    releases:\n      - id: REL-NEW\n        name: New\n        status: certified\n        nodes:\n          - { id: REL-NEW, type: release, title: New, status: passed, links: { requires: [CTL-NEW] } }\n          - { id: CTL-NEW, type: control, title: c, status: STATUS, required: true }\n          - { id: EVD-NEW, type: evidence, title: e, status: fresh, required: true, links: { supports: [CTL-NEW] } }\n";
+
+#[test]
+fn a_case_brings_records_of_its_own_and_every_case_has_a_sandbox_of_its_own() {
+    let folder = Folder::new();
+    folder.write("recipes/good.yaml", RECORDS.replace("STATUS", "passed"));
+    folder.write("recipes/odd.yaml", RECORDS.replace("STATUS", "parked"));
+    let case = |data: &str, verdict: &str| {
+        format!(
+            "  - {{ case: it, data: {data}, inputs: {{ release: REL-NEW }}, expect: {{ verdict: {verdict} }} }}\n"
+        )
+    };
+    let cases = [("good.yaml", "done"), ("[odd.yaml]", "undecided"), ("[]", "undecided")];
+    let cases: String = cases.into_iter().map(|(data, verdict)| case(data, verdict)).collect();
+    folder.write("recipes/mine.cases.yaml", format!("{CASES}{cases}"));
+    let ran = folder.run(&["test"]).exits(0);
+    assert!(ran.stdout.contains("passed  3 cases"), "{}", ran.stdout);
+    folder.write("recipes/mine.cases.yaml", format!("{CASES}{}", case("[good.yaml, odd.yaml]", "done")));
+    let told = folder.run(&["test"]).exits(3).told();
+    assert!(told.contains("`odd.yaml` at `/tenants/0/releases/0/id`"), "{told}");
+}
+
+#[test]
+fn the_sandbox_takes_a_file_of_records_whole_or_not_at_all() {
+    let folder = Folder::new();
+    folder.write("good.yaml", RECORDS.replace("STATUS", "passed"));
+    folder.write("bad.yaml", RECORDS.replace("requires: [CTL-NEW]", "requires: [CTL-OLD]"));
+    let told = folder.run(&["sandbox", "load", "bad.yaml"]).exits(3).told();
+    assert!(told.contains("`bad.yaml` at `/tenants/0/releases/0/nodes/0/links`"), "{told}");
+    folder.sandbox("certify-release", "REL-NEW", &[]).exits(5);
+    let ran = folder.run(&["sandbox", "load", "good.yaml", "--format", "json"]).exits(0);
+    assert_eq!(ran.json()["files"][0]["loaded"], serde_json::json!({ "nodes": 3, "releases": 1 }));
+    folder.sandbox("certify-release", "REL-NEW", &[]).exits(0);
+    let told = folder.run(&["sandbox", "load", "good.yaml"]).exits(3).told();
+    assert!(told.contains("there is a release `REL-NEW` already"), "{told}");
+}
+
 #[test]
 fn cases_of_a_stranger_name_nothing_outside_of_their_folder() {
     for (what, line) in [

@@ -153,12 +153,14 @@ pub fn held(database: &std::path::Path) -> Held {
     Held {
         stories: rows(
             "SELECT json_array(tenant_id, release_id, certification_id, title, description, owner, status, reason)
-             FROM stories ORDER BY 1",
+             FROM work_items WHERE type = 'story' ORDER BY 1",
         ),
         tasks: rows(
             "SELECT json_array(t.tenant_id, s.title, t.title, t.description, t.owner, t.status, t.severity,
-                 t.reference)
-             FROM tasks t JOIN stories s ON s.id = t.story_id ORDER BY 1",
+                 r.reference)
+             FROM work_items t JOIN work_items s ON s.tenant_id = t.tenant_id AND s.id = t.parent_id
+             LEFT JOIN work_references r ON r.tenant_id = t.tenant_id AND r.item_id = t.id
+             WHERE t.type = 'task' ORDER BY 1",
         ),
     }
 }

@@ -84,9 +84,14 @@ impl<'a> Target<'a> {
             Some(certification) => certification.id,
             None => {
                 let id = store::certification_id(release);
-                writing.execute("INSERT INTO releases VALUES (?1, ?2, ?2, NULL)", [tenant, release])?;
+                // It may be there without a certification.
                 writing.execute(
-                    "INSERT INTO certifications VALUES (?1, ?2, ?3, ?4, NULL, '')",
+                    "INSERT INTO releases (tenant_id, id, name) VALUES (?1, ?2, ?2) ON CONFLICT DO NOTHING",
+                    [tenant, release],
+                )?;
+                writing.execute(
+                    "INSERT INTO certifications (tenant_id, id, release_id, status, summary)
+                     VALUES (?1, ?2, ?3, ?4, '')",
                     (tenant, &id, release, Status::AwaitingEvidence),
                 )?;
                 id
@@ -231,7 +236,7 @@ impl<'a> Target<'a> {
     /// Sets status, summary and root of the certification by its graph, unless people have rejected it.
     fn decide_certification(&self, graph: &Graph) -> rusqlite::Result<Status> {
         let before = store::certification(self.writing, self.tenant, &self.certification)?;
-        if before.is_some_and(|certification| certification.status == Status::Rejected) {
+        if before.is_some_and(|certification| certification.status == Status::Rejected.to_string()) {
             return Ok(Status::Rejected);
         }
         let status = verdict(&graph.nodes);

@@ -1,7 +1,6 @@
 //! The SQLite store: opening, migrating, and the records that more than one tool needs.
 
 mod records;
-mod seed;
 
 use std::fs::OpenOptions;
 use std::io;
@@ -10,16 +9,24 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
-pub(super) use records::{Certification, Graph, certification, certification_of, graph, put_edge, put_node};
-pub(super) use seed::certification_id;
+pub(super) use records::{
+    Certification, Graph, certification, certification_id, certification_of, graph, has, next_id, put_edge,
+    put_node,
+};
 
-use super::SandboxError;
+use super::{SandboxError, data};
 
 /// "LGSB": marks a database as the sandbox's (`PRAGMA application_id`).
 const APPLICATION_ID: i64 = 0x4c47_5342;
 
 /// What brings a database of version N to version N + 1; only ever added to.
-const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
+
+/// What a new sandbox starts with: `seed.yaml` and `history.yaml`, as JSON.
+pub(super) const SEED: [(&str, &str); 2] = [
+    ("seed", include_str!(concat!(env!("OUT_DIR"), "/seed.json"))),
+    ("history", include_str!(concat!(env!("OUT_DIR"), "/history.json"))),
+];
 
 /// How long one process waits for another's write.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -34,7 +41,7 @@ pub enum Location {
     Memory,
 }
 
-/// Opens the database, brings it to the newest version, and fills a new one with the seed.
+/// Opens the database, brings it to the newest version, and plants the seed where it was older.
 pub(super) fn open(location: &Location) -> Result<Connection, SandboxError> {
     let (mut connection, path) = match location {
         Location::Memory => (Connection::open_in_memory()?, Path::new(":memory:")),
@@ -146,9 +153,8 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), SandboxError>
     for migration in MIGRATIONS.iter().skip(version) {
         transaction.execute_batch(migration)?;
     }
-    if version == 0 {
-        seed::plant(&transaction)?;
-    }
+    // A database from before gets what the seed has learned since; what it holds stays as it is.
+    data::plant_seed(&transaction)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX))?;
     Ok(transaction.commit()?)
@@ -273,11 +279,84 @@ mod tests {
         }
     }
 
+    /// A database as version 1 left it, with a work package that somebody applied.
+    fn of_version_1(path: &Path) -> Connection {
+        create(path).unwrap();
+        let old = connect(path).unwrap();
+        old.execute_batch(MIGRATIONS[0]).unwrap();
+        old.execute_batch(
+            "INSERT INTO tenants VALUES ('acme', 'Acme Commerce');
+             INSERT INTO teams VALUES ('acme', 'payments', 'Payments');
+             INSERT INTO users VALUES ('svc-release-pipeline', 'Release pipeline');
+             INSERT INTO roles VALUES ('acme', 'svc-release-pipeline', 'release_manager');
+             INSERT INTO releases VALUES ('acme', 'REL-BLOCKED', 'Payments 4.2', 'payments'),
+               ('acme', 'REL-MINE', 'Mine', NULL);
+             INSERT INTO certifications VALUES ('acme', 'CERT-REL-BLOCKED', 'REL-BLOCKED', 'blocked', 'payments', 's');
+             INSERT INTO nodes (tenant_id, certification_id, id, type, title, status)
+               VALUES ('acme', 'CERT-REL-BLOCKED', 'CTL-1', 'control', 'changed by hand', 'failed');
+             INSERT INTO stories (number, tenant_id, release_id, certification_id, title, description, owner, status,
+                 reason, approval_id, created_at)
+               VALUES (1077, 'acme', 'REL-BLOCKED', 'CERT-REL-BLOCKED', 'Unblock', 'd', 'payments', 'open', 'r',
+                 'APR-9', '2026-11-21T00:00:00Z');
+             INSERT INTO tasks (number, tenant_id, story_id, title, owner, status, severity, reference, created_at)
+               VALUES (2077, 'acme', 'STORY-1077', 'One', 'quality', 'open', 'high', 'CTL-1', '2026-11-21T00:00:00Z'),
+                 (2078, 'acme', 'STORY-1077', 'Two', 'quality', 'open', NULL, NULL, '2026-11-21T00:00:00Z');
+             INSERT INTO idempotency_keys VALUES ('acme', 'key-9', 'sha256:0', '{}', 7);
+             INSERT INTO audit (tenant_id, user_id, tool, outcome, story_id, approval_id, idempotency_key, at)
+               VALUES ('acme', 'svc-release-pipeline', 't', 'created', 'STORY-1077', 'APR-9', 'key-9', 'now');",
+        )
+        .unwrap();
+        old.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        old.pragma_update(None, "user_version", 1).unwrap();
+        old
+    }
+
+    #[test]
+    fn a_database_of_version_1_keeps_its_records_and_gets_the_rest_of_the_seed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sandbox.db");
+        drop(of_version_1(&path));
+        let connection = open(&Location::File(path.clone())).unwrap();
+        let row = |sql: &str| -> String { connection.query_row(sql, [], |row| row.get(0)).unwrap() };
+        for (sql, expected) in [
+            (
+                "SELECT json_array(type, title, description, owner, status, release_id, certification_id, reason,
+                     approval_id, created_at, version) FROM work_items WHERE id = 'STORY-1077'",
+                r#"["story","Unblock","d","payments","open","REL-BLOCKED","CERT-REL-BLOCKED","r","APR-9","2026-11-21T00:00:00Z",1]"#,
+            ),
+            (
+                "SELECT json_group_array(json_array(id, title, severity, parent_id, release_id)) FROM work_items
+                 WHERE id IN ('TASK-2077', 'TASK-2078')",
+                r#"[["TASK-2077","One","high","STORY-1077","REL-BLOCKED"],["TASK-2078","Two",null,"STORY-1077","REL-BLOCKED"]]"#,
+            ),
+            (
+                "SELECT json_group_array(item_id || ' ' || reference) FROM work_references WHERE reference = 'CTL-1'",
+                r#"["STORY-1077 CTL-1","TASK-2077 CTL-1"]"#,
+            ),
+            ("SELECT key || tool FROM idempotency_keys", "key-9loopiq_create_remediation_work_package"),
+            ("SELECT record_id || approval_id FROM audit", "STORY-1077APR-9"),
+            ("SELECT team || status FROM releases WHERE id = 'REL-BLOCKED'", "paymentsplanned"),
+            ("SELECT name FROM releases WHERE id = 'REL-MINE'", "Mine"),
+            // What somebody has stays as it is; what is lacking is there now.
+            ("SELECT group_concat(title) FROM nodes WHERE certification_id = 'CERT-REL-BLOCKED'", "changed by hand"),
+            ("SELECT name FROM releases WHERE id = 'REL-READY'", "Storefront 2026.11"),
+            ("SELECT title FROM incidents WHERE id = 'INC-4471'", "The settlement queue delivers messages twice"),
+            ("SELECT id FROM certifications WHERE release_id = 'REL-GLOBEX-1'", "CERT-REL-GLOBEX-1"),
+        ] {
+            assert_eq!(row(sql), expected, "{sql}");
+        }
+        assert_eq!(next_id(&connection, "STORY").unwrap(), "STORY-1078");
+        assert_eq!(next_id(&connection, "TASK").unwrap(), "TASK-2079");
+        let after = dump(&connection);
+        drop(connection);
+        assert_eq!(dump(&open(&Location::File(path)).unwrap()), after, "opening it again changes nothing");
+    }
+
     #[test]
     fn a_newer_version_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let location = Location::File(folder.path().join("sandbox.db"));
-        open(&location).unwrap().pragma_update(None, "user_version", 2).unwrap();
-        assert!(matches!(open(&location).unwrap_err(), SandboxError::Newer { found: 2, known: 1, .. }));
+        open(&location).unwrap().pragma_update(None, "user_version", 3).unwrap();
+        assert!(matches!(open(&location).unwrap_err(), SandboxError::Newer { found: 3, known: 2, .. }));
     }
 }

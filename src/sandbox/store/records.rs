@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::sandbox::graph::{Edge, Node, Status};
+use crate::sandbox::graph::{Edge, Node};
 
 /// A release's certification.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -13,8 +13,9 @@ pub(in crate::sandbox) struct Certification {
     pub id: String,
     /// What it is about.
     pub release: Release,
-    /// How it stands.
-    pub status: Status,
+    /// How it stands: `certified`, `blocked`, `rejected`, `draft`, `in_review`, `awaiting_evidence`, or a word of
+    /// somebody's own.
+    pub status: String,
     /// The team that answers for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub team: Option<String>,
@@ -44,6 +45,29 @@ pub(in crate::sandbox) struct Graph {
     pub nodes: Vec<Node>,
     /// Ordered by their ends; every end is a node.
     pub edges: Vec<Edge>,
+}
+
+/// The ID of a release's certification.
+pub(in crate::sandbox) fn certification_id(release: &str) -> String {
+    format!("CERT-{release}")
+}
+
+/// Whether the tenant has a record of that ID in the table.
+pub(in crate::sandbox) fn has(
+    connection: &Connection,
+    table: &str,
+    tenant: &str,
+    id: &str,
+) -> rusqlite::Result<bool> {
+    let sql = format!("SELECT 1 FROM {table} WHERE tenant_id = ?1 AND id = ?2");
+    connection.prepare_cached(&sql)?.exists([tenant, id])
+}
+
+/// The next ID of that kind, such as `STORY-1005`.
+pub(in crate::sandbox) fn next_id(connection: &Connection, kind: &str) -> rusqlite::Result<String> {
+    connection
+        .prepare_cached("UPDATE numbers SET last = last + 1 WHERE kind = ?1 RETURNING kind || '-' || last")?
+        .query_row([kind], |row| row.get(0))
 }
 
 const CERTIFICATION: &str = "SELECT c.id, c.status, c.team, c.summary, r.id, r.name, r.application

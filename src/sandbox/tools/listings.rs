@@ -1,4 +1,4 @@
-//! What a client asks for before anything else: the contract, and the lists of agents, resources and routes.
+//! What a client asks for before anything else: the contract, and the lists of resources and routes.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -119,35 +119,6 @@ pub(super) fn contract(call: &mut Call<'_>, _: Nothing) -> Result<ContractAnswer
 }
 
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Agents {
-    agents: Vec<Agent>,
-}
-
-/// An AI/ML agent.
-#[derive(Serialize, JsonSchema)]
-struct Agent {
-    id: String,
-    name: String,
-    description: String,
-}
-
-/// The agents that review certifications.
-pub(super) fn agents(_: &mut Call<'_>, _: Nothing) -> Result<Agents, Failure> {
-    let agents = [
-        ("readiness", "Readiness review", "Recommends whether a release is ready"),
-        ("evidence-package", "Evidence package review", "Reviews the evidence of a certification"),
-        ("security-posture", "Security posture review", "Reviews findings and provider blockers"),
-        ("rollback-readiness", "Rollback readiness review", "Reviews rollback plan and rehearsal"),
-    ]
-    .map(|(id, name, description)| Agent {
-        id: id.to_owned(),
-        name: name.to_owned(),
-        description: description.to_owned(),
-    });
-    Ok(Agents { agents: agents.into() })
-}
-
-#[derive(Serialize, JsonSchema)]
 pub(super) struct Resources {
     resources: Vec<Resource>,
 }
@@ -157,17 +128,27 @@ pub(super) struct Resources {
 struct Resource {
     name: String,
     description: String,
+    /// Whether generic operations may change it.
+    writable: bool,
 }
 
 /// The kinds of records.
 pub(super) fn resources(_: &mut Call<'_>, _: Nothing) -> Result<Resources, Failure> {
     let resources = [
-        ("release", "What is to be released"),
-        ("release_certification", "How a release stands, and its evidence graph"),
-        ("story", "A parent work item"),
-        ("task", "A child work item"),
+        ("release", "What is to be released", true),
+        ("release_certification", "How a release stands, and its evidence graph", false),
+        ("story", "A parent work item", true),
+        ("task", "A child work item", true),
+        ("issue", "Something that is wrong", true),
+        ("feature", "Something that is new", true),
+        ("incident", "Something that goes wrong in operation", true),
+        ("change_request", "A change of what is in operation", true),
     ]
-    .map(|(name, description)| Resource { name: name.to_owned(), description: description.to_owned() });
+    .map(|(name, description, writable)| Resource {
+        name: name.to_owned(),
+        description: description.to_owned(),
+        writable,
+    });
     Ok(Resources { resources: resources.into() })
 }
 

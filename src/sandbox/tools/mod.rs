@@ -1,12 +1,18 @@
-//! The sandbox's tools: the seven that LoopIQ documents, and a search that is the sandbox's own choice.
+//! The sandbox's tools: the seven that LoopIQ documents, and others that are the sandbox's own choice.
 //!
 //! A tool is one entry in [`all`]. Its argument and result types give the schemas; the arguments are
 //! checked against the very schema that is shown.
 
+mod agents;
+mod analytics;
+mod delivery;
+mod incidents;
 mod listings;
 mod package;
+mod planning;
 mod releases;
 mod search;
+mod select;
 mod work_package;
 
 use std::sync::LazyLock;
@@ -87,8 +93,8 @@ pub(super) fn all() -> &'static [Entry] {
             read(
                 "loopiq_list_ai_ml_agents",
                 "AI/ML agents",
-                "The AI/ML agents that could be run. Call it before running one.",
-                listings::agents,
+                "The AI/ML agents that can be run, and on what. Call it before running one.",
+                agents::agents,
             ),
             read(
                 "loopiq_list_resources",
@@ -125,6 +131,78 @@ pub(super) fn all() -> &'static [Entry] {
                 "Search stories and tasks",
                 "Stories and tasks that fit all filters given: IDs, the release they are for, the controls, evidence or findings they refer to, and whether they are open. LoopIQ documents no such tool: this one is the sandbox's own choice.",
                 search::search,
+            ),
+            read(
+                "loopiq_search_releases",
+                "Search releases",
+                "Releases that fit all filters given: IDs, application, and the time in which they were planned for or released.",
+                delivery::releases,
+            ),
+            read(
+                "loopiq_list_release_checks",
+                "Checks of a release",
+                "What a release must have passed: label, severity, status and due date of each check.",
+                delivery::checks,
+            ),
+            read(
+                "loopiq_list_rollback_decisions",
+                "Rollback decisions of a release",
+                "What was decided on taking a release back: status, reason, plan and how far it was tried.",
+                delivery::rollback_decisions,
+            ),
+            read(
+                "loopiq_list_sprints",
+                "Sprints of a team",
+                "A team's sprints with the points that each member has.",
+                planning::sprints,
+            ),
+            read(
+                "loopiq_search_backlog",
+                "Search the backlog",
+                "Stories, tasks, issues and features that fit all filters given: IDs, team, release, and whether they are open.",
+                planning::backlog,
+            ),
+            read(
+                "loopiq_search_incidents",
+                "Search incidents",
+                "Incidents that fit all filters given: IDs, application, since when, and whether they are open.",
+                incidents::incidents,
+            ),
+            read(
+                "loopiq_search_change_requests",
+                "Search change requests",
+                "Change requests that fit all filters given: application, and the time that their window touches.",
+                incidents::change_requests,
+            ),
+            read(
+                "loopiq_list_metrics",
+                "Metrics",
+                "The metrics that are measured, and which way is good.",
+                analytics::metrics,
+            ),
+            read(
+                "loopiq_query_metrics",
+                "Series of metrics",
+                "The values of metrics between two dates, oldest first.",
+                analytics::series,
+            ),
+            read(
+                "loopiq_list_dashboards",
+                "Dashboards",
+                "The dashboards that can be shown.",
+                analytics::dashboards,
+            ),
+            read(
+                "loopiq_get_dashboard",
+                "Dashboard",
+                "A dashboard with its charts and the metrics that they show.",
+                analytics::dashboard,
+            ),
+            read(
+                "loopiq_assess_with_ai_ml_agent",
+                "Assessment by an AI/ML agent",
+                "What an AI/ML agent recommends for a release, a certification or an incident, and why. It records nothing, and it is no approval. In the sandbox fixed rules play the agent's part.",
+                agents::assess,
             ),
         ]
     });

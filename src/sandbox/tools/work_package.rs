@@ -1,5 +1,7 @@
 //! The one write: a parent story with its child tasks, in one transaction.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, named_params};
 use serde_json::json;
@@ -116,38 +118,39 @@ fn insert(
 ) -> rusqlite::Result<Created> {
     let Package { release_id, certification_id, reason, parent, children, .. } = package;
     let at = now.to_string();
-    let story: String = writing
+    let story = store::next_id(writing, "STORY")?;
+    let references: BTreeSet<&str> = children.iter().filter_map(|child| child.reference.as_deref()).collect();
+    writing
         .prepare_cached(
-            "INSERT INTO stories (tenant_id, release_id, certification_id, title, description, owner, status,
-                 reason, approval_id, created_at)
-             VALUES (:tenant, :release, :certification, :title, :description, :owner, 'open', :reason,
-                 :approval, :at)
-             RETURNING id",
+            "INSERT INTO work_items (tenant_id, id, type, title, description, owner, status, release_id,
+                 certification_id, reason, approval_id, created_at)
+             VALUES (:tenant, :id, 'story', :title, :description, :owner, 'open', :release, :certification,
+                 :reason, :approval, :at)",
         )?
-        .query_row(
-            named_params! {
-                ":tenant": caller.tenant, ":release": release_id, ":certification": certification_id,
-                ":title": parent.title, ":description": parent.description, ":owner": parent.owner,
-                ":reason": reason, ":approval": approval, ":at": at,
-            },
-            |row| row.get(0),
-        )?;
+        .execute(named_params! {
+            ":tenant": caller.tenant, ":id": story, ":release": release_id, ":certification": certification_id,
+            ":title": parent.title, ":description": parent.description, ":owner": parent.owner,
+            ":reason": reason, ":approval": approval, ":at": at,
+        })?;
+    for reference in references {
+        refer(writing, caller, &story, reference)?;
+    }
     let mut statement = writing.prepare_cached(
-        "INSERT INTO tasks (tenant_id, story_id, title, description, owner, status, severity, reference,
-             created_at)
-         VALUES (:tenant, :story, :title, :description, :owner, 'open', :severity, :reference, :at)
-         RETURNING id",
+        "INSERT INTO work_items (tenant_id, id, type, parent_id, release_id, title, description, owner, status,
+             severity, created_at)
+         VALUES (:tenant, :id, 'task', :story, :release, :title, :description, :owner, 'open', :severity, :at)",
     )?;
     let mut tasks = Vec::with_capacity(children.len());
     for child in children {
-        let id = statement.query_row(
-            named_params! {
-                ":tenant": caller.tenant, ":story": story, ":title": child.title,
-                ":description": child.description, ":owner": child.owner, ":severity": child.severity,
-                ":reference": child.reference, ":at": at,
-            },
-            |row| row.get(0),
-        )?;
+        let id = store::next_id(writing, "TASK")?;
+        statement.execute(named_params! {
+            ":tenant": caller.tenant, ":id": id, ":story": story, ":release": release_id,
+            ":title": child.title, ":description": child.description, ":owner": child.owner,
+            ":severity": child.severity, ":at": at,
+        })?;
+        if let Some(reference) = &child.reference {
+            refer(writing, caller, &id, reference)?;
+        }
         tasks.push(CreatedTask { id, title: child.title, reference: child.reference });
     }
     Ok(Created {
@@ -171,6 +174,15 @@ fn insert(
     })
 }
 
+fn refer(writing: &Transaction<'_>, caller: &Caller, item: &str, reference: &str) -> rusqlite::Result<()> {
+    writing.prepare_cached("INSERT INTO work_references VALUES (?1, ?2, ?3)")?.execute([
+        &caller.tenant,
+        item,
+        reference,
+    ])?;
+    Ok(())
+}
+
 /// Keeps the result under its key, and forgets keys that are too old.
 fn remember(
     writing: &Transaction<'_>,
@@ -183,8 +195,9 @@ fn remember(
     let result = serde_json::to_string(created).map_err(|error| Failure::Internal(error.to_string()))?;
     writing.execute("DELETE FROM idempotency_keys WHERE created_at <= ?1", [oldest(now)])?;
     writing.execute(
-        "INSERT INTO idempotency_keys VALUES (?1, ?2, ?3, ?4, ?5)",
-        (&caller.tenant, key, payload, result, now.as_second()),
+        "INSERT INTO idempotency_keys (tenant_id, key, payload_digest, result, created_at, tool)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        (&caller.tenant, key, payload, result, now.as_second(), TOOL),
     )?;
     Ok(())
 }
@@ -197,7 +210,7 @@ fn record(
     now: Timestamp,
 ) -> rusqlite::Result<()> {
     writing.execute(
-        "INSERT INTO audit (tenant_id, user_id, tool, outcome, story_id, approval_id, idempotency_key,
+        "INSERT INTO audit (tenant_id, user_id, tool, outcome, record_id, approval_id, idempotency_key,
              request_id, workflow, traceparent, at)
          VALUES (:tenant, :user, :tool, :outcome, :story, :approval, :key, :request, :workflow, :trace, :at)",
         named_params! {

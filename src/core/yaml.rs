@@ -1,22 +1,24 @@
-//! The catalog's one way to read YAML.
+//! The one way to read YAML into typed data.
 
 use serde::de::DeserializeOwned;
 use serde_yaml::Value;
 use thiserror::Error;
 
-use crate::core::text::{doubtful_break, excerpt};
+use super::text::{doubtful_break, excerpt};
 
-/// A file of data is never longer than this many bytes.
+/// What people write by hand is never longer than this many bytes.
 const LONGEST: usize = 4 << 20;
 
 /// Why a text is not the YAML that was asked for.
 #[derive(Debug, Error)]
 pub enum YamlError {
     /// It is too long to be one.
-    #[error("is {length} bytes long, more than {LONGEST}")]
+    #[error("is {length} bytes long, more than {longest}")]
     TooLong {
         /// Its length in bytes.
         length: usize,
+        /// The most that it may have.
+        longest: usize,
     },
     /// It is no YAML, has a key twice, or has another shape; with line and column where they are known.
     #[error("{}", excerpt(.0, 500))]
@@ -41,8 +43,16 @@ impl From<serde_yaml::Error> for YamlError {
 /// # Errors
 /// [`YamlError`].
 pub fn read_yaml<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
-    if text.len() > LONGEST {
-        return Err(YamlError::TooLong { length: text.len() });
+    read_yaml_up_to(text, LONGEST)
+}
+
+/// The same for a text of at most `longest` bytes.
+///
+/// # Errors
+/// [`YamlError`].
+pub fn read_yaml_up_to<T: DeserializeOwned>(text: &str, longest: usize) -> Result<T, YamlError> {
+    if text.len() > longest {
+        return Err(YamlError::TooLong { length: text.len(), longest });
     }
     if let Some((_, c)) = doubtful_break(text) {
         return Err(YamlError::Break(c));

@@ -53,10 +53,13 @@ pub enum SourceError {
 #[must_use]
 pub fn shipped() -> &'static [(&'static str, &'static str)] {
     &[
+        ("analytics-dashboard", include_str!("../../recipes/analytics-dashboard.yaml")),
         ("certify-release", include_str!("../../recipes/certify-release.yaml")),
         ("evidence-gaps", include_str!("../../recipes/evidence-gaps.yaml")),
         ("evidence-graph", include_str!("../../recipes/evidence-graph.yaml")),
+        ("incident-triage", include_str!("../../recipes/incident-triage.yaml")),
         ("remediation-plan", include_str!("../../recipes/remediation-plan.yaml")),
+        ("sprint-plan", include_str!("../../recipes/sprint-plan.yaml")),
     ]
 }
 
@@ -64,10 +67,13 @@ pub fn shipped() -> &'static [(&'static str, &'static str)] {
 #[must_use]
 pub fn shipped_cases() -> &'static [(&'static str, &'static str)] {
     &[
+        ("analytics-dashboard", include_str!("../../recipes/analytics-dashboard.cases.yaml")),
         ("certify-release", include_str!("../../recipes/certify-release.cases.yaml")),
         ("evidence-gaps", include_str!("../../recipes/evidence-gaps.cases.yaml")),
         ("evidence-graph", include_str!("../../recipes/evidence-graph.cases.yaml")),
+        ("incident-triage", include_str!("../../recipes/incident-triage.cases.yaml")),
         ("remediation-plan", include_str!("../../recipes/remediation-plan.cases.yaml")),
+        ("sprint-plan", include_str!("../../recipes/sprint-plan.cases.yaml")),
     ]
 }
 

@@ -97,7 +97,10 @@ impl Chart {
         let (first, last) = ((least / step).floor(), (most / step).ceil());
         // A handful: the step was made so.
         let numbers = (0..12).map(|number| first + f64::from(number)).take_while(|number| *number <= last);
-        Some(Axis(numbers.map(|number| number * step).collect()))
+        let numbers: Vec<f64> = numbers.map(|number| number * step).collect();
+        // Numbers that are too small, or too near each other, leave nothing between the ends.
+        let (one, other) = numbers.first().zip(numbers.last())?;
+        (other.is_finite() && other > one).then_some(Axis(numbers))
     }
 
     /// The heads and rows of the chart as a table: a row for each time, a column for each series.
@@ -150,6 +153,9 @@ fn step(least: f64) -> f64 {
 /// A number without the digits that only arithmetic left behind.
 #[must_use]
 pub fn short(number: f64) -> String {
+    if number != 0.0 && number.abs() < 0.001 {
+        return format!("{number:e}");
+    }
     let text = format!("{number:.3}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
@@ -184,11 +190,14 @@ mod tests {
         assert_eq!(axis(ChartKind::Line, &[1.0, 9.0]), Some(vec![0.0, 5.0, 10.0]));
         assert_eq!(axis(ChartKind::Line, &[5.0, 5.0]), Some(vec![4.0, 4.5, 5.0, 5.5, 6.0]));
         assert_eq!(axis(ChartKind::Bar, &[-3.0, -1.0]), Some(vec![-3.0, -2.0, -1.0, 0.0]));
-        for none in
-            [axis(ChartKind::Line, &[]), axis(ChartKind::Table, &[1.0]), axis(ChartKind::Line, &[1e300])]
-        {
+        for none in [
+            axis(ChartKind::Line, &[]),
+            axis(ChartKind::Table, &[1.0]),
+            axis(ChartKind::Line, &[5e-324, 1e300]),
+        ] {
             assert_eq!(none, None);
         }
+        assert_eq!(short(0.000_25), "2.5e-4");
         assert_eq!([short(0.1 + 0.2), short(-0.0), short(1200.0)], ["0.3", "0", "1200"]);
     }
 

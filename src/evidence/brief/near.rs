@@ -1,6 +1,6 @@
 //! What was changed shortly before something, and how near that is.
 //!
-//! The score is a plain sum: from 0 to 100 for how short before (100 is at the same time, 0 is as long before as is looked
+//! The score is a plain sum: from 0 to 99 for how short before (99 is at the same time, 0 is as long before as is looked
 //! back), 100 more for the same application, and 200 more instead for the same service. So what touched the same service
 //! comes first, then the same application, then everything else, and in each the nearest first.
 
@@ -137,7 +137,7 @@ fn nearest<'a>(
 fn score<'a>(change: &Changed<'a>, moment: &Moment<'a>, seconds: i64, hours: i64) -> Option<Near<'a>> {
     let whole = hours.saturating_mul(3600);
     let left = whole.checked_sub(seconds).filter(|left| *left >= 0)?;
-    let nearness = if whole == 0 { 100 } else { left.saturating_mul(100) / whole };
+    let nearness = if whole == 0 { 99 } else { (left.saturating_mul(100) / whole).min(99) };
     let is = |one: Option<&str>, other: Option<&str>| one.is_some() && one == other;
     let (same, more) = match (is(change.service, moment.service), is(change.application, moment.application))
     {
@@ -177,7 +177,7 @@ mod tests {
             changed("LATER", "20T12:41", "20T13:00", ["payments", "queue"]),
         ];
         let moment = Moment { at: at("20T12:40"), application: Some("payments"), service: Some("queue") };
-        let expected = [("SERVICE", 233, 48), ("APPLICATION", 183, 12), ("NOW", 100, 0)];
+        let expected = [("SERVICE", 233, 48), ("APPLICATION", 183, 12), ("NOW", 99, 0)];
         assert_eq!(found(&changes, moment), expected.map(|(id, score, hours)| (id.to_owned(), score, hours)));
         let nothing = Moment { at: at("09T00:00"), application: None, service: None };
         assert_eq!(found(&changes, nothing), []);

@@ -323,11 +323,8 @@ impl<'a> Plan<'a> {
             let more = if items.len() > MOST_DETAILS { ", …" } else { "" };
             let above = if one.above { ", above capacity" } else { "" };
             let used = one.kept.plus(one.proposed).shown();
-            lines.push(format!(
-                "{}: {used} of {capacity} points{above}: {}{more}",
-                one.person,
-                named.join(", ")
-            ));
+            let named = if named.is_empty() { "nothing".to_owned() } else { named.join(", ") };
+            lines.push(format!("{}: {used} of {capacity} points{above}: {named}{more}", one.person));
         }
         if self.people.len() > MOST_DETAILS {
             lines.push(format!("and {} more people", self.people.len() - MOST_DETAILS));

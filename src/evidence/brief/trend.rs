@@ -9,6 +9,8 @@ use crate::core::text::excerpt;
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 /// Columns of it.
 const WIDEST: usize = 26;
+/// Seconds of a day.
+const DAY: i64 = 86_400;
 
 /// Which way a series goes.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -81,20 +83,21 @@ fn gaps(points: &mut [Point], asked: &Asked<'_>) -> Vec<(Timestamp, Timestamp)> 
         points.windows(2).filter_map(|pair| Some(seconds(pair.first()?.at, pair.last()?.at))).collect();
     ways.sort_unstable();
     let Some(usual) = ways.get(ways.len() / 2).copied() else { return Vec::new() };
-    let is_gap =
-        |from: Timestamp, to: Timestamp| seconds(from, to).saturating_mul(2) > usual.saturating_mul(3);
+    let is_gap = |from, to| seconds(from, to).saturating_mul(2) > usual.saturating_mul(3);
+    // The first and the last day need not have a value yet.
+    let is_late = |from, to| is_gap(from, to) && seconds(from, to) > DAY;
     let mut gaps = Vec::new();
-    let mut before = asked.from;
-    for (place, point) in points.iter_mut().enumerate() {
-        if is_gap(before, point.at) {
-            point.after_gap = place > 0;
-            gaps.push((before, point.at));
-        }
-        before = point.at;
+    let mut before = None;
+    for point in points.iter_mut() {
+        point.after_gap = before.is_some_and(|before| is_gap(before, point.at));
+        let gap = match before {
+            Some(before) => point.after_gap.then_some((before, point.at)),
+            None => is_late(asked.from, point.at).then_some((asked.from, point.at)),
+        };
+        gaps.extend(gap);
+        before = Some(point.at);
     }
-    if is_gap(before, asked.to) {
-        gaps.push((before, asked.to));
-    }
+    gaps.extend(before.filter(|before| is_late(*before, asked.to)).map(|before| (before, asked.to)));
     gaps
 }
 

@@ -17,7 +17,7 @@ use crate::evidence::words::Severity;
 const MOST_DETAILS: usize = 8;
 
 /// How near something is, for whoever reads the table.
-const RULE: &str = "The score is 0 to 100 for how short before the incident it ended (100: it was still going on), 100 more for \
+const RULE: &str = "The score is 0 to 99 for how short before the incident it ended (99: it was still going on), 100 more for \
                     the same application, or 200 more for the same service. It says what to look at first, not what caused it.";
 
 /// An open incident.
@@ -36,7 +36,7 @@ struct Incident<'a> {
     owner: Option<&'a str>,
     link: Option<&'a str>,
     version: Option<u64>,
-    /// IDs of what was changed shortly before, the nearest first.
+    /// IDs of what was changed shortly before and is near enough for a link, the nearest first.
     near: Vec<&'a str>,
 }
 
@@ -113,7 +113,8 @@ pub fn triage(given: &Given<'_>) -> Result<Brief, String> {
         }
     }
     let suspects = suspects(&open, &changed);
-    let incidents = incidents(&open, &suspects, now, old_after);
+    let near = suspects.iter().filter(|suspect| suspect.near.score >= link_from);
+    let incidents = incidents(&open, near, now, old_after);
     let proposal = match said("incident") {
         None => None,
         Some(wanted) => match open.iter().find(|one| one.id == wanted) {
@@ -126,12 +127,9 @@ pub fn triage(given: &Given<'_>) -> Result<Brief, String> {
             }
         },
     };
-    let selected = proposal.as_ref().map(|(one, _)| {
-        serde_json::json!({"id": one.id, "status": one.text("status"), "version": one.whole("version")})
-    });
     let proposals: Vec<&Proposal<'_>> =
         proposal.iter().filter_map(|(_, proposal)| proposal.as_ref()).collect();
-    brief.put("selected", selected)?;
+    brief.put("is_open", proposal.is_some())?;
     brief.put("proposal", proposals.first())?;
     brief.put("proposals", &proposals)?;
     brief.put("suspects", &suspects)?;
@@ -239,9 +237,9 @@ fn suspects<'a>(open: &[Record<'a>], changed: &[Changes<'a>]) -> Vec<Suspect<'a>
     suspects
 }
 
-fn incidents<'a>(
+fn incidents<'s, 'a: 's>(
     open: &[Record<'a>],
-    suspects: &[Suspect<'a>],
+    suspects: impl Iterator<Item = &'s Suspect<'a>>,
     now: Timestamp,
     old_after: i64,
 ) -> Vec<Incident<'a>> {
@@ -355,7 +353,6 @@ fn views(proposes: bool) -> Vec<View> {
             ("ID", "id"),
             ("Status", "status"),
             ("Application", "application"),
-            ("Service", "service"),
             ("Owner", "owner"),
             ("Near", "near"),
         ],

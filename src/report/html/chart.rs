@@ -1,6 +1,6 @@
 //! Numbers over time as a picture.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::element::{Element, element};
 use super::part::bounded_text;
@@ -22,23 +22,25 @@ const DATES: u32 = 5;
 const NAME: usize = 60;
 
 /// The sheet, in pixels.
-const WIDTH: f64 = 820.0;
+const WIDTH: f64 = 960.0;
 const PLOT: f64 = 250.0;
 const LEFT: f64 = 64.0;
 const RIGHT: f64 = 20.0;
 const LEGEND: f64 = 20.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 30.0;
+/// What a bar needs at the sides.
+const BAR: f64 = 48.0;
 
 /// Caption and picture of a chart; none where nothing can be drawn.
-pub(super) fn drawn(number: usize, title: &str, chart: &Chart) -> Option<[Element; 2]> {
+pub(super) fn drawn(number: usize, title: &str, chart: &Chart) -> Option<Vec<Element>> {
     let Axis(numbers) = chart.axis()?;
     let shown: Vec<&Series> = chart.series.iter().take(MOST_SERIES).collect();
-    let frame = Frame::of(chart, &numbers, &shown)?;
     let points: usize = shown.iter().map(|series| series.points.len()).sum();
     let bars = chart.kind == ChartKind::Bar && points <= MOST_BARS;
+    let frame = Frame::of(chart, &numbers, &shown, if bars { BAR / 2.0 } else { 0.0 })?;
     let mut says = match &chart.unit {
-        Some(unit) => format!("In {}.", excerpt(unit, NAME)),
+        Some(unit) => format!("Unit: {}.", excerpt(unit, NAME)),
         None => String::new(),
     };
     if shown.iter().any(|series| series.points.iter().any(|point| point.after_gap)) {
@@ -51,13 +53,13 @@ pub(super) fn drawn(number: usize, title: &str, chart: &Chart) -> Option<[Elemen
         let left_out = count(chart.series.len() - shown.len(), "series", "series");
         says.push_str(&format!(" Not drawn: {left_out}; the table has all of them."));
     }
-    let caption = element("figcaption").text(says.trim());
+    let caption = (!says.is_empty()).then(|| element("figcaption").text(says.trim()));
     let sheet = element("section")
         .class("canvas")
         .with("tabindex", 0)
         .with("aria-label", format_args!("Chart {}: {}", number + 1, bounded_text(title)))
         .add(svg(number, title, chart, &shown, &frame, bars));
-    Some([caption, sheet])
+    Some(caption.into_iter().chain([sheet]).collect())
 }
 
 /// Where a time and a number stand on the sheet.
@@ -68,19 +70,22 @@ struct Frame<'a> {
     numbers: &'a [f64],
     least: f64,
     span: f64,
+    /// Free at both sides.
+    inset: f64,
 }
 
 impl<'a> Frame<'a> {
-    fn of(chart: &Chart, numbers: &'a [f64], shown: &[&Series]) -> Option<Self> {
+    fn of(chart: &Chart, numbers: &'a [f64], shown: &[&Series], inset: f64) -> Option<Self> {
         let (least, most) = numbers.first().zip(numbers.last())?;
         let (from, to) = (second(chart.from), second(chart.to));
         let legend = if shown.len() > 1 { LEGEND * f64::from(u8::try_from(shown.len()).ok()?) } else { 0.0 };
         let seconds = (to - from).max(1.0);
-        Some(Self { from, seconds, top: TOP + legend, numbers, least: *least, span: most - least })
+        Some(Self { from, seconds, top: TOP + legend, numbers, least: *least, span: most - least, inset })
     }
 
     fn x(&self, at: Timestamp) -> f64 {
-        LEFT + (second(at) - self.from) / self.seconds * (WIDTH - LEFT - RIGHT)
+        let room = WIDTH - LEFT - RIGHT - 2.0 * self.inset;
+        LEFT + self.inset + (second(at) - self.from) / self.seconds * room
     }
 
     fn y(&self, value: f64) -> f64 {
@@ -164,10 +169,13 @@ fn sides(frame: &Frame<'_>) -> Vec<Element> {
 
 /// Dates below the chart, evenly apart.
 fn dates(frame: &Frame<'_>, chart: &Chart) -> Vec<Element> {
-    let days = chart.to.duration_since(chart.from).as_hours() / 24;
+    // The last day ends at the midnight behind it.
+    let all = chart.to.duration_since(chart.from) - SignedDuration::from_secs(1);
+    let days = all.as_hours() / 24;
     let all = (0..DATES).filter_map(|number| {
-        let part = chart.to.duration_since(chart.from).checked_mul(i32::try_from(number).ok()?)?;
-        let at = chart.from.checked_add(part.checked_div(i32::try_from(DATES - 1).ok()?)?).ok()?;
+        let part =
+            all.checked_mul(i32::try_from(number).ok()?)?.checked_div(i32::try_from(DATES - 1).ok()?)?;
+        let at = chart.from.checked_add(part).ok()?;
         let text = if days > 4 { at.strftime("%Y-%m-%d") } else { at.strftime("%m-%d %H:%M") }.to_string();
         let anchor = match number {
             0 => "start",
@@ -221,7 +229,7 @@ fn bars(series: &Series, place: usize, of: usize, frame: &Frame<'_>, chart: &Cha
         .points
         .windows(2)
         .filter_map(|pair| Some(frame.x(pair.last()?.at) - frame.x(pair.first()?.at)));
-    let room = ways.fold(60.0_f64, f64::min) * 0.75;
+    let room = ways.fold(BAR, f64::min) * 0.75;
     let number = |count: usize| f64::from(u8::try_from(count).unwrap_or(u8::MAX));
     let width = (room / number(of)).max(1.0);
     let bar = |point: &Point| {
@@ -269,7 +277,6 @@ fn thinned(points: &[Point]) -> Vec<Point> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jiff::SignedDuration;
 
     fn chart(kind: ChartKind, counts: &[usize]) -> Chart {
         let from: Timestamp = "2026-06-01T00:00:00Z".parse().unwrap();
@@ -285,7 +292,7 @@ mod tests {
     }
 
     fn shown(chart: &Chart) -> String {
-        drawn(0, "<title>", chart).unwrap().map(Element::html).concat()
+        drawn(0, "<title>", chart).unwrap().into_iter().map(Element::html).collect()
     }
 
     #[test]

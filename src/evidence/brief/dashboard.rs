@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Number, Value, json};
 
 use super::chart::{Chart, ChartKind, Point, Series, short, when};
 use super::instant::{end, instant};
@@ -41,12 +41,12 @@ struct Shown<'a> {
     unit: Option<&'a str>,
     better: Option<&'a str>,
     points: usize,
-    last: Option<f64>,
+    last: Option<Number>,
     last_at: Option<Timestamp>,
-    first_half: Option<f64>,
-    second_half: Option<f64>,
-    change_percent: Option<f64>,
-    worse_percent: Option<f64>,
+    first_half: Option<Number>,
+    second_half: Option<Number>,
+    change_percent: Option<Number>,
+    worse_percent: Option<Number>,
     doubts: &'a [String],
 }
 
@@ -271,6 +271,11 @@ fn held(metric: Option<&str>, measured: &BTreeMap<&str, Measured<'_>>) -> Value 
     }
 }
 
+/// A number as people write it.
+fn rounded(number: f64) -> Option<Number> {
+    short(number).parse().ok()
+}
+
 fn went(worse: f64) -> String {
     match worse {
         worse if worse > 0.0 => format!("got worse by {}%", short(worse)),
@@ -290,7 +295,6 @@ fn summary(board: &Value, shown: &[&Measured<'_>]) -> String {
 impl Measured<'_> {
     fn shown(&self) -> Shown<'_> {
         let Self { id, name, unit, better, points, trend } = self;
-        let rounded = |number: f64| short(number).parse().ok();
         let last = points.last();
         Shown {
             id,
@@ -298,12 +302,12 @@ impl Measured<'_> {
             unit: *unit,
             better: *better,
             points: points.len(),
-            last: last.map(|point| point.value),
+            last: last.and_then(|point| point.value.to_string().parse().ok()),
             last_at: last.map(|point| point.at),
             first_half: trend.halves.and_then(|(first, _)| rounded(first)),
             second_half: trend.halves.and_then(|(_, second)| rounded(second)),
-            change_percent: trend.change,
-            worse_percent: trend.worse,
+            change_percent: trend.change.and_then(rounded),
+            worse_percent: trend.worse.and_then(rounded),
             doubts: &trend.doubts,
         }
     }
@@ -331,7 +335,6 @@ fn trends() -> View {
             ("ID", "id"),
             ("Unit", "unit"),
             ("Better", "better"),
-            ("Points", "points"),
             ("Last", "last"),
             ("First half", "first_half"),
             ("Second half", "second_half"),

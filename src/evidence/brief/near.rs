@@ -185,12 +185,12 @@ mod tests {
 
     #[test]
     fn whatever_is_near_is_found_among_many_and_the_first_by_id_where_nothing_else_tells() {
-        let ids: Vec<String> = (0..100_000).map(|n| format!("C-{n:06}")).collect();
+        let ids: Vec<String> = (0..30_000).map(|n| format!("C-{n:06}")).collect();
         let changes: Vec<Changed<'_>> =
             ids.iter().rev().map(|id| changed(id, "19T00:00", "19T01:00", ["a", "b"])).collect();
-        let moments = vec![Moment { at: at("20T00:00"), application: Some("a"), service: None }; 100_000];
+        let moments = vec![Moment { at: at("20T00:00"), application: Some("a"), service: None }; 30_000];
         let near = near(&changes, &moments, 72);
-        let first: Vec<&str> = near[99_999].iter().map(|one| one.id).collect();
+        let first: Vec<&str> = near[29_999].iter().map(|one| one.id).collect();
         assert_eq!(first, ["C-000000", "C-000001", "C-000002"]);
     }
 }

@@ -44,8 +44,14 @@ pub(super) fn trend(points: &mut [Point], asked: &Asked<'_>) -> Trend {
     if u64::try_from(points.len()).unwrap_or(u64::MAX) < asked.fewest.max(2) {
         doubt(format!("{} of at least {} points are there", points.len(), asked.fewest.max(2)));
     }
-    for (after, before) in gaps(points, asked) {
-        doubt(format!("values are missing between {} and {}", when(after), when(before)));
+    for gap in gaps(points, asked) {
+        doubt(match gap {
+            (Some(after), Some(before)) => {
+                format!("values are missing between {} and {}", when(after), when(before))
+            }
+            (None, Some(before)) => format!("values are missing before {}", when(before)),
+            (after, None) => format!("values are missing after {}", after.map(when).unwrap_or_default()),
+        });
     }
     let half = points.len() / 2;
     let mean = |points: Option<&[Point]>| {
@@ -77,8 +83,8 @@ pub(super) fn trend(points: &mut [Point], asked: &Asked<'_>) -> Trend {
     Trend { halves, change, worse, ..trend }
 }
 
-/// From where to where values are missing.
-fn gaps(points: &mut [Point], asked: &Asked<'_>) -> Vec<(Timestamp, Timestamp)> {
+/// Behind and before which points values are missing.
+fn gaps(points: &mut [Point], asked: &Asked<'_>) -> Vec<(Option<Timestamp>, Option<Timestamp>)> {
     let mut ways: Vec<i64> =
         points.windows(2).filter_map(|pair| Some(seconds(pair.first()?.at, pair.last()?.at))).collect();
     ways.sort_unstable();
@@ -90,14 +96,14 @@ fn gaps(points: &mut [Point], asked: &Asked<'_>) -> Vec<(Timestamp, Timestamp)> 
     let mut before = None;
     for point in points.iter_mut() {
         point.after_gap = before.is_some_and(|before| is_gap(before, point.at));
-        let gap = match before {
-            Some(before) => point.after_gap.then_some((before, point.at)),
-            None => is_late(asked.from, point.at).then_some((asked.from, point.at)),
-        };
-        gaps.extend(gap);
+        if point.after_gap || (before.is_none() && is_late(asked.from, point.at)) {
+            gaps.push((before, Some(point.at)));
+        }
         before = Some(point.at);
     }
-    gaps.extend(before.filter(|before| is_late(*before, asked.to)).map(|before| (before, asked.to)));
+    if before.is_some_and(|before| is_late(before, asked.to)) {
+        gaps.push((before, None));
+    }
     gaps
 }
 
@@ -165,7 +171,7 @@ mod tests {
             (vec![0.0; 7], Some("lower"), "zero on average"),
             (vec![1.0; 3], Some("lower"), "3 of at least 4 points"),
             (vec![], Some("lower"), "0 of at least 4 points"),
-            (vec![1.0; 5], Some("lower"), "missing between 2026-06-05 and 2026-06-07"),
+            (vec![1.0; 5], Some("lower"), "missing after 2026-06-05"),
         ] {
             let doubts = worse(&values, better).1;
             assert!(doubts.iter().any(|doubt| doubt.contains(says)), "{says}: {doubts:?}");

@@ -44,7 +44,8 @@ pub(super) fn drawn(number: usize, title: &str, chart: &Chart) -> Option<Vec<Ele
         None => String::new(),
     };
     if shown.iter().any(|series| series.points.iter().any(|point| point.after_gap)) {
-        says.push_str(" A line is broken where values are missing.");
+        let missing = if bars { " No bar stands" } else { " A line is broken" };
+        says.push_str(&format!("{missing} where values are missing."));
     }
     if shown.iter().any(|series| series.points.len() > MOST_POINTS) {
         says.push_str(" Of many points the least and the most of each stretch are drawn.");

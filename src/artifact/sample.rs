@@ -129,6 +129,7 @@ fn graph() -> Precondition {
         step: "evidence.graph".into(),
         tool: "loopiq_get_release_certification_evidence_graph".into(),
         arguments: members(json!({"certificationId": "CERT-1"})),
+        pages: None,
         fields: serde_json::from_value(fields).unwrap(),
         values: members(json!({"nodes": [{"id": "NODE-7", "state": "open"}]})),
     }
@@ -139,6 +140,7 @@ fn certification() -> Precondition {
         step: "certification".into(),
         tool: "loopiq_get_release_certification".into(),
         arguments: members(json!({"releaseId": "REL-BLOCKED"})),
+        pages: None,
         fields: serde_json::from_value(json!({"id": "/certification/id"})).unwrap(),
         values: members(json!({"id": "CERT-1"})),
     }

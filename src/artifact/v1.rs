@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 use super::key::Key;
 use crate::catalog;
-use crate::core::{Class, Digest, Pointer, Projection, schema};
+use crate::core::{Class, Digest, Pages, Pointer, Projection, schema};
 
 /// The value of `format`.
 pub const FORMAT: &str = "loopgate.artifact/1";
@@ -320,6 +320,9 @@ pub struct Precondition {
     pub tool: String,
     /// Its arguments, complete.
     pub arguments: Map<String, Value>,
+    /// How a long answer goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pages: Option<Pages>,
     /// Which values of the answer's structured content count. Empty: the answer as it is, as `structured`
     /// and `text`.
     pub fields: BTreeMap<String, Projection>,

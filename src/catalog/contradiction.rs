@@ -100,6 +100,9 @@ impl Profile {
         check_echoes(operation, found);
         check_must_have(operation, found);
         self.check_listing(operation, found);
+        if operation.class == Class::Write && operation.pages.is_some() {
+            found.push("`pages` goes with a read: a write is sent once".to_owned());
+        }
         match operation.class {
             Class::Read => check_read(operation, found),
             Class::Write => check_repetition(operation, found),
@@ -117,6 +120,7 @@ impl Profile {
         let places: Vec<(&str, &Pointer)> = arguments
             .chain(operation.fixed.keys().map(|at| ("fixed", at)))
             .chain(operation.control.places().map(|at| ("control", at)))
+            .chain(operation.pages.iter().map(|pages| ("pages", &pages.cursor)))
             .chain(context)
             .collect();
         for (index, (name, at)) in places.iter().enumerate() {
@@ -434,6 +438,16 @@ mod tests {
             ("found: items\n", "found: complete\n", "no result `complete` whose items"),
             ("parent: { title", "mother: { title", "nothing created is called `mother`"),
             ("children: { title", "children: { name", "the items of `items` have no `name`"),
+            (
+                "    fixed: { /open: true }",
+                "    fixed: { /open: true }\n    pages: { cursor: /releaseId, next: /next, items: /items }",
+                "overlap",
+            ),
+            (
+                "    one_transaction: true",
+                "    one_transaction: true\n    pages: { cursor: /cursor, next: /next, items: /items }",
+                "`pages` goes with a read",
+            ),
             ("class: write", "class: read", "`created` belongs to a write, and this is a read"),
             (
                 "tool: loopiq_list_routes",

@@ -105,6 +105,9 @@ impl Finder<'_> {
         for at in self.operation.fixed.keys() {
             filled.insert(at, Filling { at: format!("/fixed/{}", escape(at.as_str())), optional: false });
         }
+        if let Some(pages) = &self.operation.pages {
+            filled.insert(&pages.cursor, Filling { at: "/pages/cursor".to_owned(), optional: true });
+        }
         let control = &self.operation.control;
         let switch = control.dry_run.as_ref().map(|switch| ("dry_run", &switch.at));
         let ids = [("approval_id", &control.approval_id), ("idempotency_key", &control.idempotency_key)];
@@ -224,12 +227,14 @@ impl Finder<'_> {
             let at = format!("/result/{}", escape(name));
             self.projection(places, &whole, projection, &at);
         }
-        for expected in &self.operation.dry_run_confirmed {
-            if let Place::Absent { known } = places.at(&whole, &expected.at) {
-                let message =
-                    format!("no answer of `{}` has `{}`", visible(&self.operation.tool), expected.at);
-                let last = expected.at.tokens().last().unwrap_or_default();
-                self.add("no-such-result", "/dry_run_confirmed", message, near(&last, &known));
+        let confirmed = self.operation.dry_run_confirmed.iter().map(|one| ("/dry_run_confirmed", &one.at));
+        let pages = self.operation.pages.iter();
+        let pages = pages.flat_map(|pages| [("/pages/next", &pages.next), ("/pages/items", &pages.items)]);
+        for (line, at) in confirmed.chain(pages) {
+            if let Place::Absent { known } = places.at(&whole, at) {
+                let message = format!("no answer of `{}` has `{at}`", visible(&self.operation.tool));
+                let last = at.tokens().last().unwrap_or_default();
+                self.add("no-such-result", line, message, near(&last, &known));
             }
         }
         for (name, projection) in self.operation.created.iter().flat_map(|created| &created.ids) {
@@ -357,7 +362,11 @@ operations:
     fn after(change: impl Fn(&mut Value)) -> Vec<(&'static str, String)> {
         let mut tools = tools();
         change(&mut tools);
-        let profile = Profile::parse("test", PROFILE).unwrap();
+        of(PROFILE, &tools).into_iter().map(|misfit| (misfit.code, misfit.at)).collect()
+    }
+
+    fn of(profile: &str, tools: &Value) -> Vec<Misfit> {
+        let profile = Profile::parse("test", profile).unwrap();
         let tools: Vec<ToolDefinition> = tools
             .as_array()
             .unwrap()
@@ -371,12 +380,23 @@ operations:
             })
             .collect();
         let all = profile.operations.keys().cloned().collect();
-        profile.fit(&tools, &all).misfits.into_iter().map(|misfit| (misfit.code, misfit.at)).collect()
+        profile.fit(&tools, &all).misfits
     }
 
     #[test]
     fn a_profile_that_fits_has_nothing_to_change() {
         assert_eq!(after(|_| ()), []);
+    }
+
+    #[test]
+    fn a_cursor_that_goes_nowhere_and_pages_without_one_name_their_lines() {
+        let text = PROFILE.replace(
+            "    fixed: { /kind: story }",
+            "    fixed: { /kind: story }\n    pages: { cursor: /after, next: /next, items: /items }",
+        );
+        let places: Vec<_> = of(&text, &tools()).into_iter().map(|misfit| (misfit.code, misfit.at)).collect();
+        let at = |member: &str| format!("/operations/search/pages/{member}");
+        assert_eq!(places, [("no-such-argument", at("cursor")), ("no-such-result", at("next"))]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::family::Family;
 use super::profile::Basis;
-use crate::core::{Class, Pointer, Projection};
+use crate::core::{Class, Pages, Pointer, Projection};
 
 /// A named operation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -37,6 +37,9 @@ pub struct Operation {
     /// Arguments that are always sent as they stand here.
     #[serde(default)]
     pub fixed: BTreeMap<Pointer, Value>,
+    /// How a long answer goes on in further ones. Absent: one answer is all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pages: Option<Pages>,
     /// What a recipe sees of the answer. Absent: the answer as it is.
     #[serde(default)]
     pub result: Option<BTreeMap<String, Projection>>,

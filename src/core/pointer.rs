@@ -43,6 +43,19 @@ impl Pointer {
         Some(here)
     }
 
+    /// Like [`Pointer::get`], to be changed in place.
+    pub fn get_mut<'a>(&self, value: &'a mut Value) -> Option<&'a mut Value> {
+        let mut here = value;
+        for token in self.0.split('/').skip(1) {
+            here = match here {
+                Value::Object(members) => members.get_mut(unescape(token).as_ref())?,
+                Value::Array(items) => items.get_mut(index(token)?)?,
+                _ => return None,
+            };
+        }
+        Some(here)
+    }
+
     /// Puts `new` there, with the objects above it that do not exist yet.
     ///
     /// # Errors

@@ -19,7 +19,7 @@ use crate::core::difference::{Difference, differences};
 use crate::core::json::same;
 use crate::core::projection::{Verbatim, project_fields};
 use crate::core::text::{excerpt, visible};
-use crate::core::{Pointer, ToolAnswer};
+use crate::core::{Pages, Pointer, ToolAnswer};
 use crate::ledger::v1::{Call, Moved, Settlement};
 use crate::ledger::{Fact, Status};
 use crate::recipe::Retry;
@@ -36,8 +36,8 @@ impl Course<'_> {
             self.arrived(journal).await?;
         }
         for precondition in reads {
-            let Precondition { step, tool, arguments, .. } = precondition;
-            let (end, mut made) = self.ask(step, tool, arguments).await?;
+            let Precondition { step, tool, arguments, pages, .. } = precondition;
+            let (end, mut made) = self.ask(step, tool, arguments, pages.as_ref()).await?;
             calls.append(&mut made);
             match end {
                 ReadEnd::Answered(answer) => differences.extend(moved(precondition, &answer)),
@@ -66,7 +66,7 @@ impl Course<'_> {
             return Err(ApplyEnd::Invalid("an operation without a read is to be looked for".to_owned()));
         };
         self.arrived(journal).await?;
-        let (end, calls) = self.ask(&operation.id, &reconcile.tool, &reconcile.arguments).await?;
+        let (end, calls) = self.ask(&operation.id, &reconcile.tool, &reconcile.arguments, None).await?;
         let (found, why) = match end {
             ReadEnd::Answered(answer) => match says_so(&reconcile.found, &answer) {
                 true => (Some(true), "the read finds it".to_owned()),
@@ -133,7 +133,7 @@ impl Course<'_> {
         }
         let mut arguments = lookup.arguments.clone();
         lookup.ids_at.set(&mut arguments, Value::from(ids.to_vec())).map_err(|error| error.to_string())?;
-        let asked = self.ask(&operation.id, &lookup.tool, &arguments).await;
+        let asked = self.ask(&operation.id, &lookup.tool, &arguments, None).await;
         let (end, mut calls) = asked.map_err(|end| end.message())?;
         match end {
             ReadEnd::Answered(answer) => {
@@ -156,6 +156,7 @@ impl Course<'_> {
         step: &str,
         tool: &str,
         arguments: &Map<String, Value>,
+        pages: Option<&Pages>,
     ) -> Result<(ReadEnd, Vec<Call>), ApplyEnd> {
         let Some(arrival) = &self.arrival else {
             return Err(ApplyEnd::Unreachable("there is no connection".to_owned()));
@@ -169,6 +170,7 @@ impl Course<'_> {
             tool: tool.to_owned(),
             arguments: arguments.clone(),
             operation: None,
+            pages,
             deadline: self.apply.options.limits.call,
             retry: Retry::default(),
         };

@@ -25,6 +25,7 @@ mod locked;
 mod next;
 #[cfg(test)]
 mod next_model;
+mod pages;
 mod plan;
 mod reach;
 mod read;

@@ -339,7 +339,8 @@ fn used_fields(recipe: &Recipe) -> BTreeMap<&StepId, Fields> {
 }
 
 fn precondition(id: &StepId, record: &ReadRecord, used: &Fields, profile: &Profile) -> v1::Precondition {
-    let mapped = record.operation.as_ref().and_then(|name| profile.operation(name)?.result.as_ref());
+    let operation = record.operation.as_ref().and_then(|name| profile.operation(name));
+    let mapped = operation.and_then(|operation| operation.result.as_ref());
     let (fields, values) = match mapped {
         None => (BTreeMap::new(), plain_values(record)),
         Some(result) => {
@@ -364,6 +365,7 @@ fn precondition(id: &StepId, record: &ReadRecord, used: &Fields, profile: &Profi
         step: id.to_string(),
         tool: record.tool.clone(),
         arguments: record.arguments.clone(),
+        pages: operation.and_then(|operation| operation.pages.clone()),
         fields,
         values,
     }

@@ -6,10 +6,11 @@ use serde_json::{Map, Value};
 
 use super::channel::{Channel, Letter};
 use super::event::Event;
+use super::pages::Gathered;
 use super::result::{CallFact, Conclusion};
 use crate::catalog::Operation;
 use crate::core::call::{Doubt, DoubtKind, Refusal, RefusalKind};
-use crate::core::{Outcome, ToolAnswer};
+use crate::core::{Outcome, Pages, ToolAnswer};
 use crate::recipe::Retry;
 
 /// The longest pause before a read is sent again.
@@ -22,6 +23,8 @@ pub(super) struct ReadCall<'a> {
     pub tool: String,
     pub arguments: Map<String, Value>,
     pub operation: Option<&'a Operation>,
+    /// How a long answer goes on.
+    pub pages: Option<&'a Pages>,
     pub deadline: Duration,
     pub retry: Retry,
 }
@@ -37,15 +40,49 @@ pub(super) enum ReadEnd {
     Ends(Conclusion),
 }
 
-/// Sends a read until it is answered, refused for good, or out of attempts.
+/// Makes a read, with all pages of its answer.
 pub(super) async fn read(channel: Channel<'_>, call: &ReadCall<'_>) -> (ReadEnd, Vec<CallFact>) {
+    let (mut end, mut calls) = one(channel, call, &call.arguments).await;
+    let Some(pages) = call.pages else { return (end, calls) };
+    let mut gathered = Gathered::new(pages);
+    loop {
+        let ReadEnd::Answered(answer) = end else { return (end, calls) };
+        let cursor = match gathered.take(&answer) {
+            Ok(Some(cursor)) => cursor,
+            Ok(None) => break,
+            Err(why) => return (unended(call, why), calls),
+        };
+        let mut arguments = call.arguments.clone();
+        if let Err(error) = pages.cursor.set(&mut arguments, cursor) {
+            return (unended(call, error.to_string()), calls);
+        }
+        let (next, mut made) = one(channel, call, &arguments).await;
+        end = next;
+        calls.append(&mut made);
+    }
+    match gathered.whole() {
+        Ok(answer) => (ReadEnd::Answered(answer), calls),
+        Err(why) => (unended(call, why), calls),
+    }
+}
+
+fn unended(call: &ReadCall<'_>, why: String) -> ReadEnd {
+    ReadEnd::Ends(Conclusion::Undecided(vec![format!("`{}`: {why}", call.tool)]))
+}
+
+/// Sends a read until it is answered, refused for good, or out of attempts.
+async fn one(
+    channel: Channel<'_>,
+    call: &ReadCall<'_>,
+    arguments: &Map<String, Value>,
+) -> (ReadEnd, Vec<CallFact>) {
     let mut calls = Vec::new();
     let mut attempt = 1;
     loop {
         let letter = Letter {
             step: &call.step,
             tool: &call.tool,
-            arguments: &call.arguments,
+            arguments,
             operation: call.operation,
             deadline: call.deadline,
         };

@@ -59,6 +59,7 @@ impl Steps<'_> {
                         tool: tool.name.clone(),
                         arguments,
                         operation,
+                        pages: operation.and_then(|operation| operation.pages.as_ref()),
                         deadline: wanted.timeout.unwrap_or(options.limits.call),
                         retry: wanted.retry,
                     },

@@ -175,6 +175,7 @@ pub(super) fn sample_call<'a>(
         tool: operation.tool.clone(),
         arguments,
         operation: Some(operation),
+        pages: operation.pages.as_ref(),
         deadline,
         retry: Retry::default(),
     };

@@ -154,7 +154,7 @@ impl Page {
     }
 
     fn precondition(&mut self, precondition: &Precondition) {
-        let Precondition { step, tool, arguments, fields: _, values: _ } = precondition;
+        let Precondition { step, tool, arguments, pages: _, fields: _, values: _ } = precondition;
         let call = format!("{tool} {}", Value::Object(arguments.clone()));
         self.item(0, &format!("{}: {}", code(step), code(&call)));
         for Reading { name, at, was } in readings(precondition) {

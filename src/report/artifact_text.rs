@@ -152,7 +152,7 @@ impl Page<'_> {
     }
 
     fn precondition(&mut self, precondition: &Precondition) {
-        let Precondition { step, tool, arguments, fields: _, values: _ } = precondition;
+        let Precondition { step, tool, arguments, pages: _, fields: _, values: _ } = precondition;
         self.line("  - ", &format!("{step}: {tool} {}", Value::Object(arguments.clone())));
         for Reading { name, at, was } in readings(precondition) {
             let at = at.map(|at| format!(" at {at}")).unwrap_or_default();

@@ -42,17 +42,15 @@ fn annotation(word: &str, problem: &Problem) -> String {
 #[must_use]
 pub fn outputs(sheet: &Sheet<'_>) -> String {
     let blocking = sheet.evidence.as_ref().map(|gathered| gathered.findings.blocking.len());
-    let digest = sheet.facts.iter().find(|fact| fact.label.starts_with("Effect digest"));
-    let named = |suffix: &str| sheet.files.iter().find(|file| file.ends_with(suffix)).cloned();
     let outputs = [
         ("verdict", Some(sheet.word.clone())),
         ("exit-code", Some(sheet.exit.to_string())),
         ("problems", Some(sheet.problems.len().to_string())),
         ("blocking", blocking.map(|count| count.to_string())),
         ("operations", Some(sheet.operations.len().to_string())),
-        ("effect-digest", digest.map(|fact| fact.text.clone())),
-        ("artifact", named("artifact.json")),
-        ("audit", named("audit.json")),
+        ("effect-digest", sheet.effect.as_ref().map(|digest| digest.to_string())),
+        ("artifact", sheet.artifact.clone()),
+        ("audit", sheet.audit.clone()),
     ];
     let lines = outputs.into_iter().filter_map(|(name, value)| Some((name, value?)));
     lines.map(|(name, value)| format!("{name}={}\n", bounded(&value, LONGEST))).collect()
@@ -158,7 +156,7 @@ mod tests {
             let run = sample::evident(&text);
             let mut sheet = Sheet::of_run(&run, &sample::outputs(), 4);
             sheet.word = text;
-            sheet.files.push("a\nb/artifact.json".to_owned());
+            sheet.artifact = Some("a\nb/artifact.json".to_owned());
             for line in outputs(&sheet).lines() {
                 let name = line.split_once('=').unwrap().0;
                 prop_assert!(!name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '-'));

@@ -336,6 +336,7 @@ pub fn plan() -> Plan {
             step: "evidence.certification".into(),
             tool: "loopiq_get_release_certification".into(),
             arguments: members(json!({"releaseId": "REL-BLOCKED"})),
+            pages: None,
             fields: serde_json::from_value(
                 json!({"state": "/certification/status", "team": "/certification/team"}),
             )

@@ -46,6 +46,7 @@ pub(super) async fn look(artifact: &Artifact, target: &Target, room: &Room<'_>) 
             tool: reconcile.tool.clone(),
             arguments: reconcile.arguments.clone(),
             operation: None,
+            pages: None,
             deadline: room.session.limits().call,
             retry: Retry::default(),
         };

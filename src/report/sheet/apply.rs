@@ -39,8 +39,7 @@ impl Sheet<'_> {
         let ApplyOutputs { command, artifact, events, exit } = *outputs;
         let ApplyView { document, state, label, conclusion, message, head, count, audit, next } = view;
         let told = told(document, state);
-        let files =
-            [Some(artifact.to_owned()), audit.as_ref().map(|path| path.to_string_lossy().into_owned())];
+        let audit = audit.as_ref().map(|path| path.to_string_lossy().into_owned());
         let moments = events.iter().filter_map(|event| {
             happened(event, document, "…").map(|(mark, says)| Moment { at: event.at, mark, says })
         });
@@ -84,7 +83,10 @@ impl Sheet<'_> {
             moments: moments.collect(),
             facts,
             not_proven: document.not_proven.clone(),
-            files: files.into_iter().flatten().collect(),
+            effect: Some(document.effect_digest.clone()),
+            artifact: Some(artifact.to_owned()),
+            files: std::iter::once(artifact.to_owned()).chain(audit.clone()).collect(),
+            audit,
             next: next.clone(),
         }
     }

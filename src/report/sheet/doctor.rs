@@ -52,6 +52,9 @@ impl Sheet<'_> {
             moments: Vec::new(),
             facts,
             not_proven: examined.checks.iter().flat_map(untold).collect(),
+            effect: None,
+            artifact: None,
+            audit: None,
             files: Vec::new(),
             next: None,
         }

@@ -69,6 +69,9 @@ impl Sheet<'_> {
                 Fact::words("Taken with", format!("the {} credential", view.locked.role)),
             ],
             not_proven: Vec::new(),
+            effect: None,
+            artifact: None,
+            audit: None,
             files: vec![view.file.to_owned()],
             next: None,
         }

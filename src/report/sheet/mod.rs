@@ -62,7 +62,13 @@ pub struct Sheet<'a> {
     pub(super) facts: Vec<Fact>,
     /// What nobody could check.
     pub(super) not_proven: Vec<String>,
-    /// The files that were left.
+    /// The digest that an approval names, where there is a plan.
+    pub(super) effect: Option<Digest>,
+    /// The plan's file.
+    pub(super) artifact: Option<String>,
+    /// The audit report.
+    pub(super) audit: Option<String>,
+    /// The files that were left, those two among them.
     pub(super) files: Vec<String>,
     /// The command to type next, as a shell reads it.
     pub(super) next: Option<String>,

@@ -64,6 +64,9 @@ impl<'a> Sheet<'a> {
             moments: moments(result),
             facts: facts(result, document),
             not_proven: result.not_proven.clone(),
+            effect: document.map(|document| document.effect_digest.clone()),
+            artifact: outputs.path_of(WrittenKind::Artifact).map(|path| path.to_string_lossy().into_owned()),
+            audit: None,
             files: outputs.written.iter().map(|file| file.path.to_string_lossy().into_owned()).collect(),
             next: next_command(result, outputs),
         }

@@ -42,6 +42,9 @@ impl Sheet<'_> {
             moments: Vec::new(),
             facts: Vec::new(),
             not_proven: Vec::new(),
+            effect: None,
+            artifact: None,
+            audit: None,
             files: Vec::new(),
             next: None,
         }

@@ -98,7 +98,7 @@ impl Profile {
             self.check_projection(&format!("result.{name}"), projection, found);
         }
         check_echoes(operation, found);
-        check_must_have(operation, found);
+        check_patterns(operation, found);
         self.check_listing(operation, found);
         if operation.class == Class::Write && operation.pages.is_some() {
             found.push("`pages` goes with a read: a write is sent once".to_owned());
@@ -233,14 +233,16 @@ fn check_echoes(operation: &Operation, found: &mut Vec<String>) {
     }
 }
 
-fn check_must_have(operation: &Operation, found: &mut Vec<String>) {
-    for pattern in &operation.must_have {
+fn check_patterns(operation: &Operation, found: &mut Vec<String>) {
+    let must_have = operation.must_have.iter().map(|pattern| ("must_have", pattern));
+    let from_read = operation.from_read.iter().map(|pattern| ("from_read", pattern));
+    for (part, pattern) in must_have.chain(from_read) {
         match pattern.parse::<Pointer>() {
-            Err(error) => found.push(format!("`must_have`: {error}")),
+            Err(error) => found.push(format!("`{part}`: {error}")),
             Ok(place) => {
                 let mut filled = operation.arguments.values().map(|a| &a.at).chain(operation.fixed.keys());
                 if !filled.any(|at| overlap(at, &place)) {
-                    found.push(format!("`must_have`: nothing is ever put at `{pattern}`"));
+                    found.push(format!("`{part}`: nothing is ever put at `{pattern}`"));
                 }
             }
         }
@@ -250,6 +252,7 @@ fn check_must_have(operation: &Operation, found: &mut Vec<String>) {
 fn check_read(operation: &Operation, found: &mut Vec<String>) {
     let writes = [
         ("control", operation.control.places().next().is_some()),
+        ("from_read", !operation.from_read.is_empty()),
         ("dry_run_confirmed", !operation.dry_run_confirmed.is_empty()),
         ("created", operation.created.is_some()),
         ("one_transaction", operation.one_transaction),
@@ -399,6 +402,7 @@ mod tests {
             ("dry_run: { at: /dryRun, dry: true, real: false }\n", "\n", "`dry_run_confirmed` without"),
             ("must_have: [/releaseId", "must_have: [/release", "nothing is ever put at `/release`"),
             ("must_have: [/releaseId", "must_have: [releaseId", "`releaseId` is not a JSON pointer"),
+            ("from_read: [/version]", "from_read: [/versions]", "`from_read`: nothing is ever put at"),
             (
                 "each: { id: /id } }\n      lookup",
                 "each: { id: /id, x: /x } }\n      lookup",

@@ -50,6 +50,10 @@ pub struct Operation {
     /// Places in the tool's arguments that must not be empty; `*` stands for every item of a list.
     #[serde(default)]
     pub must_have: Vec<String>,
+    /// Places in a write's arguments whose value a recipe takes from an earlier read, such as the version of the
+    /// record that is changed; `*` stands for every item of a list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub from_read: Vec<String>,
     /// The control arguments of a write.
     #[serde(default)]
     pub control: Control,

@@ -42,6 +42,9 @@ pub(super) struct Steps<'a> {
     not_proven: Vec<String>,
 }
 
+/// What every report says of a step that has a model's word.
+const RECOMMENDATION: &str = "recommendation, not evidence of a decision";
+
 /// What steps that are over leave.
 pub(super) struct Left {
     pub steps: Vec<StepResult>,
@@ -170,6 +173,14 @@ impl<'a> Steps<'a> {
         });
         result.took = took;
         result.status = ended.status.clone();
+        let operation = self.target.profile.operation(step.kind.subject());
+        let asks = matches!(step.kind, Kind::Read(_) | Kind::Write(_));
+        if asks
+            && operation.is_some_and(|operation| operation.recommendation)
+            && matches!(ended.status, StepStatus::Done | StepStatus::Proposed)
+        {
+            result.notes.push(RECOMMENDATION.to_owned());
+        }
         if let StepStatus::Unavailable(unproven) = &ended.status {
             self.not_proven.push(unproven.clone());
         }

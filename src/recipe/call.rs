@@ -43,6 +43,7 @@ impl<'a> Builder<'a> {
                 self.listed(key, name, operation);
                 if let Some(tree) = &tree {
                     self.places(key, with, operation, tree);
+                    self.carried(with, name, operation, tree);
                 }
                 let whole = tree.as_ref().filter(|_| self.problems.len() == before);
                 self.check_agreed((key, with), (&operation.tool, class), Some(operation), whole);

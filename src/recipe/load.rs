@@ -11,6 +11,7 @@ use super::diagnostic::{Diagnostic, Problems};
 use super::document::{Document, WrittenStep};
 use super::input::{Input, shown};
 use super::library::Library;
+use super::recommended::gates_by_recommendation;
 use super::source::Source;
 use super::step::{Condition, Include, Kind, Recipe, Step, StepId, Use};
 use super::structure::{self, Shape};
@@ -79,6 +80,7 @@ pub fn load_agreed(
     let top = loader.recipe(source, &place);
     if loader.problems.is_empty() {
         loader.unused();
+        loader.recommended();
     }
     let texts: Vec<Digest> =
         loader.sources.iter().map(|(_, text)| Digest::of_bytes(text.as_bytes())).collect();
@@ -315,6 +317,18 @@ impl Loader<'_> {
             None => {
                 self.known.entry(id).or_insert(What::Broken);
             }
+        }
+    }
+
+    /// Gates that would decide by a recommendation.
+    fn recommended(&mut self) {
+        for (gate, by) in gates_by_recommendation(&self.steps, self.profile) {
+            let (source, span) = self.places.get(&gate).cloned().unwrap_or_default();
+            let message = format!("`{gate}` decides by what `{by}` recommends");
+            let hint = "a recommendation is no evidence of a decision: let the gate stand on what was read, or make it \
+                        `advisory: true`";
+            let hint = Some(hint.to_owned());
+            self.problems.push(Diagnostic { code: "gate-by-recommendation", message, source, span, hint });
         }
     }
 

@@ -12,6 +12,7 @@ mod analysis;
 mod build;
 mod builder;
 mod call;
+mod carried;
 mod cases;
 mod declare;
 mod diagnostic;
@@ -26,6 +27,7 @@ mod lenient;
 mod library;
 mod load;
 mod number;
+mod recommended;
 #[cfg(test)]
 mod refusals;
 mod resolve;

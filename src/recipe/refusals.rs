@@ -599,3 +599,61 @@ fn the_digest_covers_every_source_and_nothing_else() {
     assert_eq!(digest(PART), digest(PART));
     assert_ne!(digest(PART), digest(&format!("{PART}# a\n")));
 }
+
+const SAID: &str = "    emit: c.json\n  - id: agents\n    read: ai_ml_agents\n  - id: said\n    read: assessment\n    with: { agent: readiness, kind: release, subject: \"{{ inputs.release }}\" }\n";
+
+#[test]
+fn no_gate_opens_by_a_recommendation() {
+    let gate = |holds: &str| format!("  - id: g\n    gate: \"{{{{ {holds} }}}}\"\n    says: s\n");
+    let said = gate("said.confidence > 0.5");
+    let chosen = "  - id: other\n    read: certification\n    with: { release: \"{{ said.subject }}\" }\n";
+    let passed_on = "  - id: part\n    include: part\n    with: { who: \"{{ said.recommendation }}\" }\n";
+    let drawn = "  - id: f\n    analyze: diagram\n    of: said\n";
+    let part = "recipe: part\nsummary: s\ninputs:\n  who: { type: string, required: true }\nsteps:\n  - id: g\n    gate: \"{{ inputs.who == 'x' }}\"\n    says: s\n";
+    for (steps, expected) in [
+        (said.clone(), "15:5"),
+        (format!("{}    when: \"{{{{ said.confidence > 0.5 }}}}\"\n", gate("cert.id == 'x'")), "15:5"),
+        (format!("{}    undecided: \"{{{{ said.confidence < 0.5 }}}}\"\n", gate("cert.id == 'x'")), "15:5"),
+        (format!("{chosen}{}", gate("other.state == 'pass'")), "18:5"),
+        (format!("{drawn}{}", gate("f == 'x'")), "18:5"),
+        (passed_on.to_owned(), "6:5"),
+    ] {
+        let text = after_read(&format!("{SAID}{steps}"));
+        let problems = load_with(&text, &[("part", part)]).expect_err(&text);
+        assert_eq!(codes(&problems), [format!("{expected} gate-by-recommendation")], "{text}\n{problems}");
+        let one = &problems.diagnostics[0];
+        assert!(one.message.contains("`said`") && one.hint.as_ref().unwrap().contains("advisory"), "{one:?}");
+    }
+    let advisory = after_read(&format!(
+        "{SAID}{said}    advisory: true\n{}",
+        gate("cert.id == 'x'").replace("id: g", "id: h")
+    ));
+    assert!(load_text(&advisory).is_ok(), "{}", load_text(&advisory).unwrap_err());
+}
+
+#[test]
+fn an_update_carries_the_version_that_was_read() {
+    let triage = |version: &str| {
+        after_read(&format!(
+            "    emit: c.json\n  - id: now\n    read: incidents\n    with: {{ open: true }}\n  - id: w\n    write: triage_incident\n    reason: r\n    with: {{ incident: INC-1, owner: o, reason: \"{{{{ now.complete }}}}\", version: {version} }}\n"
+        ))
+    };
+    for invented in
+        ["3", "\"3\"", "\"{{ inputs.release }}\"", "\"{{ now.items[0].version + inputs.release }}\""]
+    {
+        let problems = load_text(&triage(invented)).expect_err(invented);
+        assert_eq!(codes(&problems), ["16:81 not-from-read"], "{invented}\n{problems}");
+    }
+    let read = triage("\"{{ now.items[0].version }}\"");
+    assert!(load_text(&read).is_ok(), "{}", load_text(&read).unwrap_err());
+
+    let assign = |version: &str| {
+        after_read(&format!(
+            "    emit: c.json\n  - id: work\n    read: backlog\n    with: {{ open: true }}\n  - id: w\n    write: assign_work\n    reason: r\n    with:\n      sprint: SPR-1\n      assignments:\n        for_each: \"{{{{ work.items }}}}\"\n        as: item\n        give: {{ id: \"{{{{ item.id }}}}\", assignee: a, version: {version} }}\n"
+        ))
+    };
+    let problems = load_text(&assign("1")).unwrap_err();
+    assert_eq!(codes(&problems), ["21:60 not-from-read"], "{problems}");
+    let read = assign("\"{{ item.version }}\"");
+    assert!(load_text(&read).is_ok(), "{}", load_text(&read).unwrap_err());
+}

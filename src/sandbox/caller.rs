@@ -9,7 +9,7 @@ use crate::core::text::visible;
 /// The user that every connection to the sandbox acts as.
 pub(super) const USER: &str = "svc-release-pipeline";
 
-/// The role that may create work.
+/// The role that may write.
 const WRITER: &str = "release_manager";
 
 /// Longest value of `_meta` that is looked at, in bytes.
@@ -70,7 +70,7 @@ impl Caller {
         if self.roles.iter().any(|role| role == WRITER) {
             return Ok(());
         }
-        let message = format!("creating work in `{}` needs the role `{WRITER}`", visible(&self.tenant));
+        let message = format!("writing in `{}` needs the role `{WRITER}`", visible(&self.tenant));
         Err(Refusal::new(Code::NotPermitted, message))
     }
 }

@@ -26,6 +26,8 @@ pub(super) enum Code {
     NotPermitted,
     /// The key was used for another payload.
     IdempotencyConflict,
+    /// The record has been changed since the call's version of it.
+    VersionConflict,
 }
 
 /// A refusal. Nothing was done.

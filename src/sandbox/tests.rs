@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rmcp::model::{CallToolRequestParams, CallToolResult};
+use rmcp::model::{CallToolRequestParams, CallToolResult, Tool};
 use rmcp::service::{RoleClient, RunningService};
 use serde_json::{Map, Value, json};
 use tokio::task::JoinHandle;
@@ -12,10 +12,22 @@ use super::{Location, Sandbox, SandboxError, store};
 use crate::core::Projection;
 use crate::core::projection::{Lack, Verbatim, project_fields};
 
+mod writes;
+
 const CREATE: &str = "loopiq_create_remediation_work_package";
 const CERTIFICATION: &str = "loopiq_get_release_certification";
 const GRAPH: &str = "loopiq_get_release_certification_evidence_graph";
 const SEARCH: &str = "loopiq_search_work";
+
+/// The tools that write.
+const WRITES: [&str; 6] = [
+    CREATE,
+    "loopiq_run_ai_ml_agent",
+    "loopiq_update_record",
+    "loopiq_assign_work",
+    "loopiq_triage_incident",
+    "loopiq_invoke_route",
+];
 
 fn sandbox() -> Sandbox {
     let mut sandbox = Sandbox::open(&Location::Memory).unwrap();
@@ -114,9 +126,10 @@ async fn a_client_learns_that_it_talks_to_a_sandbox_and_what_each_tool_does() {
     assert_eq!(tools.len(), super::tools::all().len());
     for tool in tools {
         let hints = tool.annotations.unwrap();
-        assert_eq!(hints.read_only_hint, Some(tool.name != CREATE), "{}", tool.name);
+        let reads = !WRITES.contains(&tool.name.as_ref());
+        assert_eq!(hints.read_only_hint, Some(reads), "{}", tool.name);
         assert_eq!((hints.destructive_hint, hints.open_world_hint), (Some(false), Some(false)));
-        assert_eq!(hints.idempotent_hint, Some(tool.name != CREATE));
+        assert_eq!(hints.idempotent_hint, Some(reads));
         assert!(tool.title.is_some() && tool.description.is_some() && tool.output_schema.is_some());
     }
     client.close().await;
@@ -124,18 +137,6 @@ async fn a_client_learns_that_it_talks_to_a_sandbox_and_what_each_tool_does() {
 
 #[tokio::test]
 async fn every_answer_fits_its_schema_and_the_shipped_profile() {
-    #[derive(serde::Deserialize)]
-    struct Profile {
-        operations: BTreeMap<String, Operation>,
-    }
-    #[derive(serde::Deserialize)]
-    struct Operation {
-        tool: String,
-        #[serde(default)]
-        arguments: BTreeMap<String, Value>,
-        result: BTreeMap<String, Projection>,
-    }
-    let profile: Profile = serde_yaml::from_str(include_str!("../catalog/profiles/loopiq.yaml")).unwrap();
     let client = Client::of(&sandbox()).await;
     let tools = client.service.list_all_tools().await.unwrap();
     let dry = package(json!({"dryRun": true, "approvalId": null, "idempotencyKey": null}));
@@ -184,24 +185,41 @@ async fn every_answer_fits_its_schema_and_the_shipped_profile() {
             json!({"agentId": "incident-triage", "subject": {"type": "incident", "id": "INC-4471"}}),
         ),
     ] {
-        let Operation { tool, arguments: names, result } = &profile.operations[operation];
-        let definition = tools.iter().find(|found| found.name == *tool).unwrap();
-        for place in names.values() {
-            let pointer = place.as_str().or(place["at"].as_str()).unwrap();
-            let steps = pointer.trim_start_matches('/').split('/');
-            let schema = Value::Object((*definition.input_schema).clone());
-            let named = steps.fold(&schema, |schema, name| &schema["properties"][name]);
-            assert!(named.is_object(), "{operation}: {pointer}");
-        }
-        let answer = client.acme(tool, arguments).await.unwrap();
-        let schema = Value::Object((**definition.output_schema.as_ref().unwrap()).clone());
-        jsonschema::validate(&schema, &answer).unwrap();
-        let mut missing = Vec::new();
-        project_fields(result, &answer, &Verbatim, &mut missing);
-        // The sandbox has a release without evidence, which the profile takes for no answer.
-        missing.retain(|lack| lack.what != Lack::Empty);
-        assert_eq!(missing, [], "{operation}");
+        fits_schema_and_profile(&client, &tools, operation, arguments).await;
     }
+}
+
+/// Makes the call, and holds arguments and answer against the tool's schemas and the profile's operation.
+async fn fits_schema_and_profile(client: &Client, tools: &[Tool], operation: &str, arguments: Value) {
+    #[derive(serde::Deserialize)]
+    struct Profile {
+        operations: BTreeMap<String, Operation>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Operation {
+        tool: String,
+        #[serde(default)]
+        arguments: BTreeMap<String, Value>,
+        result: BTreeMap<String, Projection>,
+    }
+    let profile: Profile = serde_yaml::from_str(include_str!("../catalog/profiles/loopiq.yaml")).unwrap();
+    let Operation { tool, arguments: names, result } = &profile.operations[operation];
+    let definition = tools.iter().find(|found| found.name == *tool).unwrap();
+    for place in names.values() {
+        let pointer = place.as_str().or(place["at"].as_str()).unwrap();
+        let steps = pointer.trim_start_matches('/').split('/');
+        let schema = Value::Object((*definition.input_schema).clone());
+        let named = steps.fold(&schema, |schema, name| &schema["properties"][name]);
+        assert!(named.is_object() || named == true, "{operation}: {pointer}");
+    }
+    let answer = client.acme(tool, arguments).await.unwrap();
+    let schema = Value::Object((**definition.output_schema.as_ref().unwrap()).clone());
+    jsonschema::validate(&schema, &answer).unwrap_or_else(|error| panic!("{operation}: {error}\n{schema:#}"));
+    let mut missing = Vec::new();
+    project_fields(result, &answer, &Verbatim, &mut missing);
+    // The sandbox has a release without evidence, which the profile takes for no answer.
+    missing.retain(|lack| lack.what != Lack::Empty);
+    assert_eq!(missing, [], "{operation}");
 }
 
 #[tokio::test]
@@ -213,7 +231,8 @@ async fn the_contract_names_tenant_user_roles_and_retention() {
         assert_eq!(contract["tenant"]["id"], tenant);
         assert_eq!(contract["sandbox"], true);
         assert_eq!(contract["idempotency"]["retentionHours"], 24);
-        assert_eq!(contract["dryRun"]["supportedBy"], json!([CREATE]));
+        // A raw route knows no dry run.
+        assert_eq!(contract["dryRun"]["supportedBy"], json!(WRITES[..5]));
         assert!(contract["roles"].as_array().unwrap().contains(&json!("release_manager")));
     }
 }

@@ -18,6 +18,7 @@ use thiserror::Error;
 
 use format::Data;
 use plant::Planter;
+pub(super) use plant::is_date;
 
 use super::{SandboxError, store};
 use crate::core::text::{excerpt, visible};

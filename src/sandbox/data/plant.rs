@@ -341,7 +341,8 @@ pub(super) fn instant(text: Option<&str>, at: &At<'_>) -> Result<(), Flaw> {
     }
 }
 
-pub(super) fn is_date(text: &str) -> bool {
+/// Whether it is a date (`YYYY-MM-DD`).
+pub(in crate::sandbox) fn is_date(text: &str) -> bool {
     text.parse::<Date>().is_ok_and(|date| date.to_string() == text)
 }
 

@@ -163,8 +163,10 @@ CREATE TABLE release_notes (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX notes_of_release ON release_notes (tenant_id, release_id);
 
--- A key is kept with the tool that it was used for.
+-- A key is kept with the tool that it was used for, and the record that the call was about.
 ALTER TABLE idempotency_keys ADD COLUMN tool TEXT NOT NULL DEFAULT 'loopiq_create_remediation_work_package';
+ALTER TABLE idempotency_keys ADD COLUMN record_id TEXT NOT NULL DEFAULT '';
+UPDATE idempotency_keys SET record_id = coalesce(result ->> '$.parentStory.id', '');
 
 CREATE TABLE writes (
   number INTEGER PRIMARY KEY AUTOINCREMENT,

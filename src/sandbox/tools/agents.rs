@@ -44,7 +44,7 @@ impl SubjectKind {
 }
 
 /// What an agent is asked about.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Subject {
     #[serde(rename = "type")]
@@ -171,13 +171,8 @@ pub(super) fn assess(call: &mut Call<'_>, query: AssessmentQuery) -> Result<Asse
     let tenant = call.caller.tenant.as_str();
     let reading = call.connection.transaction()?;
     may_be_asked(&reading, tenant, &agent_id, &subject)?;
-    let opinion = match subject.kind {
-        SubjectKind::Incident => of_incident(&reading, tenant, &subject.id)?,
-        SubjectKind::Release | SubjectKind::Certification => {
-            of_release(&reading, tenant, &agent_id, &subject)?
-        }
-    };
-    let Opinion { recommendation, confidence, mut reasons, newest, proposal } = opinion;
+    let Opinion { recommendation, confidence, mut reasons, newest, proposal } =
+        opinion(&reading, tenant, &agent_id, &subject)?;
     let generated_at = newest.filter(|newest| newest.as_str() > TODAY).unwrap_or_else(|| TODAY.to_owned());
     let told = json!([tenant, agent_id, subject, generated_at, recommendation, reasons]);
     let digest = Digest::of_bytes(told.to_string().as_bytes());
@@ -195,6 +190,28 @@ pub(super) fn assess(call: &mut Call<'_>, query: AssessmentQuery) -> Result<Asse
         references,
         proposal,
     })
+}
+
+/// What an agent recommends, in a sentence; it [may be asked](may_be_asked).
+pub(super) fn recommendation(
+    connection: &Connection,
+    tenant: &str,
+    agent: &str,
+    subject: &Subject,
+) -> Result<String, Failure> {
+    Ok(opinion(connection, tenant, agent, subject)?.recommendation)
+}
+
+fn opinion(
+    connection: &Connection,
+    tenant: &str,
+    agent: &str,
+    subject: &Subject,
+) -> Result<Opinion, Failure> {
+    match subject.kind {
+        SubjectKind::Incident => of_incident(connection, tenant, &subject.id),
+        SubjectKind::Release | SubjectKind::Certification => of_release(connection, tenant, agent, subject),
+    }
 }
 
 /// Refuses an agent that there is not, a subject that is not visible, and one that the agent knows nothing of.

@@ -1,9 +1,10 @@
-//! What a client asks for before anything else: the contract, and the lists of resources and routes.
+//! What a client asks for before anything else: the contract, and the list of resources.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Call;
+use super::resources::RESOURCES;
 use crate::sandbox::caller::USER;
 use crate::sandbox::refusal::Failure;
 
@@ -96,7 +97,7 @@ pub(super) fn contract(call: &mut Call<'_>, _: Nothing) -> Result<ContractAnswer
         .connection
         .prepare_cached("SELECT name FROM users WHERE id = ?1")?
         .query_row([USER], |row| row.get(0))?;
-    let writes = || vec!["loopiq_create_remediation_work_package".to_owned()];
+    let writes = || super::governed_tools().map(str::to_owned).collect::<Vec<_>>();
     let fields = ["userId", "approvalId", "idempotencyKey", "requestId", "workflow", "traceparent", "at"];
     Ok(ContractAnswer {
         contract: Contract {
@@ -120,51 +121,24 @@ pub(super) fn contract(call: &mut Call<'_>, _: Nothing) -> Result<ContractAnswer
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Resources {
-    resources: Vec<Resource>,
+    resources: Vec<Listed>,
 }
 
 /// A kind of record.
 #[derive(Serialize, JsonSchema)]
-struct Resource {
-    name: String,
-    description: String,
+struct Listed {
+    name: &'static str,
+    description: &'static str,
     /// Whether generic operations may change it.
     writable: bool,
 }
 
 /// The kinds of records.
 pub(super) fn resources(_: &mut Call<'_>, _: Nothing) -> Result<Resources, Failure> {
-    let resources = [
-        ("release", "What is to be released", true),
-        ("release_certification", "How a release stands, and its evidence graph", false),
-        ("story", "A parent work item", true),
-        ("task", "A child work item", true),
-        ("issue", "Something that is wrong", true),
-        ("feature", "Something that is new", true),
-        ("incident", "Something that goes wrong in operation", true),
-        ("change_request", "A change of what is in operation", true),
-    ]
-    .map(|(name, description, writable)| Resource {
-        name: name.to_owned(),
-        description: description.to_owned(),
-        writable,
+    let listed = RESOURCES.iter().map(|resource| Listed {
+        name: resource.name,
+        description: resource.description,
+        writable: resource.is_writable(),
     });
-    Ok(Resources { resources: resources.into() })
-}
-
-#[derive(Serialize, JsonSchema)]
-pub(super) struct Routes {
-    routes: Vec<Route>,
-}
-
-/// A raw route.
-#[derive(Serialize, JsonSchema)]
-struct Route {
-    method: String,
-    path: String,
-}
-
-/// The raw routes: the sandbox has none, so that nobody leans on them.
-pub(super) fn routes(_: &mut Call<'_>, _: Nothing) -> Result<Routes, Failure> {
-    Ok(Routes { routes: Vec::new() })
+    Ok(Resources { resources: listed.collect() })
 }

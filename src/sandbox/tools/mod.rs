@@ -3,16 +3,23 @@
 //! A tool is one entry in [`all`]. Its argument and result types give the schemas; the arguments are
 //! checked against the very schema that is shown.
 
+mod agent_runs;
 mod agents;
 mod analytics;
+mod assignment;
 mod delivery;
+mod governed;
 mod incidents;
 mod listings;
 mod package;
 mod planning;
+mod records;
 mod releases;
+mod resources;
+mod routes;
 mod search;
 mod select;
+mod triage;
 mod work_package;
 
 use std::sync::LazyLock;
@@ -28,6 +35,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use self::governed::{Answer, Control, Governed, govern};
 use super::caller::Caller;
 use super::refusal::{Code, Failure, Refusal};
 use crate::core::pointer::escape;
@@ -105,8 +113,8 @@ pub(super) fn all() -> &'static [Entry] {
             read(
                 "loopiq_list_routes",
                 "Routes",
-                "The raw routes that can be invoked: none in the sandbox. Call it before falling back to a raw route.",
-                listings::routes,
+                "The raw routes that can be invoked. Call it before falling back to a raw route.",
+                routes::routes,
             ),
             read(
                 "loopiq_get_release_certification",
@@ -120,11 +128,9 @@ pub(super) fn all() -> &'static [Entry] {
                 "Controls, evidence, findings, provider blockers and risks of a certification, normalized across providers, and how they depend on each other.",
                 releases::evidence_graph,
             ),
-            write(
-                "loopiq_create_remediation_work_package",
+            governed::<package::Package>(
                 "Create a remediation work package",
-                "Creates one parent story and its child tasks in one transaction. `dryRun: true` validates and shows what would be created, and writes nothing. The real call needs `approvalId` and `idempotencyKey`; the same key and payload give the same result again.",
-                work_package::create,
+                "Creates one parent story and its child tasks.",
             ),
             read(
                 "loopiq_search_work",
@@ -204,6 +210,46 @@ pub(super) fn all() -> &'static [Entry] {
                 "What an AI/ML agent recommends for a release, a certification or an incident, and why. It records nothing, and it is no approval. In the sandbox fixed rules play the agent's part.",
                 agents::assess,
             ),
+            governed::<agent_runs::Run>(
+                "Run an AI/ML agent",
+                "Has an AI/ML agent look at a release, a certification or an incident, and records the run with what it recommends, which is no approval. In the sandbox fixed rules play the agent's part.",
+            ),
+            read(
+                "loopiq_list_ai_ml_agent_runs",
+                "Runs of AI/ML agents",
+                "Recorded runs of AI/ML agents by their IDs.",
+                agent_runs::agent_runs,
+            ),
+            read(
+                "loopiq_list_records",
+                "Records of a kind",
+                "Records of one kind with their versions and fields. Call `loopiq_list_resources` first.",
+                records::records,
+            ),
+            read(
+                "loopiq_get_record",
+                "A record of a kind",
+                "A record with its version and fields. Call `loopiq_list_resources` first.",
+                records::record,
+            ),
+            governed::<records::Update>(
+                "Update a record",
+                "Changes fields of a record of any kind. It is refused where the record is not of the version that the call carries.",
+            ),
+            governed::<assignment::Assignments>(
+                "Assign work",
+                "Puts work items into a sprint, each with who does it. It is refused where an item is not of the version that the call carries.",
+            ),
+            governed::<triage::Triage>(
+                "Triage an incident",
+                "Gives an incident an owner, and links it to releases and change requests. It is refused where the incident is not of the version that the call carries.",
+            ),
+            write(
+                routes::TOOL,
+                "Invoke a raw route",
+                "Calls a raw route. It knows neither dry run nor idempotency key. Call `loopiq_list_routes` first.",
+                routes::invoke,
+            ),
         ]
     });
     &ALL
@@ -214,48 +260,93 @@ where
     A: JsonSchema + DeserializeOwned + 'static,
     R: JsonSchema + Serialize + 'static,
 {
-    let annotations =
-        ToolAnnotations::new().read_only(true).destructive(false).idempotent(true).open_world(false);
-    entry(name, title, description, annotations, run)
+    entry(name, title, description, Does::Read, run)
 }
 
-/// Not idempotent by itself: only the key makes it so, which a hint cannot say.
 fn write<A, R>(name: &'static str, title: &str, description: &'static str, run: Run<A, R>) -> Entry
 where
     A: JsonSchema + DeserializeOwned + 'static,
     R: JsonSchema + Serialize + 'static,
 {
-    let annotations =
-        ToolAnnotations::new().read_only(false).destructive(false).idempotent(false).open_world(false);
-    entry(name, title, description, annotations, run)
+    entry(name, title, description, Does::Write, run)
+}
+
+/// A tool whose control arguments stand beside those of `G`.
+fn governed<G: Governed>(title: &str, what: &str) -> Entry {
+    let description = format!(
+        "{what} One transaction. `dryRun: true` validates and shows what would be written, and writes nothing. The \
+         real call needs `approvalId` and `idempotencyKey`; the same key and payload give the same result again."
+    );
+    let mut input = schema::<G>(SchemaSettings::draft2020_12().for_deserialize());
+    for (name, member) in schema::<Control>(SchemaSettings::draft2020_12().for_deserialize()) {
+        match (input.get_mut(&name), member) {
+            (Some(Value::Object(members)), Value::Object(more)) => members.extend(more),
+            (Some(Value::Array(items)), Value::Array(more)) => items.extend(more),
+            _ => {}
+        }
+    }
+    let output = schema::<Answer<G::Preview, G::Done>>(SchemaSettings::draft2020_12().for_serialize());
+    let run = |call: &mut Call<'_>, mut arguments: Value| {
+        let mut control = JsonObject::new();
+        if let Some(members) = arguments.as_object_mut() {
+            control.extend(Control::MEMBERS.iter().filter_map(|name| members.remove_entry(*name)));
+        }
+        govern(call, parse(Value::Object(control))?, parse::<G>(arguments)?)
+    };
+    made(G::TOOL, title, description, Does::Write, (input, output), run)
+}
+
+/// The tools that write by approval.
+fn governed_tools() -> impl Iterator<Item = &'static str> {
+    let governs = |entry: &&Entry| entry.tool.input_schema["properties"].get("approvalId").is_some();
+    all().iter().filter(governs).map(|entry| entry.tool.name.as_ref())
+}
+
+fn parse<A: DeserializeOwned>(arguments: Value) -> Result<A, Refusal> {
+    serde_json::from_value(arguments).map_err(|error| Refusal::argument("", visible(&error.to_string())))
 }
 
 type Run<A, R> = fn(&mut Call<'_>, A) -> Result<R, Failure>;
 
-fn entry<A, R>(
-    name: &'static str,
-    title: &str,
-    description: &'static str,
-    annotations: ToolAnnotations,
-    run: Run<A, R>,
-) -> Entry
+/// Whether a tool only reads.
+#[derive(Clone, Copy)]
+enum Does {
+    Read,
+    /// Not idempotent by itself: only a key makes it so, which a hint cannot say.
+    Write,
+}
+
+fn entry<A, R>(name: &'static str, title: &str, description: &str, does: Does, run: Run<A, R>) -> Entry
 where
     A: JsonSchema + DeserializeOwned + 'static,
     R: JsonSchema + Serialize + 'static,
 {
     let input = schema::<A>(SchemaSettings::draft2020_12().for_deserialize());
     let output = schema::<R>(SchemaSettings::draft2020_12().for_serialize());
+    made(name, title, description.to_owned(), does, (input, output), move |call, arguments| {
+        serde_json::to_value(run(call, parse(arguments)?)?)
+            .map_err(|error| Failure::Internal(error.to_string()))
+    })
+}
+
+fn made(
+    name: &'static str,
+    title: &str,
+    description: String,
+    does: Does,
+    (input, output): (JsonObject, JsonObject),
+    run: impl Do + 'static,
+) -> Entry {
+    let reads = matches!(does, Does::Read);
+    let annotations =
+        ToolAnnotations::new().read_only(reads).destructive(false).idempotent(reads).open_world(false);
     Entry {
         validator: jsonschema::validator_for(&Value::Object(input.clone())).ok(),
         tool: Tool::new(name, description, input)
             .with_title(title)
             .with_raw_output_schema(output.into())
             .with_annotations(annotations),
-        run: Box::new(move |call, arguments| {
-            let arguments = serde_json::from_value(arguments)
-                .map_err(|error| Refusal::argument("", visible(&error.to_string())))?;
-            serde_json::to_value(run(call, arguments)?).map_err(|error| Failure::Internal(error.to_string()))
-        }),
+        run: Box::new(run),
     }
 }
 

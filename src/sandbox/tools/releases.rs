@@ -1,10 +1,12 @@
 //! A release's certification and its evidence.
 
+use rusqlite::Connection;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Call, not_visible};
 use crate::core::text::visible;
+use crate::sandbox::caller::Caller;
 use crate::sandbox::refusal::{Failure, Refusal};
 use crate::sandbox::store::{self, Certification, Graph};
 
@@ -39,17 +41,22 @@ pub(super) fn certification(
             .ok_or_else(|| not_visible("certification", id))?,
     };
     if let Some(release) = query.release_id {
-        belongs(call, &certification, &release)?;
+        belongs(call.connection, call.caller, &certification, &release)?;
     }
     Ok(CertificationAnswer { certification })
 }
 
 /// Refuses a certification that is another release's.
-pub(super) fn belongs(call: &Call<'_>, certification: &Certification, release: &str) -> Result<(), Failure> {
+pub(super) fn belongs(
+    connection: &Connection,
+    caller: &Caller,
+    certification: &Certification,
+    release: &str,
+) -> Result<(), Failure> {
     if certification.release.id == release {
         return Ok(());
     }
-    if store::certification_of(call.connection, &call.caller.tenant, release)?.is_none() {
+    if store::certification_of(connection, &caller.tenant, release)?.is_none() {
         return Err(not_visible("release", release).into());
     }
     let problem =

@@ -77,6 +77,16 @@ pub fn shipped_cases() -> &'static [(&'static str, &'static str)] {
     ]
 }
 
+/// The records that the cases of shipped recipes have besides the sandbox's own: the recipe's name and the text.
+#[must_use]
+pub fn shipped_data() -> &'static [(&'static str, &'static str)] {
+    &[
+        ("analytics-dashboard", include_str!("../../recipes/analytics-dashboard.data.yaml")),
+        ("incident-triage", include_str!("../../recipes/incident-triage.data.yaml")),
+        ("sprint-plan", include_str!("../../recipes/sprint-plan.data.yaml")),
+    ]
+}
+
 impl Source {
     /// Reads a file. No more than the limit is ever held.
     ///

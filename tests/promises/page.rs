@@ -63,7 +63,7 @@ fn pages(folder: &Folder) -> Vec<&'static str> {
     of("plan", "remediation-plan", "REL-BLOCKED", 0);
     let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes");
     for data in ["incident-triage", "analytics-dashboard"] {
-        let data = recipes.join(format!("data/{data}.yaml"));
+        let data = recipes.join(format!("{data}.data.yaml"));
         folder.run(&["sandbox", "load", data.to_str().unwrap(), "--database", "hostile.db"]).exits(0);
     }
     let shown = |name: &str, recipe: &str, server: &str, inputs: &[&str], code: i32| {

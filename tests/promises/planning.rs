@@ -12,7 +12,7 @@ fn many() -> Folder {
     let severities = ["critical", "high", "medium", "low"];
     let severity = |n: usize| severities[n % severities.len()];
     let backlog: Vec<Value> = (0..MANY)
-        .map(|n| json!({"id": format!("ISSUE-{n}"), "type": "issue", "title": format!("Issue {n}"), "status": "open",
+        .map(|n| json!({"id": format!("ISSUE-{n:05}"), "type": "issue", "title": format!("Issue {n}"), "status": "open",
             "severity": severity(n), "effort": n % 3 + 1, "team": "crowd"}))
         .collect();
     let people: Vec<String> = (0..100).map(|n| format!("user-{n}")).collect();

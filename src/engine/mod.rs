@@ -53,6 +53,7 @@ pub use result::{
     Signal, StepResult, StepStatus, StepValue, TargetFact, TenantKnownBy,
 };
 pub use run::{DryRuns, Run, RunOptions, run};
+pub use steps::RECOMMENDATION;
 pub use survey::{Sample, Sampled, Survey, Surveyed, survey};
 pub use target::Target;
 pub use tenant::TenantRules;

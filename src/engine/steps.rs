@@ -43,7 +43,7 @@ pub(super) struct Steps<'a> {
 }
 
 /// What every report says of a step that has a model's word.
-const RECOMMENDATION: &str = "recommendation, not evidence of a decision";
+pub const RECOMMENDATION: &str = "recommendation, not evidence of a decision";
 
 /// What steps that are over leave.
 pub(super) struct Left {

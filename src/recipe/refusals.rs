@@ -642,7 +642,7 @@ fn an_update_carries_the_version_that_was_read() {
         ["3", "\"3\"", "\"{{ inputs.release }}\"", "\"{{ now.items[0].version + inputs.release }}\""]
     {
         let problems = load_text(&triage(invented)).expect_err(invented);
-        assert_eq!(codes(&problems), ["16:81 not-from-read"], "{invented}\n{problems}");
+        assert_eq!(codes(&problems), ["16:79 not-from-read"], "{invented}\n{problems}");
     }
     let read = triage("\"{{ now.items[0].version }}\"");
     assert!(load_text(&read).is_ok(), "{}", load_text(&read).unwrap_err());

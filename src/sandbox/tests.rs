@@ -567,6 +567,27 @@ async fn the_search_filters_by_all_that_is_given_and_says_where_it_stops() {
 }
 
 #[tokio::test]
+async fn a_list_says_where_it_stops() {
+    let sandbox = sandbox();
+    let client = Client::of(&sandbox).await;
+    let add = |from: i64, to: i64| {
+        let sql = "WITH RECURSIVE n(i) AS (SELECT ?1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
+            INSERT INTO change_requests (tenant_id, id, title, status, application)
+            SELECT 'acme', 'CHG-X' || i, 't', 'requested', 'many' FROM n";
+        sandbox.connection().execute(sql, [from, to]).unwrap();
+    };
+    for (from, to, complete) in [(1, 20_000, true), (20_001, 20_001, false)] {
+        add(from, to);
+        let filter = json!({"application": "many"});
+        let answer = client.acme("loopiq_search_change_requests", filter).await.unwrap();
+        assert_eq!(
+            (&answer["complete"], answer["items"].as_array().unwrap().len()),
+            (&json!(complete), 20_000)
+        );
+    }
+}
+
+#[tokio::test]
 async fn processes_that_share_the_file_create_one_package_for_one_key() {
     let folder = tempfile::tempdir().unwrap();
     let location = Location::File(folder.path().join("sandbox.db"));

@@ -50,6 +50,8 @@ mod foreign_writes;
 #[cfg(test)]
 mod fuzz;
 #[cfg(test)]
+mod generated;
+#[cfg(test)]
 mod github;
 #[cfg(test)]
 mod gitlab;
@@ -77,6 +79,8 @@ mod locked_recipes;
 mod main_job;
 #[cfg(test)]
 mod mcp;
+#[cfg(test)]
+mod organization;
 #[cfg(test)]
 mod output;
 #[cfg(test)]

@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use super::{Check, Fact, Gathered, Level, Moment, Place, Problem, Proposal, Rule, Sheet, identity};
 use crate::artifact::v1::{Document, Operation};
-use crate::engine::{AppliedBefore, Conclusion, RunResult, StepResult, StepStatus, StepValue};
+use crate::engine::{
+    AppliedBefore, Conclusion, RECOMMENDATION, RunResult, StepResult, StepStatus, StepValue,
+};
 use crate::report::artifact_words::{
     outline, planner, repetition, slot, tenant_words, transaction, validated, whom,
 };
@@ -106,6 +108,16 @@ fn check(step: &StepResult, result: &RunResult) -> Check {
     let summary =
         (step.kind == "analyze" && step.status == StepStatus::Done).then(|| step.notes.first()).flatten();
     let mut says = sentence(&step.status, summary.unwrap_or(&step.subject));
+    let (marks, notes): (Vec<String>, Vec<String>) = step
+        .notes
+        .iter()
+        .skip(usize::from(summary.is_some()))
+        .cloned()
+        .partition(|note| note == RECOMMENDATION);
+    // Where notes have no room, this one has.
+    for mark in marks {
+        says.push_str(&format!(": {mark}"));
+    }
     for file in result.emitted.iter().filter(|file| file.step == step.id) {
         says.push_str(&format!(", in {}", file.name));
     }
@@ -114,7 +126,7 @@ fn check(step: &StepResult, result: &RunResult) -> Check {
         kind: step.kind,
         mark: mark(&step.status),
         says,
-        notes: step.notes.iter().skip(usize::from(summary.is_some())).cloned().collect(),
+        notes,
         took: (!step.calls.is_empty()).then_some(step.took),
     }
 }

@@ -267,10 +267,11 @@ async fn every_write_fits_its_schema_and_the_shipped_profile() {
     ];
     let mut calls = Vec::new();
     for (index, (operation, _, arguments, ..)) in writes().into_iter().enumerate() {
-        calls.push((operation, with(&arguments, json!({"dryRun": true}))));
-        let arguments = with(&arguments, json!({"idempotencyKey": format!("real-{index}")}));
+        // The assignment has moved the issue that is changed.
         let moved = if operation == "update_record" { json!({"version": 2}) } else { json!({}) };
-        calls.push((operation, with(&arguments, moved)));
+        let arguments = with(&arguments, moved);
+        calls.push((operation, with(&arguments, json!({"dryRun": true}))));
+        calls.push((operation, with(&arguments, json!({"idempotencyKey": format!("real-{index}")}))));
     }
     calls.extend(more);
     for (operation, arguments) in calls {

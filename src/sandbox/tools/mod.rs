@@ -298,7 +298,9 @@ fn governed<G: Governed>(title: &str, what: &str) -> Entry {
 
 /// The tools that write by approval.
 fn governed_tools() -> impl Iterator<Item = &'static str> {
-    let governs = |entry: &&Entry| entry.tool.input_schema["properties"].get("approvalId").is_some();
+    let governs = |entry: &&Entry| {
+        entry.tool.input_schema.get("properties").is_some_and(|members| members.get("approvalId").is_some())
+    };
     all().iter().filter(governs).map(|entry| entry.tool.name.as_ref())
 }
 

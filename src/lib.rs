@@ -6,7 +6,7 @@
 //! - [`cli`]: the command line; settings, wiring, exit codes.
 //! - [`report`]: results and events for eyes and machines.
 //! - [`engine`]: the use cases. They emit events, give results and print nothing.
-//! - [`mcp`]: the client: connect, list, call, and classify what came back.
+//! - [`mcp`]: the client: connect, list, call, and classify what came back; and the program as a server.
 //! - [`audit`]: the ledger's events as a report that anybody can check.
 //! - [`ledger`]: what happened to each effect: events, the state that they make, the store.
 //! - [`approval`]: who decided what, how that is known, and whether it is enough.

@@ -6,7 +6,7 @@ use thiserror::Error;
 use super::effect::{covered, effect_digest, subject};
 use super::key::Key;
 use super::plan::Plan;
-use super::rules::{Flaw, MAX_BYTES, SANDBOX, check, check_levels, check_size};
+use super::rules::{Flaw, MAX_BYTES, REPLAY, SANDBOX, check, check_levels, check_size};
 use super::v1::{Document, Format, Operation, Target};
 use crate::core::Digest;
 use crate::core::json::{StrictError, UnsafeNumber, canonical, check_numbers, parse_strict};
@@ -117,6 +117,12 @@ impl Artifact {
     #[must_use]
     pub fn file_digest(&self) -> &Digest {
         &self.document.file_digest
+    }
+
+    /// Whether it is of a run on a recording, so that there is nobody to send it to.
+    #[must_use]
+    pub fn is_replay(&self) -> bool {
+        self.document.target.server.identity.starts_with(REPLAY)
     }
 
     /// To whom.

@@ -17,6 +17,8 @@ pub struct Difference {
     pub same_effect: bool,
     /// Whether either is for the embedded sandbox.
     pub sandbox: bool,
+    /// Whether either is from the replay of a recording.
+    pub replay: bool,
     /// Server, tenant, recipe and inputs; pointers are places in the artifact.
     pub target: Vec<Change>,
     /// Operations by their IDs, those without a partner by their keys; pointers are places in the operation.
@@ -78,8 +80,9 @@ pub struct Order {
 #[must_use]
 pub fn diff(a: &Artifact, b: &Artifact) -> Difference {
     let sandbox = a.target().sandbox || b.target().sandbox;
+    let replay = a.is_replay() || b.is_replay();
     if a.effect_digest() == b.effect_digest() {
-        return Difference { same_effect: true, sandbox, ..Difference::default() };
+        return Difference { same_effect: true, sandbox, replay, ..Difference::default() };
     }
     let mut target = Comparison::new(Lists::ById);
     for member in ["target", "recipe"] {
@@ -98,7 +101,7 @@ pub fn diff(a: &Artifact, b: &Artifact) -> Difference {
     let partners = pair(&before, &after, &[|a, b| a.value == b.value, |a, b| a.name == b.name]);
     let preconditions = differences(&before, &after, &partners);
 
-    Difference { same_effect: false, sandbox, target, operations, order, preconditions }
+    Difference { same_effect: false, sandbox, replay, target, operations, order, preconditions }
 }
 
 /// Every place where two values differ, in the order of member names and list places; each pointer is one
@@ -284,7 +287,7 @@ mod tests {
             assert_eq!(against(change), none, "{what}");
         }
         for (what, change) in sample::DECIDING {
-            let Difference { same_effect, sandbox: _, target, operations, order, preconditions } =
+            let Difference { same_effect, sandbox: _, replay: _, target, operations, order, preconditions } =
                 against(change);
             let places = target.len() + operations.len() + preconditions.len() + usize::from(order.is_some());
             assert!(!same_effect && places > 0, "{what}");
@@ -420,6 +423,8 @@ mod tests {
             Artifact::build(plan).unwrap()
         };
         assert!(!diff(&real(), &real()).sandbox);
+        assert!(against(|plan| plan.server.identity = "replay:sha256:1".into()).replay);
+        assert!(!against(|_| {}).replay);
     }
 
     #[test]

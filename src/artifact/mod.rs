@@ -28,5 +28,5 @@ pub use fill::{FillError, Filling, fill, filled};
 pub use key::{Key, NotAKey};
 pub use plan::Plan;
 pub use read::ReadError;
-pub use rules::{Flaw, MAX_BYTES, MAX_ITEMS, SANDBOX};
+pub use rules::{Flaw, MAX_BYTES, MAX_ITEMS, REPLAY, SANDBOX};
 pub use v1::json_schema;

@@ -26,6 +26,9 @@ const MAX_LEVELS: usize = 100;
 /// The identity of the embedded sandbox.
 pub const SANDBOX: &str = "sandbox";
 
+/// How the identity of a recording begins that is played in a server's place. Nothing is ever sent there.
+pub const REPLAY: &str = "replay:";
+
 /// A rule of artifacts that is broken.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Flaw {

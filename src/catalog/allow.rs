@@ -33,6 +33,12 @@ impl Allowed {
         Self(list)
     }
 
+    /// The list, where there is one.
+    #[must_use]
+    pub fn list(&self) -> Option<&AllowList> {
+        self.0.as_ref()
+    }
+
     /// Whether nobody has said anything.
     #[must_use]
     pub fn is_usual(&self) -> bool {

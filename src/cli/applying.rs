@@ -25,7 +25,7 @@ use super::reports::Reports;
 use super::runtime::{SILENCE, runtime, telling};
 use super::secret_settings::secrets_for;
 use super::server::{KnownServer, find_for, in_words};
-use super::show::read_artifact;
+use super::show::read_real_artifact;
 use super::signals::Stop;
 use crate::approval::platform::Answers;
 use crate::approval::{Filed, Policy, Question};
@@ -81,7 +81,7 @@ impl<'a> Told<'a> {
     /// Reads everything that is named: artifact, settings, records; nothing is opened or asked yet.
     pub fn job(&'a self, environment: &Environment, output: &Output) -> Result<Job<'a>, Fault> {
         let Effect { artifact: path, approvals, ledger, server, trust, platform } = self.effect;
-        let artifact = read_artifact(path)?;
+        let artifact = read_real_artifact(path)?;
         let trusted = Trusted::read(trust.as_deref(), environment)?;
         let place =
             find_ledger(ledger.as_deref(), trusted.as_ref().map(|trusted| &trusted.settings), environment)?;

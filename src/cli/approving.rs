@@ -8,7 +8,7 @@ use super::exit::Exit;
 use super::fault::Fault;
 use super::policy::{Trusted, in_force};
 use super::records::{beside, must_be_folder, refusals};
-use super::show::read_artifact;
+use super::show::read_real_artifact;
 use crate::approval::{Filed, Policy, Record, Source, read_approvals};
 use crate::artifact::Artifact;
 
@@ -25,7 +25,7 @@ impl Subject {
     /// Reads it, once, with the records that are there.
     pub fn read(arguments: &Approve, environment: &Environment) -> Result<(Self, Vec<Filed>), Fault> {
         must_be_folder(arguments.approvals.as_deref())?;
-        let artifact = read_artifact(&arguments.artifact)?;
+        let artifact = read_real_artifact(&arguments.artifact)?;
         if artifact.operations().is_empty() {
             return Err(Fault::new(
                 Exit::Invalid,

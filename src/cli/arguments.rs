@@ -10,6 +10,7 @@ pub(super) use super::doctor_arguments::DoctorArguments;
 pub(super) use super::effect_arguments::{Apply, Approve, Reconcile, Revoke, Status};
 pub(super) use super::ledger_arguments::{AuditArguments, LedgerArguments};
 pub(super) use super::lock_arguments::{LockArguments, LockFormat};
+pub(super) use super::mcp_arguments::McpArguments;
 pub(super) use super::profile_arguments::ProfileArguments;
 use super::server::SANDBOX_DATABASE;
 
@@ -41,7 +42,7 @@ pub(super) enum Command {
     Validate(Validate),
     /// Show an artifact, or what a recipe does.
     Show(Show),
-    /// Compare two artifacts: what would happen differently.
+    /// Compare two artifacts: what would happen differently; or two recordings: where answers differ in shape.
     Diff(Diff),
     /// Approve an artifact: show all of it, and record the decision as a file.
     Approve(Approve),
@@ -62,8 +63,10 @@ pub(super) enum Command {
     Schema(Schema),
     /// List the shipped recipes and their inputs.
     List(List),
-    /// Try recipes out on the cases beside them, each on a sandbox of its own.
+    /// Try recipes out on the cases beside them, each on a sandbox of its own or on a recording.
     Test(Test),
+    /// Serve recipes to agents as the tools of an MCP server, over stdio: they read and plan, and nothing more.
+    Mcp(McpArguments),
     /// Copy a shipped recipe into a project, to change it there; or set up a project's pipeline.
     Init(Init),
     /// Draft, show and check what is known of a server.
@@ -104,9 +107,14 @@ pub(super) enum ShowFormat {
 
 #[derive(Debug, Args)]
 pub(super) struct RunOptions {
-    /// The server: `sandbox`, `sandbox:PATH`, `sandbox:memory`, or a name from loopgate.yaml.
+    /// The server: `sandbox`, `sandbox:PATH`, `sandbox:memory`, a name from loopgate.yaml, or `replay:FILE`, a
+    /// recording in a server's place.
     #[arg(long, value_name = "NAME", env = "LOOPGATE_SERVER", hide_env_values = true)]
     pub server: Option<String>,
+    /// Keep the session's calls and answers in this file, for `--server replay:FILE`. What this program knows to be
+    /// secret or what looks like a credential is taken out; all else of the answers stays, so look through it.
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
     /// The tenant to act for.
     #[arg(long, value_name = "NAME", env = "LOOPGATE_TENANT")]
     pub tenant: Option<String>,
@@ -214,13 +222,13 @@ pub(super) struct Show {
 
 #[derive(Debug, Args)]
 pub(super) struct Diff {
-    /// The earlier artifact.
+    /// The earlier artifact, or a recording.
     #[arg(value_name = "A")]
     pub before: PathBuf,
-    /// The later artifact.
+    /// The later artifact, or another recording.
     #[arg(value_name = "B")]
     pub after: PathBuf,
-    /// Exit 10 where the effect differs.
+    /// Exit 10 where the effect differs, or the shape of an answer.
     #[arg(long)]
     pub detailed_exitcode: bool,
     /// How the result is given on stdout.
@@ -256,6 +264,10 @@ pub(super) enum SchemaName {
     LedgerLog,
     /// `loopgate.run/1`.
     Run,
+    /// `loopgate.recording/1`, what `--record` keeps.
+    Recording,
+    /// The structured answer of a tool of `loopgate mcp`.
+    Call,
     /// A line of `--report events=FILE`.
     RunEvent,
     /// Profiles.
@@ -266,6 +278,8 @@ pub(super) enum SchemaName {
     RecipeSummary,
     /// `diff --format json`.
     Difference,
+    /// `diff --format json` of two recordings.
+    Shapes,
     /// `loopgate.lock/1`, the tool lock.
     Lock,
     /// `lock --format json`.
@@ -348,7 +362,7 @@ pub(super) struct Sandbox {
 pub(super) enum SandboxCommand {
     /// Serve the sandbox as any MCP server, over stdio or HTTP.
     Serve(SandboxServe),
-    /// Turn SARIF and JUnit files into evidence for a release.
+    /// Turn SARIF, JUnit, CycloneDX and in-toto files into evidence for a release.
     Import(SandboxImport),
     /// Add made-up records: releases with their evidence, work, incidents, metrics and more.
     Load(SandboxLoad),
@@ -377,7 +391,7 @@ fn loopback(text: &str) -> Result<SocketAddr, String> {
 
 #[derive(Debug, Args)]
 pub(super) struct SandboxImport {
-    /// SARIF 2.1.0 or JUnit XML files.
+    /// SARIF 2.1.0, JUnit XML, CycloneDX (JSON) or in-toto provenance files.
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
     /// The release that they are evidence for; made where it does not exist.

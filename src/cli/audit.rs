@@ -15,6 +15,7 @@ use super::ledger_arguments::{
     AuditBundle, AuditCommand, AuditReport, AuditStatement, AuditVerify, LedgerPlace,
 };
 use super::output::Output;
+use super::package::Package;
 use super::policy::read_signers;
 use super::show::read_artifact;
 use crate::audit::{
@@ -57,9 +58,18 @@ fn report(arguments: &AuditReport, environment: &Environment) -> Result<Exit, Fa
 }
 
 fn bundle(arguments: &AuditBundle, environment: &Environment) -> Result<Exit, Fault> {
-    let out = target(&arguments.out, Holds::Bundle, &arguments.artifact, &arguments.place, environment)?;
-    let events = events(&arguments.artifact, &arguments.place, environment)?;
-    write(&out, &audit::bundle(&events)?)?;
+    let AuditBundle { artifact, out, package, place } = arguments;
+    let bundled = || Ok::<_, Fault>(audit::bundle(&events(artifact, place, environment)?)?);
+    if let Some(out) = out {
+        let out = target(out, Holds::Bundle, artifact, place, environment)?;
+        write(&out, &bundled()?)?;
+    }
+    if let Some(folder) = package {
+        let mut package = Package::open(folder)?;
+        let effect = read_artifact(artifact)?.effect_digest().clone();
+        let name: String = effect.hex().chars().take(16).collect();
+        package.add(&format!("audit/{name}.tar"), &bundled()?)?;
+    }
     Ok(Exit::Done)
 }
 

@@ -172,7 +172,7 @@ impl Case {
         let release = self.release.as_ref().filter(|_| lacks(RELEASE, &given)).cloned();
         given.extend(release.map(|release| (RELEASE.to_owned(), release)));
         let (flags, environment) = (BTreeMap::new(), &environment.variables);
-        let all = Given { flags: &flags, options: &given, file: None, environment };
+        let all = Given { flags: &flags, options: &given, values: None, environment };
         let inputs = Some(resolved(recipe, &all)?);
         Ok(Self { inputs, mark, ..self })
     }

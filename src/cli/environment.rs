@@ -9,7 +9,7 @@ use super::trust_folder::TrustFolder;
 use crate::report::TerminalFacts;
 
 /// Variables that every program gets, where they are set.
-const ALWAYS: [&str; 4] = ["PATH", "HOME", "LANG", "TMPDIR"];
+pub(super) const ALWAYS: [&str; 4] = ["PATH", "HOME", "LANG", "TMPDIR"];
 
 /// What the process was started with.
 #[derive(Debug, Clone, Default)]

@@ -50,6 +50,11 @@ impl Fault {
         })
     }
 
+    /// The same, with what was being done.
+    pub fn context(self, doing: impl Display + Send + Sync + 'static) -> Self {
+        Self { error: self.error.context(doing), ..self }
+    }
+
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self

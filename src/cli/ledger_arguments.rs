@@ -136,8 +136,11 @@ pub(super) struct AuditBundle {
     #[arg(default_value = ARTIFACT)]
     pub artifact: PathBuf,
     /// The file that receives it.
-    #[arg(long, value_name = "FILE")]
-    pub out: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "package")]
+    pub out: Option<PathBuf>,
+    /// A package that `compliance-package` left: the bundle is added to it and to its manifest.
+    #[arg(long, value_name = "DIR")]
+    pub package: Option<PathBuf>,
     #[command(flatten)]
     pub place: LedgerPlace,
 }

@@ -41,6 +41,10 @@ pub(super) fn lock(
     reports.keep_off(std::slice::from_ref(&place.path))?;
     match (arguments.check, arguments.format) {
         (true, _) => check(arguments, &reports, &server, place, environment, output),
+        (false, _) if server.replay().is_some() => {
+            Err(Fault::new(Exit::Usage, "a recording is held against the lock, and not taken into it")
+                .hint("add `--check`, or name the server itself"))
+        }
         (false, LockFormat::Sarif) => Err(Fault::new(Exit::Usage, "`--format sarif` goes with `--check`")),
         (false, format) => record(format, &reports, &server, place, environment, output),
     }
@@ -58,6 +62,7 @@ fn check(
     let (ReadLock { text, .. }, locked) = locked(place, server)?;
     let asked = asked_for(arguments, server, &locked)?;
     let surveyed = surveyed(server, &[], environment)?;
+    server.told(output);
     let changes = compare(&locked, &server.target.profile, &listed(server, &surveyed), &asked);
     let file = place.path.display().to_string();
     let (before, done) = (Some(&locked), LockDone::Checked);
@@ -181,7 +186,7 @@ fn every_tool(server: &KnownServer, known: Option<&LockedServer>) -> BTreeSet<St
 
 fn listed<'a>(server: &'a KnownServer, surveyed: &'a Surveyed) -> Listed<'a> {
     Listed {
-        identity: &server.target.identity,
+        identity: server.target.locked_as(),
         name: &surveyed.server.name,
         version: &surveyed.server.version,
         role: Role::Read,

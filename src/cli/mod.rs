@@ -37,10 +37,15 @@ mod list;
 mod lock;
 mod lock_arguments;
 mod lock_place;
+mod mcp;
+mod mcp_arguments;
+mod mcp_left;
+mod mcp_offer;
 mod moment;
 mod next_command;
 mod outcome_file;
 mod output;
+mod package;
 mod period;
 mod planned_in;
 mod platform;
@@ -49,12 +54,15 @@ mod profile;
 mod profile_arguments;
 mod profile_check;
 mod reconcile;
+mod record;
 mod records;
 mod reference;
+mod replay;
 mod reports;
 mod revoke;
 mod role_settings;
 mod run;
+mod run_files;
 mod runtime;
 mod sandbox;
 mod schema;
@@ -167,6 +175,7 @@ fn dispatch(
         Command::Reconcile(arguments) => reconcile::reconcile(*arguments, environment, output),
         Command::Status(arguments) => status::status(&arguments, environment, output),
         Command::Config(arguments) => config::config(&arguments, environment, output),
+        Command::Mcp(arguments) => mcp::mcp(arguments, environment, output),
         Command::Test(arguments) => test::test(&arguments, environment, output),
         Command::Lock(arguments) => lock::lock(&arguments, environment, output),
         Command::Doctor(arguments) => doctor::doctor(&arguments, environment, output),

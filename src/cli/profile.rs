@@ -83,6 +83,7 @@ fn init(arguments: &ProfileInit, environment: &Environment, output: &Output) -> 
         );
     }
     let mut tools = surveyed(&server, &[], environment)?.tools;
+    server.told(output);
     for wanted in &arguments.tools {
         if !tools.iter().any(|tool| tool.name == *wanted) {
             let shown = tools.iter().take(MOST_NAMES).map(|tool| excerpt(&tool.name, 100));
@@ -130,6 +131,7 @@ fn show(arguments: &ProfileShow, environment: &Environment, output: &Output) -> 
         Some(_) => {
             let server = asked_server(&arguments.asked, None, arguments.profile.as_deref(), environment)?;
             let surveyed = surveyed(&server, &[], environment)?;
+            server.told(output);
             (server.target.profile, Some(surveyed))
         }
     };

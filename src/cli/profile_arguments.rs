@@ -25,7 +25,8 @@ pub(super) enum ProfileCommand {
 /// Which server is asked.
 #[derive(Debug, Args)]
 pub(super) struct AskedServer {
-    /// The server: `sandbox`, `sandbox:PATH`, `sandbox:memory`, or a name from loopgate.yaml.
+    /// The server: `sandbox`, `sandbox:PATH`, `sandbox:memory`, a name from loopgate.yaml, or `replay:FILE`, a
+    /// recording in a server's place.
     #[arg(long, value_name = "NAME", env = "LOOPGATE_SERVER", hide_env_values = true)]
     pub server: Option<String>,
     /// The folder with loopgate.yaml and what it names, or FOLDER@DIGEST, as `config show` prints it [default: the working

@@ -51,6 +51,7 @@ pub(super) fn check(
         false => used.operations(profile),
     };
     let surveyed = surveyed(&server, &samples, environment)?;
+    server.told(output);
     let fit = profile.fit(&surveyed.tools, &operations);
     findings.misfits(fit.misfits);
     findings.raw_tools(&used, profile, &surveyed);

@@ -14,7 +14,7 @@ use super::ledger_place::{self, Place};
 use super::output::Output;
 use super::policy::{PolicySettings, Trusted, read_signers};
 use super::records::{add, beside, must_be_folder, read};
-use super::show::read_artifact;
+use super::show::read_real_artifact;
 use super::signing::{Decider, unfit};
 use crate::approval::{Decision, Draft, Filed, Record, RecordId};
 use crate::core::Digest;
@@ -81,7 +81,7 @@ fn subject(arguments: &Revoke, place: Option<&Place>) -> Result<(Subject, PathBu
             .hint("name the approval by its record's ID, `lga1-…`, or the file by its whole path"));
     }
     if !is_id && is_path && !is_borne {
-        let artifact = read_artifact(path)?;
+        let artifact = read_real_artifact(path)?;
         let subject = Subject {
             decision: Decision::Reject {},
             effect_digest: artifact.effect_digest().clone(),

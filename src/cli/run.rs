@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::thread;
 
 use tokio::runtime::Runtime;
@@ -11,31 +12,29 @@ use super::environment::Environment;
 use super::exit::Exit;
 use super::fault::Fault;
 use super::input::{load, recipe_source};
-use super::ledger_place::find as find_ledger;
+use super::ledger_place::{Place, find as find_ledger};
 use super::output::Output;
 use super::policy::Trusted;
+use super::record::Record;
+use super::replay::{played, unmade};
 use super::reports::Reports;
 use super::role_settings::Role;
+use super::run_files::{ARTIFACT, REPORT, write};
 use super::runtime::{SILENCE, runtime, telling};
 use super::server::{KnownServer, Wanted, find};
 use super::signals::Stop;
 use crate::artifact::Artifact;
 use crate::catalog::{Agreed, Profile, prepare_schemas};
 use crate::core::OutputFolder;
-use crate::core::file::{WriteError, read_bounded};
+use crate::core::file::read_bounded;
 use crate::core::id::Trace;
-use crate::core::printable::indented;
 use crate::core::text::visible;
 use crate::engine::{self, AppliedBefore, Events, RunResult, Target};
-use crate::recipe::{self, Given, InputProblem, InputsFileError, Kind, Recipe, Resolved, Source};
-use crate::report::{self, EventFile, Fan, Progress, RunOutputs, Sheet, Verbosity, Written, WrittenKind};
+use crate::recipe::{self, Given, InputProblem, InputsFileError, Origin, Recipe, Resolved, Source};
+use crate::report::{self, EventFile, Fan, Progress, RunOutputs, Sheet, Verbosity};
 
 /// The largest inputs file, in bytes.
 const LARGEST_INPUTS: usize = 1 << 20;
-/// The artifact's name in the output folder.
-const ARTIFACT: &str = "artifact.json";
-/// The run report's name in the output folder.
-const REPORT: &str = "run.json";
 
 /// Runs a shipped recipe, one of `recipes`.
 pub(super) fn shipped(
@@ -86,11 +85,33 @@ fn execute(
     };
     let inputs = inputs(&recipe, flags, options, environment)?;
     let out = ready(&recipe, options, &reports)?;
+    let record = match &options.record {
+        Some(path) => {
+            reports.keep_off(std::slice::from_ref(path))?;
+            Some(Record::ready(path, out.root(), &server, options.trust.as_deref(), environment)?)
+        }
+        None => None,
+    };
     let runtime = runtime()?;
-    let (mut ran, closed) =
-        run(&recipe, &name, &inputs, &server, &runtime, options, &reports, environment, output)?;
+    let (mut ran, closed) = run(
+        &recipe,
+        &name,
+        &inputs,
+        &server,
+        record.as_ref(),
+        &runtime,
+        options,
+        &reports,
+        environment,
+        output,
+    )?;
+    ran.result.replay = server.replay().map(played);
+    if let Some(note) = ran.result.replay.as_ref().and_then(unmade) {
+        output.say(&note);
+    }
     if let Some(artifact) = &ran.result.artifact {
-        match applied_before(artifact, options, environment) {
+        let ledger = ledger_of(options.ledger.as_deref(), options.trust.as_deref(), environment);
+        match ledger.and_then(|ledger| applied_before(artifact, &ledger)) {
             Ok(applied) => ran.result.applied_before = applied,
             // A plan needs no ledger; whoever applies it does, and is told there.
             Err(fault) => output.say(&format!("note: {}", visible(&format!("{:#}", fault.error)))),
@@ -98,6 +119,8 @@ fn execute(
     }
     let exit = Exit::of_run(&ran.result.conclusion, options.detailed_exitcode);
     let delivered = deliver(ran, &out, options, &reports, exit, environment, output);
+    let recorded = record.map_or(Ok(()), |record| record.finish(output));
+    let delivered = delivered.and(recorded);
     runtime.block_on(closed);
     // Blocking leftovers, such as a closed sandbox's, are not waited for.
     runtime.shutdown_background();
@@ -116,19 +139,19 @@ fn is_usual(target: &Target) -> Result<bool, Fault> {
     Ok(lock.is_none() && allowed.is_usual() && target.profile == profile)
 }
 
-/// What of the plan took place already, as the ledger says, where there is one.
-fn applied_before(
-    artifact: &Artifact,
-    options: &RunOptions,
+/// The ledger that plans are held against, where there may be one.
+pub(super) fn ledger_of(
+    ledger: Option<&str>,
+    trust: Option<&Path>,
     environment: &Environment,
-) -> Result<Vec<AppliedBefore>, Fault> {
-    let trusted = Trusted::read(options.trust.as_deref(), environment)?;
-    let place = find_ledger(
-        options.ledger.as_deref(),
-        trusted.as_ref().map(|trusted| &trusted.settings),
-        environment,
-    )?;
-    match place.open_existing()? {
+) -> Result<Place, Fault> {
+    let trusted = Trusted::read(trust, environment)?;
+    find_ledger(ledger, trusted.as_ref().map(|trusted| &trusted.settings), environment)
+}
+
+/// What of the plan took place already, as the ledger says, where there is one.
+pub(super) fn applied_before(artifact: &Artifact, ledger: &Place) -> Result<Vec<AppliedBefore>, Fault> {
+    match ledger.open_existing()? {
         Some(ledger) => Ok(engine::applied_before(&ledger, artifact)?),
         None => Ok(Vec::new()),
     }
@@ -166,7 +189,7 @@ fn inputs(
     environment: &Environment,
 ) -> Result<Resolved, Fault> {
     let pairs = pairs(&options.input)?;
-    let file = match &options.inputs {
+    let values = match &options.inputs {
         None => None,
         Some(path) => {
             let bytes = read_bounded(path, LARGEST_INPUTS).map_err(Fault::invalid)?;
@@ -175,13 +198,13 @@ fn inputs(
                 InputsFileError::Problems(problems) => Fault::from(problems),
                 InputsFileError::Source(error) => Fault::invalid(error),
             })?;
-            Some((name, values))
+            Some((Origin::InputsFile(name), values))
         }
     };
     if let Some(name) = environment.unreadable.first() {
         return Err(Fault::new(Exit::Invalid, format!("the environment variable `{name}` is not Unicode")));
     }
-    resolved(recipe, &Given { flags, options: &pairs, file, environment: &environment.variables })
+    resolved(recipe, &Given { flags, options: &pairs, values, environment: &environment.variables })
 }
 
 /// What `--input` gives, name and value.
@@ -211,6 +234,7 @@ fn run(
     source: &str,
     inputs: &Resolved,
     server: &KnownServer,
+    record: Option<&Record>,
     runtime: &Runtime,
     options: &RunOptions,
     reports: &Reports,
@@ -244,8 +268,7 @@ fn run(
             pipeline: environment.planned_in(),
         },
     };
-    let writes = recipe.steps.iter().any(|step| matches!(step.kind, Kind::Write(_)));
-    let dry_runs = match writes {
+    let dry_runs = match recipe.writes() {
         true => server.dry_runs(environment)?,
         // A credential that nothing is tried out with need not be there.
         false => engine::DryRuns::Withheld("the recipe has no writes".to_owned()),
@@ -258,7 +281,12 @@ fn run(
     let (result, closed) = thread::scope(|scope| {
         let _ = thread::Builder::new().spawn_scoped(scope, prepare);
         runtime.block_on(async {
-            let work = engine::run(run, server.endpoint()?, dry_runs, &fan, stop.wait());
+            let endpoint = server.endpoint()?;
+            let (endpoint, dry_runs) = match record {
+                Some(record) => (record.of(endpoint), record.of_dry_runs(dry_runs)),
+                None => (endpoint, dry_runs),
+            };
+            let work = engine::run(run, endpoint, dry_runs, &fan, stop.wait());
             Ok::<_, Fault>(telling(work, SILENCE, || progress.still()).await)
         })
     })?;
@@ -278,7 +306,7 @@ fn ready(recipe: &Recipe, options: &RunOptions, reports: &Reports) -> Result<Out
     let out = OutputFolder::new(&options.out);
     let mut names: Vec<&str> = recipe.steps.iter().filter_map(|step| step.emit.as_deref()).collect();
     names.push(REPORT);
-    if recipe.steps.iter().any(|step| matches!(step.kind, Kind::Write(_))) {
+    if recipe.writes() {
         names.push(ARTIFACT);
     }
     let own = [REPORT, ARTIFACT].into_iter().chain(names.iter().copied());
@@ -303,30 +331,4 @@ fn ready(recipe: &Recipe, options: &RunOptions, reports: &Reports) -> Result<Out
         }
     }
     Ok(out)
-}
-
-/// Leaves the results in the output folder; the artifact last, so that it is there only with all the rest.
-fn write(result: &RunResult, out: &OutputFolder) -> Result<Vec<Written>, Fault> {
-    let mut written = Vec::new();
-    for emitted in &result.emitted {
-        let path = out.leave(&emitted.name, &emitted.bytes).map_err(unwritten)?;
-        written.push(Written::new(WrittenKind::Emitted, path, &emitted.bytes));
-    }
-    if let Some(artifact) = &result.artifact {
-        written.push(Written::new(WrittenKind::Artifact, out.root().join(ARTIFACT), artifact.bytes()));
-    }
-    let report = format!("{}\n", indented(&report::run_json(result, &written)));
-    let path = out.leave(REPORT, report.as_bytes()).map_err(unwritten)?;
-    written.push(Written::new(WrittenKind::Run, path, report.as_bytes()));
-    if let Some(artifact) = &result.artifact {
-        out.write(ARTIFACT, artifact.bytes()).map_err(unwritten)?;
-    }
-    Ok(written)
-}
-
-fn unwritten(error: WriteError) -> Fault {
-    match error {
-        WriteError::Io(error) => Fault::internal(error),
-        other => Fault::invalid(other),
-    }
 }

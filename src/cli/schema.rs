@@ -10,6 +10,7 @@ use super::fault::Fault;
 use super::output::Output;
 use super::settings::Settings;
 use crate::catalog::{Profile, lock};
+use crate::mcp::recording;
 use crate::{approval, artifact, audit, recipe, report};
 
 /// Prints one schema, or all of them by name.
@@ -38,10 +39,13 @@ pub(super) fn of(name: SchemaName) -> Result<Value, Fault> {
         SchemaName::Audit => return Ok(audit::json_schema()),
         SchemaName::Status => return Ok(report::status_schema()),
         SchemaName::LedgerLog => return Ok(report::ledger_log_schema()),
+        SchemaName::Recording => return Ok(recording::v1::json_schema()),
         SchemaName::Run => return Ok(report::run_schema()),
+        SchemaName::Call => return Ok(report::call_schema()),
         SchemaName::RunEvent => return Ok(report::event_schema()),
         SchemaName::RecipeSummary => return Ok(report::recipe_schema()),
         SchemaName::Difference => return Ok(report::difference_schema()),
+        SchemaName::Shapes => return Ok(report::shapes_schema()),
         SchemaName::Lock => return Ok(lock::v1::json_schema()),
         SchemaName::LockCheck => return Ok(report::lock_schema()),
         SchemaName::Doctor => return Ok(report::doctor_schema()),

@@ -52,7 +52,7 @@ impl SecretSettings {
         self.to.iter().any(receives)
     }
 
-    fn read(&self, name: &str, environment: &Environment) -> Result<SecretText, Fault> {
+    pub(super) fn read(&self, name: &str, environment: &Environment) -> Result<SecretText, Fault> {
         let place = Place { environment: self.environment.clone(), file: self.file.clone() };
         let take = |text: &str| SecretText::new(text).map_err(|error| error.to_string());
         let read = place.read(&self.home, environment, take);

@@ -6,7 +6,9 @@ use super::environment::Environment;
 use super::exit::Exit;
 use super::fault::Fault;
 use super::lock_place::LockPlace;
+use super::output::Output;
 use super::policy::trust_for;
+use super::replay::{recording_path, replayed};
 use super::role_settings::Role;
 use super::server_settings::Server;
 use super::settings::{FILE_NAME, Settings, profile_with_source};
@@ -15,7 +17,7 @@ use crate::artifact::Artifact;
 use crate::catalog::{Agreed, Allowed, Profile};
 use crate::core::text::visible;
 use crate::engine::{DryRuns, Target};
-use crate::mcp::{ChildCommand, Endpoint, HttpServer, Limits};
+use crate::mcp::{ChildCommand, Endpoint, HttpServer, Limits, Replay};
 use crate::recipe::Source;
 use crate::sandbox::{Location, Sandbox};
 
@@ -33,26 +35,29 @@ pub(super) struct KnownServer {
     pub limits: Limits,
     /// Where its tool lock is, where there may be one.
     pub lock: Option<LockPlace>,
-    reach: Reach,
-    trying: Trying,
+    pub(super) reach: Reach,
+    pub(super) trying: Trying,
 }
 
 /// With which credential planned writes are tried out.
 #[derive(Debug)]
-enum Trying {
+pub(super) enum Trying {
     /// With the one that reads.
     Allowed,
     /// With one of its own, which is not read yet.
     Apart { server: Box<Server>, folder: PathBuf },
+    /// As they were with one of its own, where the server is a recording.
+    Recorded(Replay),
     /// With none. Why.
     Withheld(String),
 }
 
 #[derive(Debug)]
-enum Reach {
+pub(super) enum Reach {
     Sandbox(Location),
     Child(ChildCommand),
     Http(HttpServer),
+    Replay(Replay),
 }
 
 /// Who asks for which server.
@@ -75,7 +80,11 @@ pub(super) struct Wanted<'a> {
 pub(super) fn find(wanted: &Wanted<'_>, environment: &Environment) -> Result<KnownServer, Fault> {
     let mut found = find_unlocked(wanted, environment)?;
     let read = found.lock.as_ref().map(LockPlace::read).transpose()?.flatten();
-    found.target.agreed.lock = read.and_then(|mut read| read.lock.servers.remove(&found.name));
+    let locked = read.and_then(|mut read| read.lock.servers.remove(&found.name));
+    // A recording brings the one along that was in force.
+    if locked.is_some() || found.replay().is_none() {
+        found.target.agreed.lock = locked;
+    }
     Ok(found)
 }
 
@@ -85,6 +94,13 @@ pub(super) fn find_unlocked(wanted: &Wanted<'_>, environment: &Environment) -> R
     if wanted.server.is_none() && wanted.recipe.and_then(sandbox_location).is_some() {
         return Err(Fault::new(Exit::Invalid, "the recipe names the sandbox")
             .hint("only the command line does: `--server sandbox`"));
+    }
+    if wanted.server.is_none() && wanted.recipe.and_then(recording_path).is_some() {
+        return Err(Fault::new(Exit::Invalid, "the recipe names a recording")
+            .hint("only the command line does: `--server replay:FILE`"));
+    }
+    if let Some(path) = wanted.server.and_then(recording_path) {
+        return replayed(path, wanted, environment);
     }
     if let Some(location) = wanted.server.and_then(sandbox_location) {
         let (profile, profile_source) =
@@ -118,9 +134,9 @@ pub(super) fn find_unlocked(wanted: &Wanted<'_>, environment: &Environment) -> R
         return Err(Fault::new(Exit::Invalid, "no server is named")
             .hint(format!("add `--server sandbox` for the embedded sandbox, or name one in {FILE_NAME}")));
     };
-    if sandbox_location(name).is_some() {
+    if sandbox_location(name).is_some() || recording_path(name).is_some() {
         return Err(Fault::new(Exit::Invalid, format!("the settings name `{name}`"))
-            .hint("only the command line names the sandbox: `--server sandbox`"));
+            .hint("only the command line names the sandbox or a recording: `--server sandbox`"));
     }
     let Some(server) = settings.as_ref().and_then(|settings| settings.servers.get(name)) else {
         let known: Vec<&str> =
@@ -260,6 +276,7 @@ impl KnownServer {
             Trying::Apart { server, folder } => {
                 DryRuns::Apart(Box::new(server.endpoint(&self.name, folder, environment)?))
             }
+            Trying::Recorded(replay) => DryRuns::Apart(Box::new(Endpoint::Replay(replay.clone()))),
         })
     }
 
@@ -267,7 +284,25 @@ impl KnownServer {
     pub fn sandbox(&self) -> Option<&Location> {
         match &self.reach {
             Reach::Sandbox(location) => Some(location),
-            Reach::Child(_) | Reach::Http(_) => None,
+            Reach::Child(_) | Reach::Http(_) | Reach::Replay(_) => None,
+        }
+    }
+
+    /// What is played, where it is a recording.
+    pub fn replay(&self) -> Option<&Replay> {
+        match &self.reach {
+            Reach::Replay(replay) => Some(replay),
+            Reach::Sandbox(_) | Reach::Child(_) | Reach::Http(_) => None,
+        }
+    }
+
+    /// Tells that it is a recording, where it is one: for outputs that are about a server and not about a run.
+    pub fn told(&self, output: &Output) {
+        if let (Some(_), Some(recorded)) = (self.replay(), &self.target.recorded) {
+            let recorded = visible(recorded);
+            output.say(&format!(
+                "note: this is the replay of a recording of `{recorded}`; no server was asked"
+            ));
         }
     }
 
@@ -277,6 +312,7 @@ impl KnownServer {
         match &self.reach {
             Reach::Child(child) => Ok(Endpoint::Child(child.clone())),
             Reach::Http(server) => Ok(Endpoint::Http(server.clone())),
+            Reach::Replay(replay) => Ok(Endpoint::Replay(replay.clone())),
             Reach::Sandbox(location) => {
                 let sandbox = Sandbox::open(location).map_err(Fault::invalid)?;
                 let (ours, theirs) = tokio::io::duplex(1 << 20);

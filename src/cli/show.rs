@@ -11,6 +11,7 @@ use super::output::Output;
 use crate::artifact::{self, Artifact, ReadError};
 use crate::core::file::{self, read_bounded};
 use crate::core::printable::printable;
+use crate::core::text::visible;
 use crate::report;
 
 /// Shows an artifact (a `.json` file) or a recipe.
@@ -34,6 +35,17 @@ pub(super) fn show(arguments: &Show, environment: &Environment, output: &Output)
         ShowFormat::Markdown => output.data(&report::recipe_markdown(&recipe, &profile))?,
     }
     Ok(Exit::Done)
+}
+
+/// Reads an artifact that somebody wants to approve or apply.
+pub(super) fn read_real_artifact(path: &Path) -> Result<Artifact, Fault> {
+    let artifact = read_artifact(path)?;
+    if artifact.is_replay() {
+        let message = format!("`{}` is from the replay of a recording", visible(&path.display().to_string()));
+        return Err(Fault::new(Exit::Invalid, message)
+            .hint("nothing of a replay is approved or applied: plan against the server itself"));
+    }
+    Ok(artifact)
 }
 
 /// Reads an artifact and checks its digests.

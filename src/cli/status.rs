@@ -13,7 +13,7 @@ use super::next_command::NextCommand;
 use super::output::Output;
 use super::policy::{Trusted, in_force};
 use super::records;
-use super::show::read_artifact;
+use super::show::read_real_artifact;
 use crate::approval::{self, ReasonCode, Verdict};
 use crate::artifact::Artifact;
 use crate::core::call::RefusalKind;
@@ -25,7 +25,7 @@ use crate::report::{self, HolderView, StatusView};
 /// Says where an artifact stands; it changes nothing and asks no server.
 pub(super) fn status(arguments: &Status, environment: &Environment, output: &Output) -> Result<Exit, Fault> {
     let Effect { artifact: path, approvals, ledger, server: _, trust, platform } = &arguments.effect;
-    let artifact = read_artifact(path)?;
+    let artifact = read_real_artifact(path)?;
     let trusted = Trusted::read(trust.as_deref(), environment)?;
     let place =
         find_ledger(ledger.as_deref(), trusted.as_ref().map(|trusted| &trusted.settings), environment)?;

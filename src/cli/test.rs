@@ -1,4 +1,4 @@
-//! `loopgate test`: recipes are tried out on their cases, each on a sandbox of its own.
+//! `loopgate test`: recipes are tried out on their cases, each on a sandbox of its own or on a recording.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -10,18 +10,19 @@ use super::exit::Exit;
 use super::fault::Fault;
 use super::input::{load, recipe_source};
 use super::output::Output;
+use super::replay::{played, replayed, unmade};
 use super::reports::Reports;
 use super::role_settings::Role;
 use super::runtime::runtime;
 use super::sandbox::data_file;
 use super::server::{KnownServer, Wanted, find_unlocked};
 use super::signals::Stop;
-use crate::catalog::{Agreed, read_yaml};
+use crate::catalog::read_yaml;
 use crate::core::file::read_bounded;
 use crate::core::id::Trace;
 use crate::core::text::visible;
 use crate::engine::{self, Conclusion, RunResult, judge};
-use crate::recipe::{self, CASES, Case, Cases, Evidence, Given, Source, YamlPlaces};
+use crate::recipe::{self, CASES, Case, Cases, Evidence, Given, Origin, Source, YamlPlaces};
 use crate::report::{self, Fan, Sheet, TestedCase};
 use crate::sandbox::{DataFile, Import, Location, Sandbox};
 
@@ -61,6 +62,9 @@ pub(super) fn test(arguments: &Test, environment: &Environment, output: &Output)
         for (index, case) in cases.cases.iter().enumerate() {
             let begun = Instant::now();
             let result = tried(&cases, case, file, &stop, environment)?;
+            if let Some(note) = result.replay.as_ref().and_then(unmade) {
+                output.say(&format!("`{}`: {note}", visible(&case.case)));
+            }
             if let Conclusion::Interrupted(signal) = result.conclusion {
                 return Ok(Exit::of_signal(signal));
             }
@@ -70,6 +74,7 @@ pub(super) fn test(arguments: &Test, environment: &Environment, output: &Output)
                 line: place.map(|place| place.line),
                 recipe: result.recipe.name.clone(),
                 case: case.case.clone(),
+                recording: case.recording.as_ref().map(|path| path.display().to_string()),
                 wrong: judge(&case.expect, &result),
                 took: begun.elapsed(),
             });
@@ -137,17 +142,21 @@ fn tried(
     };
     let tenant = case.tenant.as_deref().or(cases.tenant.as_deref());
     let own = tempfile::tempdir().map_err(Fault::internal)?;
-    let server = sandbox(case, tenant, folder, own.path(), environment).map_err(in_case)?;
+    let server = match &case.recording {
+        Some(recording) => recording_of(recording, case, tenant, folder, environment),
+        None => sandbox(case, tenant, folder, own.path(), environment),
+    }
+    .map_err(in_case)?;
     let source = match Source::shipped(&cases.recipe) {
         Some(source) => source,
         None => recipe_source(&beside(folder, Path::new(&cases.recipe)).map_err(in_case)?)?,
     };
     let name = source.name.clone();
-    let recipe = load(source, &server.target.profile, &Agreed::default())?;
+    let recipe = load(source, &server.target.profile, &server.target.agreed)?;
     let given = Given {
         flags: &BTreeMap::new(),
         options: &[],
-        file: Some((file.display().to_string(), case.inputs.clone())),
+        values: Some((Origin::InputsFile(file.display().to_string()), case.inputs.clone())),
         environment: &BTreeMap::new(),
     };
     let inputs = recipe::resolve(&recipe.inputs, &given).map_err(|problems| {
@@ -170,13 +179,31 @@ fn tried(
     };
     let runtime = runtime()?;
     let dry_runs = server.dry_runs(environment)?;
-    let (result, closed) = runtime.block_on(async {
+    let (mut result, closed) = runtime.block_on(async {
         let nobody = Fan(Vec::new());
         Ok::<_, Fault>(engine::run(run, server.endpoint()?, dry_runs, &nobody, stop.clone().wait()).await)
     })?;
     runtime.block_on(closed);
     runtime.shutdown_background();
+    result.replay = server.replay().map(played);
     Ok(result)
+}
+
+/// The recording that the case names.
+fn recording_of(
+    recording: &Path,
+    case: &Case,
+    tenant: Option<&str>,
+    folder: &Path,
+    environment: &Environment,
+) -> Result<KnownServer, Fault> {
+    if !case.evidence.is_empty() || !case.data.0.is_empty() {
+        let message = "`data` and `evidence` are for the sandbox, and a `recording` is played";
+        return Err(Fault::new(Exit::Invalid, message).hint("leave one of them out"));
+    }
+    let path = beside(folder, recording)?;
+    let wanted = Wanted { server: None, recipe: None, tenant, profile: None, trust: None, role: Role::Plan };
+    replayed(&path, &wanted, environment)
 }
 
 /// A sandbox in memory, or in the case's own folder with the records and the evidence that it is to have.

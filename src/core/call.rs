@@ -95,6 +95,12 @@ pub struct ToolCall {
     /// Secrets by their places in the arguments, put there on the wire and nowhere else.
     #[serde(skip)]
     pub secrets: BTreeMap<Pointer, SecretText>,
+    /// The tenant that it is made for.
+    #[serde(skip)]
+    pub tenant: Option<String>,
+    /// The places in the arguments whose values are new with every call.
+    #[serde(skip)]
+    pub varying: Vec<Pointer>,
 }
 
 /// The content of a tool's result.
@@ -160,6 +166,8 @@ pub enum Seen {
     Task(TaskHandle),
     /// No usable reply.
     Silence(Silence),
+    /// The server is a recording, and has no such call; the text says which is nearest.
+    NotRecorded(String),
 }
 
 /// A call that goes on at the server.
@@ -243,6 +251,9 @@ pub enum RefusalKind {
     NeedsInput,
     /// Any other refusal.
     Refused,
+    /// The server is a recording that does not have the call. No writing meets one.
+    #[serde(skip)]
+    NotRecorded,
 }
 
 /// A call whose effect nobody can say.

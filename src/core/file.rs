@@ -176,23 +176,38 @@ pub fn read_bounded(path: &Path, most: usize) -> Result<Vec<u8>, ReadError> {
 /// # Errors
 /// The disk refuses; the old file is then still there, whole.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = folder_of(path);
-    let file = beside(folder, bytes)?;
+    renamed(beside(folder_of(path), bytes)?, path)
+}
+
+fn renamed(file: NamedTempFile, path: &Path) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     #[cfg(unix)]
-    fs::File::open(folder)?.sync_all()?;
+    fs::File::open(folder_of(path))?.sync_all()?;
     Ok(())
+}
+
+/// Like [`replace`], for what nobody else on this machine is to read.
+///
+/// # Errors
+/// As for [`replace`].
+pub fn replace_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    renamed(beside_with(folder_of(path), bytes, 0o600)?, path)
 }
 
 /// A file with that content in the folder of the one that it will replace.
 fn beside(folder: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
+    beside_with(folder, bytes, 0o644)
+}
+
+#[cfg_attr(not(unix), expect(unused_variables, reason = "there are no modes"))]
+fn beside_with(folder: &Path, bytes: &[u8], mode: u32) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".loopgate-");
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        builder.permissions(std::fs::Permissions::from_mode(0o644));
+        builder.permissions(std::fs::Permissions::from_mode(mode));
     }
     let mut file = builder.tempfile_in(folder)?;
     file.write_all(bytes)?;

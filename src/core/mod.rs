@@ -1,5 +1,5 @@
 //! The words everything else is written in: canonical JSON, digests, pointers, IDs, files that are
-//! replaced whole, text from strangers made visible, and a tool call with what came back of it.
+//! replaced whole, lines and text from strangers, and a tool call with what came back of it.
 //!
 //! Nothing here knows a recipe, a server or a person.
 
@@ -9,6 +9,7 @@ pub mod digest;
 pub mod file;
 pub mod id;
 pub mod json;
+pub mod lines;
 mod pages;
 pub mod pointer;
 pub mod printable;

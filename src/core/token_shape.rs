@@ -2,9 +2,10 @@
 //!
 //! The shapes are those that their issuers document, and that secret scanners look for.
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
-use regex::Regex;
+use regex::{NoExpand, Regex};
 use serde_json::Value;
 
 use super::pointer::escape;
@@ -41,29 +42,52 @@ static SHAPES: [Shape; 13] = [
         &[".eyJ"],
         r"\beyJ[0-9A-Za-z_-]{10,}\.eyJ[0-9A-Za-z_-]{10,}\.[0-9A-Za-z_-]{10,}",
     ),
-    shape("a private key", &["PRIVATE KEY-----"], r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
-    shape("a bearer token", &["earer", "EARER"], r"\b(?:[Bb]earer|BEARER)\s+[0-9A-Za-z._~+/-]{24,}"),
+    shape(
+        "a private key",
+        &["PRIVATE KEY-----"],
+        r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?s:.*?-----END [A-Z ]*PRIVATE KEY-----|.*)",
+    ),
+    shape("a bearer token", &["earer", "EARER"], r"\b(?:[Bb]earer|BEARER)\s+[0-9A-Za-z._~+/-]{24,}=*"),
 ];
 
 /// A credential has at least so many characters, the text before it not counted.
 const SHORTEST: usize = 16;
 
 impl Shape {
-    fn is_in(&self, text: &str) -> bool {
+    fn may_be_in(&self, text: &str) -> bool {
+        text.len() >= SHORTEST && self.has.iter().any(|has| text.contains(has))
+    }
+
+    fn compiled(&self) -> Option<&Regex> {
         // Only where it may be there: to make a pattern takes longer than most starts have.
-        let compiled = self.compiled.get_or_init(|| Regex::new(self.pattern).ok());
-        compiled.as_ref().is_some_and(|pattern| pattern.is_match(text))
+        self.compiled.get_or_init(|| Regex::new(self.pattern).ok()).as_ref()
     }
 }
 
 /// What credential a text looks like it holds, if any: `a GitHub token`.
 #[must_use]
 pub fn token_shape(text: &str) -> Option<&'static str> {
-    if text.len() < SHORTEST {
-        return None;
+    let may_be = SHAPES.iter().filter(|shape| shape.may_be_in(text));
+    let mut found = may_be.filter(|shape| shape.compiled().is_some_and(|pattern| pattern.is_match(text)));
+    found.next().map(|shape| shape.what)
+}
+
+/// `text` with what each credential in it is in its place: `(a GitHub token)`.
+#[must_use]
+pub fn without_tokens(text: &str) -> Cow<'_, str> {
+    let mut without = Cow::Borrowed(text);
+    for shape in &SHAPES {
+        if !shape.may_be_in(&without) {
+            continue;
+        }
+        let instead = format!("({})", shape.what);
+        if let Some(Cow::Owned(less)) =
+            shape.compiled().map(|pattern| pattern.replace_all(&without, NoExpand(&instead)))
+        {
+            without = Cow::Owned(less);
+        }
     }
-    let may_be = |shape: &&Shape| shape.has.iter().any(|has| text.contains(has));
-    SHAPES.iter().filter(may_be).find(|shape| shape.is_in(text)).map(|shape| shape.what)
+    without
 }
 
 /// The first text or name anywhere in `value` that looks like it holds a credential: its JSON pointer, which for a
@@ -124,6 +148,16 @@ mod tests {
         ] {
             assert_eq!(token_shape(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn all_of_each_is_taken_out_and_the_rest_stays() {
+        let key = "-----BEGIN RSA PRIVATE KEY-----\nMIIabc\n-----END RSA PRIVATE KEY-----";
+        assert_eq!(without_tokens(&format!("a {key} b {key}")), "a (a private key) b (a private key)");
+        assert_eq!(without_tokens("a -----BEGIN PRIVATE KEY-----\nMIIabc"), "a (a private key)");
+        let bearer = "Authorization: Bearer 0123456789abcdef0123456789abcdef==, x";
+        assert_eq!(without_tokens(bearer), "Authorization: (a bearer token), x");
+        assert!(matches!(without_tokens("the bearer of this letter"), Cow::Borrowed(_)));
     }
 
     #[test]

@@ -54,12 +54,29 @@ pub(super) fn analyze(analysis: Analysis, given: &Given<'_>) -> Result<Analyzed,
             // A picture of what is not understood decides nothing, either.
             Ok(Analyzed::text(value, findings.undecided, "a Mermaid diagram"))
         }
+        Analysis::Compliance => Analyzed::brief(brief::compliance(given)?),
         Analysis::Gaps => Analyzed::brief(brief::gaps(given)?),
+        Analysis::Manifest => {
+            Ok(Analyzed::text(brief::manifest(given)?, doubted(given)?, "the files with their digests"))
+        }
+        Analysis::Readiness => Analyzed::brief(brief::readiness(given)?),
         Analysis::Recommendation => Analyzed::brief(brief::recommendation(given)?),
+        Analysis::Security => Analyzed::brief(brief::security(given)?),
         Analysis::Sprint => Analyzed::brief(brief::sprint(given)?),
-        Analysis::Summary => Ok(Analyzed::text(Value::from(brief::page(given.of()?)?), Vec::new(), "a page")),
+        Analysis::Summary => {
+            Ok(Analyzed::text(Value::from(brief::page(given.of()?)?), doubted(given)?, "a page"))
+        }
         Analysis::Triage => Analyzed::brief(brief::triage(given)?),
     }
+}
+
+/// What is shown of something that is undecided is no more than that.
+fn doubted(given: &Given<'_>) -> Result<Vec<String>, String> {
+    let undecided = given.of()?.get("undecided").and_then(Value::as_array);
+    Ok(match undecided {
+        Some(reasons) if !reasons.is_empty() => vec!["what it shows is undecided".to_owned()],
+        _ => Vec::new(),
+    })
 }
 
 fn graph<'a>(given: &Given<'a>) -> Result<Graph<'a>, String> {
@@ -169,8 +186,11 @@ mod tests {
     fn a_brief_can_be_shown_as_a_page() {
         let gaps = of(Analysis::Gaps, &graph("unknown")).unwrap();
         assert!(!gaps.undecided.is_empty() && gaps.says.starts_with("1 lacking"), "{gaps:?}");
-        let page = of(Analysis::Summary, &gaps.value).unwrap().value;
-        assert!(page.as_str().unwrap().starts_with("**1 lacking"), "{page}");
+        let page = of(Analysis::Summary, &gaps.value).unwrap();
+        assert!(page.value.as_str().unwrap().starts_with("**1 lacking"), "{page:?}");
+        assert_eq!(page.undecided, ["what it shows is undecided"]);
+        let clear = of(Analysis::Gaps, &graph("pass")).unwrap();
+        assert!(of(Analysis::Summary, &clear.value).unwrap().undecided.is_empty());
         assert!(of(Analysis::Summary, &graph("pass")).is_err());
     }
 }

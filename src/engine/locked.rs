@@ -25,7 +25,7 @@ pub(super) fn as_locked(
 ) -> Result<(), String> {
     let Some(lock) = &target.agreed.lock else { return Ok(()) };
     let listed = Listed {
-        identity: &target.identity,
+        identity: target.locked_as(),
         name: &facts.name,
         version: &facts.version,
         role: Role::Read,

@@ -49,8 +49,8 @@ pub use event::{Event, Events};
 pub use journal::Watch;
 pub use judge::judge;
 pub use result::{
-    AppliedBefore, CallFact, Conclusion, ContractFact, Emitted, GateFact, InputFact, RecipeFact, RunResult,
-    Signal, StepResult, StepStatus, StepValue, TargetFact, TenantKnownBy,
+    AppliedBefore, CallFact, Conclusion, ContractFact, Emitted, GateFact, InputFact, RecipeFact, ReplayFact,
+    RunResult, Signal, StepResult, StepStatus, StepValue, TargetFact, TenantKnownBy, UnmadeCall,
 };
 pub use run::{DryRuns, Run, RunOptions, run};
 pub use steps::RECOMMENDATION;

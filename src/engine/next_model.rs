@@ -8,12 +8,12 @@ use std::sync::LazyLock;
 use jiff::{SignedDuration, Timestamp};
 
 use super::next::{Elsewhere, Next, Question, Repeat, Stop, Terms, next};
-use crate::approval::{Policy, Verdict};
-use crate::artifact::{Artifact, sample};
+use crate::approval::{Decision, Policy, Record, Resolution, Verdict};
+use crate::artifact::{Artifact, Key, sample};
 use crate::core::Digest;
 use crate::core::call::RefusalKind;
-use crate::ledger::v1::{Began, Call, Command, Doubt, Moved, Result as Came, TryVerdict};
-use crate::ledger::{Attempt, Draft, Fact, State, Status};
+use crate::ledger::v1::{Began, Call, Command, Doubt, Moved, Result as Came, Settlement, TryVerdict};
+use crate::ledger::{Attempt, Draft, Fact, State, Status, sample as ledger};
 
 /// The IDs of the runs: three that anything can happen to, and the one that recovers.
 const RUNS: [&str; 5] = ["run 0", "run 1", "run 2", "run 3", "run 4"];
@@ -23,11 +23,30 @@ static DIGEST: LazyLock<Digest> = LazyLock::new(|| Digest::of_bytes(b""));
 /// How long the modelled server keeps a key.
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
 
+/// How long a call may take, and how long after it was recorded it may leave where many share the ledger, in seconds.
+const DEADLINE: i64 = 60;
+const SEND_WITHIN: i64 = 30;
+
+/// How much later the next run may begin, in seconds.
+const LATER: i64 = 30 * 3600;
+/// The same where many share the ledger: before what was recorded had to leave, before it had to arrive, and behind both.
+const LATER_SHARED: [i64; 4] = [0, 40, 100, LATER];
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Approval {
     Valid,
     Expired,
     Revoked,
+}
+
+/// What becomes of an intent whose run was stopped before it sent, and may wake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Sleeper {
+    Nobody,
+    /// It sends, where it wakes before that second.
+    Asleep(i64),
+    /// It woke and sent before that second: what it sent arrives within the call's deadline.
+    Sent(i64),
 }
 
 /// Everything outside of the ledger.
@@ -37,11 +56,14 @@ struct World {
     effects: [u8; 2],
     /// Requests that have left and may still arrive.
     flying: [u8; 2],
+    sleepers: [Sleeper; 2],
     /// Whether the server holds the key.
     kept: [bool; 2],
     approval: Approval,
     moved: bool,
-    hours: i64,
+    /// Whether somebody looks before the run, and says of what is unknown and not there that it did not take place.
+    word: bool,
+    seconds: i64,
     runs: u8,
     /// What may still go wrong besides crashes.
     troubles: u8,
@@ -68,7 +90,7 @@ struct Summary {
 /// What an attempt came to, and what was seen where that is unknown.
 type Word = (Discriminant<Came>, Option<Discriminant<Doubt>>);
 
-/// What happened to an operation; whether the run itself did it, and hours for times.
+/// What happened to an operation; whether the run itself did it, and its age for times.
 #[derive(PartialEq, Eq, Hash, Default)]
 struct Happened {
     attempts: Vec<(Option<Word>, bool, i64)>,
@@ -103,6 +125,10 @@ const ANSWERS: [Answer; 7] = [
 struct Model<'a> {
     terms: &'a [Terms],
     elsewhere: Elsewhere,
+    /// Whether many share the ledger: then a run that is stopped may wake beside the next one.
+    shared: bool,
+    /// The policy's answer to people's word.
+    people: Verdict,
     seen: HashSet<Summary>,
     /// The nodes that every next run was begun from, as the next run finds them.
     left: HashSet<Summary>,
@@ -110,6 +136,8 @@ struct Model<'a> {
     recovered: HashSet<Summary>,
     done: usize,
     unknown: usize,
+    /// How often people's word was taken, and how often it came too early.
+    words: [usize; 2],
 }
 
 fn keyed() -> Repeat {
@@ -136,7 +164,7 @@ fn call() -> Call {
 
 impl World {
     fn now(&self) -> Timestamp {
-        Timestamp::from_second(self.hours * 3600).unwrap()
+        Timestamp::from_second(self.seconds).unwrap()
     }
 
     fn run(&self) -> &'static str {
@@ -181,7 +209,7 @@ fn summary(world: World, state: &State, terms: &[Terms]) -> Summary {
                 };
                 (discriminant(&came.result), doubt)
             });
-            (came, attempt.run == run, world.hours - attempt.at.as_second() / 3600)
+            (came, attempt.run == run, world.seconds - attempt.at.as_second())
         };
         let tried = operation.tried.as_ref();
         let looked = operation.looked.as_ref();
@@ -217,20 +245,19 @@ impl Model<'_> {
     fn go_on(&mut self, node: Node) {
         // Killed here: the next run finds what is recorded, in a world that has gone on.
         self.next_runs(&node);
-        let run = node.run();
-        let step = next(&Question {
-            terms: self.terms,
-            state: &node.state,
-            command: Command::Apply,
-            run,
-            now: node.now(),
-            at_least: node.now(),
-            deadline: SignedDuration::from_secs(60),
-            elsewhere: &self.elsewhere,
-            found_out: &BTreeMap::new(),
-            stopping: false,
-        });
+        let found_out = self.found_out(&node);
+        let step = next(&self.question(&node, &found_out));
+        if !found_out.is_empty() {
+            self.words[usize::from(!matches!(step, Next::TakeWord(_)))] += 1;
+        }
         match step {
+            Next::TakeWord(at) => {
+                let mut then = node;
+                let (resolution, verdict) = (Resolution::NotApplied {}, Box::new(self.people.clone()));
+                let by = Settlement::People { resolution, verdict };
+                then.add(Fact::Settled { key: self.terms[at].key.clone(), by });
+                self.explore(then);
+            }
             Next::Decide => self.explore(decided(node)),
             Next::Compare => {
                 let mut then = node;
@@ -252,7 +279,7 @@ impl Model<'_> {
                     let key = self.terms[at].key.clone();
                     then.add(Fact::Looked { key: key.clone(), call: call(), found, why: String::new() });
                     if found == Some(true) {
-                        then.add(Fact::Settled { key, by: crate::ledger::v1::Settlement::Read {} });
+                        then.add(Fact::Settled { key, by: Settlement::Read {} });
                     }
                     self.explore(then);
                 }
@@ -267,27 +294,62 @@ impl Model<'_> {
                 }
             }
             Next::Stop(stop) => self.stopped(&node, &stop),
-            Next::TakeWord(_) | Next::TakeOver(_) => panic!("{step:?} in a world without either"),
+            Next::TakeOver(_) => panic!("{step:?} in a world without another effect"),
         }
+    }
+
+    fn question<'q>(
+        &'q self,
+        node: &'q Node,
+        found_out: &'q BTreeMap<Key, (Verdict, Resolution)>,
+    ) -> Question<'q> {
+        Question {
+            terms: self.terms,
+            state: &node.state,
+            command: Command::Apply,
+            run: node.run(),
+            now: node.now(),
+            at_least: node.now(),
+            deadline: SignedDuration::from_secs(DEADLINE),
+            elsewhere: &self.elsewhere,
+            found_out,
+            stopping: false,
+        }
+    }
+
+    /// What people say: of what is unknown, is not there and is not on its way as far as anybody can know.
+    fn found_out(&self, node: &Node) -> BTreeMap<Key, (Verdict, Resolution)> {
+        let World { word, effects, flying, .. } = node.world;
+        let said = self.terms.iter().enumerate().filter(|(at, terms)| {
+            let is_unknown = matches!(node.state.status(&terms.key), Status::Unknown { .. });
+            word && is_unknown && effects[*at] + flying[*at] == 0
+        });
+        said.map(|(_, terms)| (terms.key.clone(), (self.people.clone(), Resolution::NotApplied {}))).collect()
+    }
+
+    fn intend(&self, node: &mut Node, at: usize) -> u32 {
+        let key = self.terms[at].key.clone();
+        let attempts = node.state.operations.get(&key).map_or(0, |known| known.attempts.len());
+        let attempt = u32::try_from(attempts).unwrap() + 1;
+        let before = Timestamp::from_second(node.world.seconds + SEND_WITHIN).unwrap();
+        let send_before = self.shared.then_some(before);
+        node.add(Fact::Intent { key, attempt, approval_id: "A".to_owned(), call: call(), send_before });
+        attempt
     }
 
     fn send(&mut self, node: &Node, at: usize) {
         let terms = &self.terms[at];
         self.may_be_sent(node, at);
         let mut intended = node.clone();
-        let operation = intended.state.operations.get(&terms.key);
-        let attempt = u32::try_from(operation.map_or(0, |operation| operation.attempts.len())).unwrap() + 1;
-        let approval_id = "A".to_owned();
-        intended.add(Fact::Intent {
-            key: terms.key.clone(),
-            attempt,
-            approval_id,
-            call: call(),
-            send_before: None,
-        });
+        let attempt = self.intend(&mut intended, at);
         // Killed with the intent recorded and nothing sent.
         self.seen.insert(intended.summary(self.terms));
         self.next_runs(&intended);
+        if self.shared && intended.world.sleepers[at] == Sleeper::Nobody {
+            let mut stopped = intended.clone();
+            stopped.world.sleepers[at] = Sleeper::Asleep(stopped.world.seconds + SEND_WITHIN);
+            self.next_runs(&stopped);
+        }
         for answer in ANSWERS {
             if intended.world.troubles == 0 && answer != Answer::Heard {
                 continue;
@@ -339,6 +401,11 @@ impl Model<'_> {
                 Status::Applied { .. } => assert!(effects > 0, "an outcome nobody saw"),
                 Status::NotApplied { .. } | Status::Untouched => {
                     assert_eq!(effects + world.flying[at], 0, "an effect that is denied");
+                    assert_eq!(
+                        world.sleepers[at],
+                        Sleeper::Nobody,
+                        "denied, and may still be sent or arrive"
+                    );
                 }
                 Status::Unknown { .. } => {}
             }
@@ -366,28 +433,15 @@ impl Model<'_> {
     /// From wherever it stopped: with a server that answers, an approval that holds and a world that stood
     /// still, applying again ends. Keys that are kept leave nothing unknown.
     fn recovers(&mut self, node: &Node) {
-        let world = World { troubles: 0, approval: Approval::Valid, moved: false, ..node.world };
+        let world = World { troubles: 0, approval: Approval::Valid, moved: false, word: false, ..node.world };
         if !self.recovered.insert(summary(world.next_run(), &node.state, self.terms)) {
             return;
         }
         let mut node = Node { world, state: node.state.clone() };
         let fresh = node.state.unknown_since().is_none_or(|since| node.now() - KEPT < since);
-        node = begin(node);
+        node = self.begin(node);
         for _ in 0..40 {
-            let run = node.run();
-            let question = Question {
-                terms: self.terms,
-                state: &node.state,
-                command: Command::Apply,
-                run,
-                now: node.now(),
-                at_least: node.now(),
-                deadline: SignedDuration::from_secs(60),
-                elsewhere: &self.elsewhere,
-                found_out: &BTreeMap::new(),
-                stopping: false,
-            };
-            match next(&question) {
+            match next(&self.question(&node, &BTreeMap::new())) {
                 Next::Decide => node = decided(node),
                 Next::Compare => node.add(Fact::Compared { calls: Vec::new(), differences: Vec::new() }),
                 Next::TryOut(at) => {
@@ -400,22 +454,13 @@ impl Model<'_> {
                     let found = Some(node.world.effects[at] > 0);
                     node.add(Fact::Looked { key: key.clone(), call: call(), found, why: String::new() });
                     if found == Some(true) {
-                        node.add(Fact::Settled { key, by: crate::ledger::v1::Settlement::Read {} });
+                        node.add(Fact::Settled { key, by: Settlement::Read {} });
                     }
                 }
                 Next::Send(at, _) => {
                     self.may_be_sent(&node, at);
                     let key = self.terms[at].key.clone();
-                    let attempts = node.state.operations.get(&key).map_or(0, |known| known.attempts.len());
-                    let attempt = u32::try_from(attempts).unwrap() + 1;
-                    let approval_id = "A".to_owned();
-                    node.add(Fact::Intent {
-                        key: key.clone(),
-                        attempt,
-                        approval_id,
-                        call: call(),
-                        send_before: None,
-                    });
+                    let attempt = self.intend(&mut node, at);
                     let result = node.serve(at, Answer::Heard, self.terms[at].repeat);
                     node.add(Fact::Outcome { key, attempt, took_ms: 0, result });
                 }
@@ -446,36 +491,100 @@ impl Model<'_> {
         {
             return;
         }
-        let mut worlds = vec![node.world];
-        for approval in [Approval::Valid, Approval::Expired, Approval::Revoked] {
-            worlds.push(World { approval, ..node.world });
-        }
-        worlds.push(World { moved: true, ..node.world });
-        for world in worlds.clone() {
-            // What still flies has arrived by then, and the keys are forgotten.
-            let mut later = landed(world, self.terms);
-            later.hours += 30;
-            later.kept = [false; 2];
-            worlds.push(later);
-        }
-        let arrived: Vec<World> = worlds.iter().map(|world| landed(*world, self.terms)).collect();
-        worlds.extend(arrived);
+        let mut worlds = if self.shared { self.shared_worlds(node) } else { self.own_worlds(node.world) };
         let mut known = HashSet::new();
         worlds.retain(|world| known.insert(*world));
         for world in worlds {
             // A node that is known need not be made.
             self.holds(world, &node.state);
             if self.seen.insert(summary(world.next_run(), &node.state, self.terms)) {
-                self.go_on(begin(Node { world, state: node.state.clone() }));
+                self.go_on(self.begin(Node { world, state: node.state.clone() }));
             }
         }
     }
+
+    /// Where one run writes at a time: approvals, the plan's reads, what flies and what is kept have gone on.
+    fn own_worlds(&self, world: World) -> Vec<World> {
+        let mut worlds = vec![world];
+        for approval in [Approval::Valid, Approval::Expired, Approval::Revoked] {
+            worlds.push(World { approval, ..world });
+        }
+        worlds.push(World { moved: true, ..world });
+        for world in worlds.clone() {
+            // What still flies has arrived by then, and the keys are forgotten.
+            let mut later = landed(world, self.terms);
+            later.seconds += LATER;
+            later.kept = [false; 2];
+            worlds.push(later);
+        }
+        let arrived: Vec<World> = worlds.iter().map(|world| landed(*world, self.terms)).collect();
+        worlds.extend(arrived);
+        worlds
+    }
+
+    /// Where many share the ledger: time has passed, whoever sleeps may have woken, and somebody may have looked.
+    fn shared_worlds(&self, node: &Node) -> Vec<World> {
+        let mut worlds = Vec::new();
+        for passed in LATER_SHARED {
+            let world = World { seconds: node.world.seconds + passed, ..node.world };
+            let mut then = vec![landed(world, self.terms)];
+            if passed < LATER {
+                then.push(world);
+            }
+            for at in 0..self.terms.len() {
+                then = then.iter().flat_map(|world| self.woken(*world, at)).collect();
+            }
+            if passed == LATER {
+                then.iter_mut().for_each(|world| world.kept = [false; 2]);
+            }
+            worlds.extend(then);
+        }
+        let said = worlds.iter().map(|world| World { word: true, ..*world });
+        said.chain(worlds.iter().map(|world| World { word: false, ..*world })).collect()
+    }
+
+    /// What whoever slept at `at` may have done by now.
+    fn woken(&self, world: World, at: usize) -> Vec<World> {
+        let is = |sleeper| {
+            let mut world = world;
+            world.sleepers[at] = sleeper;
+            world
+        };
+        let arrived = || {
+            let mut world = is(Sleeper::Nobody);
+            arrive(&mut world, at, self.terms[at].repeat);
+            world
+        };
+        let (asleep, before) = match world.sleepers[at] {
+            Sleeper::Nobody => return vec![world],
+            Sleeper::Asleep(before) => (true, before),
+            Sleeper::Sent(before) => (false, before),
+        };
+        let mut worlds = vec![arrived()];
+        if world.seconds <= before + DEADLINE {
+            worlds.push(is(Sleeper::Sent(before)));
+        }
+        if asleep {
+            // Who wakes too late sends nothing.
+            let still = world.seconds < before;
+            worlds.push(is(if still { Sleeper::Asleep(before) } else { Sleeper::Nobody }));
+        }
+        worlds
+    }
+
+    fn begin(&self, mut node: Node) -> Node {
+        node.world = node.world.next_run();
+        node.add(Fact::Began(Box::new(began())));
+        if node.world.word && node.state.records.is_empty() {
+            node.add(ledger::recorded(people(&node.state.chain)));
+        }
+        node
+    }
 }
 
-fn begin(mut node: Node) -> Node {
-    node.world = node.world.next_run();
-    node.add(Fact::Began(Box::new(began())));
-    node
+/// The record of what people say.
+fn people(effect: &Digest) -> Record {
+    ledger::record(effect, "carol", Decision::Reject {})
 }
 
 impl State {
@@ -579,7 +688,7 @@ fn decided(mut node: Node) -> Node {
     node
 }
 
-fn enumerate(repeats: &[(Repeat, bool, bool)], troubles: u8) -> (usize, usize, usize) {
+fn enumerate(repeats: &[(Repeat, bool, bool)], troubles: u8, shared: bool) -> Ends {
     let mut plan = sample::plan();
     plan.preconditions.clear();
     let artifact = Artifact::build(plan).unwrap();
@@ -597,26 +706,40 @@ fn enumerate(repeats: &[(Repeat, bool, bool)], troubles: u8) -> (usize, usize, u
     let mut model = Model {
         terms: &terms,
         elsewhere: Elsewhere::default(),
+        shared,
+        people: ledger::word_of(&[&people(artifact.effect_digest())]),
         seen: HashSet::new(),
         left: HashSet::new(),
         recovered: HashSet::new(),
         done: 0,
         unknown: 0,
+        words: [0; 2],
     };
     let world = World {
         effects: [0; 2],
         flying: [0; 2],
+        sleepers: [Sleeper::Nobody; 2],
         kept: [false; 2],
         approval: Approval::Valid,
         moved: false,
-        hours: 0,
+        word: false,
+        seconds: 0,
         runs: 0,
         troubles,
     };
     let mut first = Node { world, state: State::new(artifact.effect_digest().clone()) };
     first.add(Fact::Opened { artifact: Box::new(artifact.document().clone()) });
     model.next_runs(&first);
-    (model.seen.len(), model.done, model.unknown)
+    let Model { done, unknown, words, .. } = model;
+    Ends { states: model.seen.len(), done, unknown, words }
+}
+
+/// How many states there are, and how many ends.
+struct Ends {
+    states: usize,
+    done: usize,
+    unknown: usize,
+    words: [usize; 2],
 }
 
 #[test]
@@ -635,7 +758,7 @@ fn whatever_happens_nothing_is_sent_twice_and_no_outcome_is_invented() {
     ] {
         // What goes wrong is counted: a third trouble finds no state of a new kind and takes minutes.
         let troubles = if repeats.len() == 1 && name != "natural" { 2 } else { 1 };
-        let (states, done, unknown) = enumerate(&repeats, troubles);
+        let Ends { states, done, unknown, .. } = enumerate(&repeats, troubles, false);
         assert!(done > 0, "{name} never ends well");
         println!(
             "{name}: {states} states, {done} ends with everything done, {unknown} with something unknown"
@@ -643,4 +766,21 @@ fn whatever_happens_nothing_is_sent_twice_and_no_outcome_is_invented() {
         all += states;
     }
     println!("{all} states");
+}
+
+#[test]
+fn where_many_share_a_ledger_nobody_denies_what_one_who_sleeps_may_still_send() {
+    for (name, repeats) in [
+        ("no key", vec![(Repeat::Never, false, false)]),
+        ("no key, with a read", vec![(Repeat::Never, true, false)]),
+        ("key", vec![(keyed(), false, false)]),
+        ("key without retention", vec![(Repeat::UnderKey { kept: None }, false, false)]),
+    ] {
+        let Ends { states, done, unknown, words: [taken, early] } = enumerate(&repeats, 1, true);
+        println!(
+            "{name}: {states} states, {done} ends with everything done, {unknown} with something unknown; people's \
+             word was taken {taken} times and came too early {early} times"
+        );
+        assert!(done > 0 && taken > 0 && early > 0, "{name}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::result::Conclusion;
 use super::run::with_causes;
+use crate::mcp::recording::v1::Failure;
 use crate::mcp::{ConnectError, ListError, NoToken};
 
 /// What a run comes to without a session.
@@ -9,7 +10,10 @@ pub(super) fn no_session(error: &ConnectError) -> Conclusion {
     let said = with_causes(error);
     match error {
         ConnectError::Setup(_) => Conclusion::Invalid(said),
-        ConnectError::SignIn { .. } => Conclusion::SignIn(said),
+        ConnectError::NotRecorded(_) => Conclusion::Invalid(said),
+        ConnectError::SignIn { .. } | ConnectError::Recorded { failure: Failure::SignIn, .. } => {
+            Conclusion::SignIn(said)
+        }
         ConnectError::NoToken(why) => no_token(why),
         _ => Conclusion::Unreachable(said),
     }
@@ -27,8 +31,13 @@ pub(super) fn no_token(why: &NoToken) -> Conclusion {
 pub(super) fn no_tools(error: &ListError) -> Conclusion {
     let said = with_causes(error);
     match error {
-        ListError::NeedsInput(_) => Conclusion::NeedsInput(said),
-        ListError::SignIn { .. } | ListError::NoToken(_) => Conclusion::SignIn(said),
+        ListError::NotRecorded(_) => Conclusion::Invalid(said),
+        ListError::NeedsInput(_) | ListError::Recorded { failure: Failure::NeedsInput, .. } => {
+            Conclusion::NeedsInput(said)
+        }
+        ListError::SignIn { .. }
+        | ListError::NoToken(_)
+        | ListError::Recorded { failure: Failure::SignIn, .. } => Conclusion::SignIn(said),
         _ => Conclusion::Unreachable(said),
     }
 }

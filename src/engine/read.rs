@@ -138,6 +138,7 @@ pub(super) fn conclusion(outcome: Outcome, tool: &str) -> Conclusion {
             RefusalKind::SignIn | RefusalKind::Tenant => Conclusion::SignIn(said(message)),
             RefusalKind::NothingVisible => Conclusion::Undecided(vec![said(message)]),
             RefusalKind::NeedsInput => Conclusion::NeedsInput(said(message)),
+            RefusalKind::NotRecorded => Conclusion::Invalid(message),
             RefusalKind::RateLimited
             | RefusalKind::Conflict
             | RefusalKind::InProgress

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::artifact::{Artifact, v1};
 use crate::core::Digest;
@@ -42,6 +42,8 @@ pub struct RunResult {
     pub not_proven: Vec<String>,
     /// Planned operations that the ledger holds as applied already; whoever has a ledger adds them.
     pub applied_before: Vec<AppliedBefore>,
+    /// Where the server was a recording: what that was; whoever plays it adds it.
+    pub replay: Option<ReplayFact>,
     /// What it all came to.
     pub conclusion: Conclusion,
 }
@@ -53,6 +55,26 @@ pub struct StepValue {
     pub step: String,
     /// What it gave.
     pub value: Value,
+}
+
+/// The recording that was played in a server's place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReplayFact {
+    /// What an approval called the server that was recorded.
+    pub recorded: String,
+    /// When it was recorded.
+    pub began: Timestamp,
+    /// The calls in it that were not made, in their order.
+    pub unmade: Vec<UnmadeCall>,
+}
+
+/// A call that was recorded and not made again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UnmadeCall {
+    /// The tool.
+    pub tool: String,
+    /// Its arguments, as they were kept.
+    pub arguments: Map<String, Value>,
 }
 
 /// A planned operation that took place before, under the same key.

@@ -23,7 +23,7 @@ use crate::artifact::Artifact;
 use crate::artifact::v1::PlannedIn;
 use crate::core::id::{RunId, Trace};
 use crate::mcp::{Endpoint, Limits, Session};
-use crate::recipe::{Kind, Recipe, Resolved};
+use crate::recipe::{Recipe, Resolved};
 
 /// Everything a run needs to know.
 pub struct Run<'a> {
@@ -189,7 +189,7 @@ impl<'a> Course<'a> {
         let channel = Channel { session, caller: &caller, tools: &tools, events };
         self.steps.act(self.target.tenant_known_by);
         self.steps.all(channel, &run.options).await?;
-        if !writes(run.recipe) {
+        if !run.recipe.writes() {
             return Ok(());
         }
         let mut planned = Vec::new();
@@ -257,7 +257,7 @@ impl<'a> Course<'a> {
                 name: run.recipe.name.clone(),
                 source: run.source.to_owned(),
                 digest: run.recipe.digest.clone(),
-                writes: writes(run.recipe),
+                writes: run.recipe.writes(),
                 found_out: run.recipe.later.clone(),
             },
             inputs: run
@@ -279,6 +279,7 @@ impl<'a> Course<'a> {
             artifact,
             not_proven,
             applied_before: Vec::new(),
+            replay: None,
             conclusion,
         }
     }
@@ -289,10 +290,6 @@ impl TargetFact {
         self.tenant.clone_from(&acting.tenant);
         self.tenant_known_by = acting.known_by(&target.tenants);
     }
-}
-
-fn writes(recipe: &Recipe) -> bool {
-    recipe.steps.iter().any(|step| matches!(step.kind, Kind::Write(_)))
 }
 
 /// An error and its causes on one line.

@@ -302,6 +302,9 @@ impl<'a> Steps<'a> {
         if given.of.is_none() {
             return undecided(step, vec![format!("`{}` gave nothing", wanted.of)]);
         }
+        if wanted.analysis.shows() {
+            given.files = self.files_beside(step);
+        }
         let analyzed = analyze(wanted.analysis, &given);
         match analyzed {
             Err(reason) => undecided(step, vec![format!("`{}`: {reason}", wanted.of)]),
@@ -325,6 +328,14 @@ impl<'a> Steps<'a> {
                 ended
             }
         }
+    }
+
+    /// The files so far that stand in the folder of the step's own, or below it, by their names in it.
+    fn files_beside(&self, step: &Step) -> Vec<(&str, &[u8])> {
+        let own = step.emit.as_deref().unwrap_or_default();
+        let folder = own.rfind('/').map_or("", |end| own.get(..=end).unwrap_or_default());
+        let files = self.emitted.iter();
+        files.filter_map(|file| Some((file.name.strip_prefix(folder)?, file.bytes.as_slice()))).collect()
     }
 
     fn write(

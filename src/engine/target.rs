@@ -16,7 +16,8 @@ use crate::core::{Digest, Pointer, ToolAnswer, ToolCall, ToolDefinition};
 /// A server and the tenant to act for.
 #[derive(Debug, Clone)]
 pub struct Target {
-    /// What an approval calls it: `sandbox`, a child's configured name, or a URL.
+    /// What an approval calls it: `sandbox`, a child's configured name, or a URL; `replay:` and a digest for a recording,
+    /// which nobody can approve.
     pub identity: String,
     /// Whether it is the embedded sandbox.
     pub sandbox: bool,
@@ -28,6 +29,8 @@ pub struct Target {
     pub agreed: Agreed,
     /// What the trust settings say of its tenants.
     pub tenants: TenantRules,
+    /// Where it is the replay of a recording: what an approval called the server that was recorded.
+    pub recorded: Option<String>,
     /// Digest of the profile, once somebody has asked for it.
     profile_digest: OnceLock<Digest>,
 }
@@ -38,13 +41,19 @@ impl Target {
     pub fn new(identity: String, sandbox: bool, tenant: Option<String>, profile: Profile) -> Self {
         let agreed = Agreed { server: identity.clone(), ..Agreed::default() };
         let (tenants, profile_digest) = (TenantRules::default(), OnceLock::new());
-        Self { identity, sandbox, tenant, profile, agreed, tenants, profile_digest }
+        Self { identity, sandbox, tenant, profile, agreed, tenants, recorded: None, profile_digest }
     }
 
     /// The same target with what was agreed on for it.
     #[must_use]
     pub fn agreed(self, agreed: Agreed) -> Self {
         Self { agreed, ..self }
+    }
+
+    /// What the tool lock calls it: a replay by the name of what was recorded.
+    #[must_use]
+    pub fn locked_as(&self) -> &str {
+        self.recorded.as_deref().unwrap_or(&self.identity)
     }
 
     /// The profile's name and digest. It is worked out once, which takes a millisecond: for another thread, while
@@ -99,10 +108,13 @@ impl Caller<'_> {
             meta: Map::new(),
             headers: BTreeMap::new(),
             secrets: BTreeMap::new(),
+            tenant: self.tenant.map(str::to_owned),
+            varying: Vec::new(),
         };
         for (field, value) in [(&context.request_id, &id), (&context.trace, &span)] {
             if let Some(at) = place(field) {
                 put(&mut call.arguments, at, value)?;
+                call.varying.push(at.clone());
             }
         }
         for (field, value) in [

@@ -13,7 +13,7 @@ const MOST_OF_A_CYCLE: usize = 8;
 
 /// Every reason why `graph` decides nothing, sort by sort; empty where it decides.
 pub(super) fn doubts(graph: &Graph<'_>, below: &Links, above: &Links, blocks: &[bool]) -> Vec<String> {
-    let mut doubts = Doubts(Vec::new());
+    let mut doubts = Doubts::default();
     let gaps = &graph.gaps;
     doubts.check(graph.certification.is_none(), "the graph does not say which certification it belongs to");
     doubts.check(gaps.no_nodes, "the graph has no list of nodes");
@@ -100,10 +100,13 @@ fn name(text: &str) -> String {
     excerpt(text, 80)
 }
 
-struct Doubts(Vec<String>);
+/// Reasons why something decides nothing.
+#[derive(Debug, Default)]
+pub(super) struct Doubts(pub Vec<String>);
 
 impl Doubts {
-    fn check(&mut self, holds: bool, reason: &str) {
+    /// Adds a reason where it holds.
+    pub fn check(&mut self, holds: bool, reason: &str) {
         if holds {
             self.0.push(reason.to_owned());
         }
@@ -117,7 +120,8 @@ impl Doubts {
         }
     }
 
-    fn add<T>(&mut self, mut found: impl Iterator<Item = T>, say: impl Fn(T) -> String) {
+    /// Adds a reason for each thing that was found; of many, the first, and how many more there are.
+    pub fn add<T>(&mut self, mut found: impl Iterator<Item = T>, say: impl Fn(T) -> String) {
         self.0.extend(found.by_ref().take(MOST_OF_A_SORT).map(say));
         let more = found.count();
         if more > 0 {

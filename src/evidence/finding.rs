@@ -216,6 +216,12 @@ impl Counts {
 }
 
 impl StateCounts {
+    /// How many there are in all.
+    pub(super) fn all(self) -> usize {
+        let Self { pass, fail, missing, stale, waived, pending, unknown } = self;
+        pass + fail + missing + stale + waived + pending + unknown
+    }
+
     fn add(&mut self, state: State) {
         *match state {
             State::Pass => &mut self.pass,

@@ -39,6 +39,6 @@ pub use graph::{Graph, GraphError, Limits};
 pub use picture::{Drawn, Picture, Shown, picture};
 pub use words::{EdgeKind, NodeKind, Severity, State};
 
-/// Fields of a node that no analysis reads: when a provider last looked says nothing about what it saw, and
-/// that it is out of date is a state of its own.
-pub const UNREAD: &[&str] = &["observed"];
+/// Fields of a node that [`analyze`] does not read, and so no plan rests on: when a provider last looked says nothing
+/// about what it saw, that it is out of date is a state of its own, and what a finding is about is for people.
+pub const UNREAD: &[&str] = &["observed", "digest", "rule", "component", "cve", "fixed_in", "first_seen"];

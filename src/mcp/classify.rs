@@ -59,6 +59,7 @@ pub fn classify(seen: Seen, operation: Option<&Operation>, errors: Option<&Error
         }
         Seen::NeverSent(why) => not_applied(RefusalKind::NotConnected, &why),
         Seen::NoToken(why) => not_applied(RefusalKind::SignIn, &why),
+        Seen::NotRecorded(what) => not_applied(RefusalKind::NotRecorded, &what),
         Seen::Task(TaskHandle { id, .. }) => {
             unknown(DoubtKind::UnknownResult, &format!("it goes on as the task `{id}`"))
         }

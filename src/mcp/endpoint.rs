@@ -14,6 +14,7 @@ use super::error::ConnectError;
 use super::http::{Clock, Faults, HttpClient, HttpServer};
 use super::limits::Limits;
 use super::link::Link;
+use super::recording::{Recorder, Replay};
 use super::secrets::Secrets;
 use super::wire::Wire;
 
@@ -26,6 +27,10 @@ pub enum Endpoint {
     Child(ChildCommand),
     /// A server on the network.
     Http(HttpServer),
+    /// A server whose calls and answers are kept.
+    Recorded(Box<Self>, Recorder),
+    /// What was kept of a server, in its place.
+    Replay(Replay),
 }
 
 /// What carries the messages.
@@ -93,6 +98,10 @@ impl Endpoint {
                 to = Some(server);
                 (Way::Http(transport), None)
             }
+            Self::Recorded(endpoint, _) => return endpoint.open(limits, secrets),
+            Self::Replay(_) => {
+                return Err(ConnectError::NotMcp { what: "a recording is played, not spoken to".to_owned() });
+            }
         };
         Ok((way, Link { ending, child, faults, asked, server: to, clock }))
     }
@@ -100,7 +109,8 @@ impl Endpoint {
     /// Which era of the protocol the server speaks.
     pub(super) fn era(&self) -> Era {
         match self {
-            Self::Stream(_) => Era::Sessions,
+            Self::Stream(_) | Self::Replay(_) => Era::Sessions,
+            Self::Recorded(endpoint, _) => endpoint.era(),
             Self::Child(command) => command.era,
             Self::Http(server) => server.era,
         }

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::child::epitaph;
 use super::http::{Fault, NoToken, SetupError};
+use super::recording::v1::Failure;
 use crate::core::call::Silence;
 use crate::core::text::{excerpt, visible};
 
@@ -82,6 +83,17 @@ pub enum ConnectError {
     NotMcp {
         /// What came instead, made visible.
         what: String,
+    },
+    /// The recording has no such connection.
+    #[error("{0}")]
+    NotRecorded(String),
+    /// There was none when it was recorded.
+    #[error("{}", excerpt(says, SHOWN))]
+    Recorded {
+        /// In which sense.
+        failure: Failure,
+        /// Why, in words; hostile text.
+        says: String,
     },
     /// The server speaks MCP and declined.
     #[error("the server refused the handshake: {} (JSON-RPC error {code})", excerpt(message, SHOWN))]
@@ -165,6 +177,17 @@ pub enum ListError {
     /// No usable answer came.
     #[error("the tools cannot be listed: {}", visible(&.0.to_string()))]
     NoAnswer(Silence),
+    /// The recording has no list.
+    #[error("{0}")]
+    NotRecorded(String),
+    /// There was none when it was recorded.
+    #[error("{}", excerpt(says, SHOWN))]
+    Recorded {
+        /// In which sense.
+        failure: Failure,
+        /// Why, in words; hostile text.
+        says: String,
+    },
     /// The server gave a cursor twice, so the list has no end.
     #[error("the list of tools has no end: the cursor `{}` came twice", excerpt(cursor, SHOWN))]
     RepeatedCursor {

@@ -1,8 +1,8 @@
 //! The MCP client: connects to a server, lists its tools, calls one, says exactly what was seen, and
-//! says by rule what that means.
+//! says by rule what that means. And, in [`serve`], the program as a server.
 //!
 //! [`Session`] is one connection: in process, to a child process, or over HTTP; everything it waits for has
-//! a limit. [`classify`] is pure and turns what was seen of a call into one of the three outcomes.
+//! a limit. What it sees can be kept as a [`recording`], which then stands in for the server. [`classify`] is pure and turns what was seen of a call into one of the three outcomes.
 //! `rmcp` is named in this module only; its traces carry arguments, so they are never to be logged.
 
 mod asked;
@@ -17,11 +17,14 @@ pub mod heard;
 mod http;
 mod limits;
 mod link;
+mod live;
 mod message;
 mod patience;
 mod reconnects;
+pub mod recording;
 mod reply;
 mod secrets;
+pub mod serve;
 mod session;
 mod task;
 mod tools;
@@ -38,4 +41,5 @@ pub use http::{
     TokenCommand, TokenError, TokenProgram,
 };
 pub use limits::Limits;
+pub use recording::{Recorder, Recording, Replay};
 pub use session::{ServerFacts, Session};

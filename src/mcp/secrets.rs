@@ -84,6 +84,11 @@ impl Secrets {
         }
     }
 
+    /// `text` without them, whether it is JSON or not.
+    pub(super) fn concealed_text<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.replaced(text)
+    }
+
     fn replaced<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut concealed = Cow::Borrowed(text);
         for shape in self.0.iter() {

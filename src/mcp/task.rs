@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use tokio::time::{Instant, sleep_until};
 
 use super::error::is_passing;
+use super::live::{Live, NoResult};
 use super::reply;
-use super::session::{NoResult, Session};
 use crate::core::call::{Seen, Silence, TaskHandle};
 use crate::core::text::{excerpt, visible};
 
@@ -27,9 +27,9 @@ pub(super) fn handle(created: CreateTaskResult) -> TaskHandle {
     TaskHandle { id: created.task.task_id, every: every.clamp(BOUNDS.0, BOUNDS.1) }
 }
 
-impl Session {
-    /// What a task came to by `deadline` from now. What may pass does not end the waiting.
-    pub async fn ended(&self, task: &TaskHandle, deadline: Duration) -> Seen {
+impl Live {
+    /// See [`super::Session::ended`].
+    pub(super) async fn ended(&self, task: &TaskHandle, deadline: Duration) -> Seen {
         let until = Instant::now() + deadline;
         let id = excerpt(&task.id, 100);
         let unknown = |what: String| Seen::Silence(Silence::UnknownResult(format!("the task `{id}` {what}")));

@@ -7,18 +7,15 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::error::{ListError, is_passing};
+use super::live::{Live, NoResult};
 use super::patience::pause;
 use super::reply::shape;
-use super::session::{NoResult, Session};
 use crate::core::call::{Silence, ToolDefinition};
 use crate::core::text::{cut, visible};
 
-impl Session {
-    /// All tools that the server offers now, sorted by name. Asks anew each time.
-    ///
-    /// # Errors
-    /// The list does not end, is beyond a limit, names a tool twice, or does not come.
-    pub async fn tools(&self) -> Result<Vec<ToolDefinition>, ListError> {
+impl Live {
+    /// See [`super::Session::tools`].
+    pub(super) async fn tools(&self) -> Result<Vec<ToolDefinition>, ListError> {
         let before = self.asked_so_far();
         self.listed().await.map_err(|error| match self.asked_since(before) {
             Some(asked) => ListError::NeedsInput(format!("{asked}; {error}")),
@@ -62,7 +59,7 @@ impl Session {
     }
 }
 
-impl Session {
+impl Live {
     /// A request that changes nothing: what may pass is waited for.
     async fn asked_again(&self, request: ClientRequest, until: Instant) -> Result<ServerResult, NoResult> {
         let mut attempt = 1;

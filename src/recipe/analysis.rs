@@ -15,8 +15,16 @@ pub enum Analysis {
     Dashboard,
     /// A Mermaid diagram of an evidence graph.
     Diagram,
+    /// Each control of a release with its evidence, and whether that is all of it.
+    Compliance,
     /// Evidence that is missing, stale, not decided or not understood, by control, provider, owner and age.
     Gaps,
+    /// The files so far with their digests.
+    Manifest,
+    /// Whether a release is ready, for which reasons, and what would change that.
+    Readiness,
+    /// Findings and blockers of security providers, each once however many report it, held to limits.
+    Security,
     /// What an AI/ML agent makes of something, which decides nothing.
     Recommendation,
     /// Open work given to a team's people, as far as a sprint has room.
@@ -79,7 +87,11 @@ impl Analysis {
             Self::Coverage => "coverage",
             Self::Dashboard => "dashboard",
             Self::Diagram => "diagram",
+            Self::Compliance => "compliance",
             Self::Gaps => "gaps",
+            Self::Manifest => "manifest",
+            Self::Readiness => "readiness",
+            Self::Security => "security",
             Self::Recommendation => "recommendation",
             Self::Sprint => "sprint",
             Self::Summary => "summary",
@@ -95,7 +107,11 @@ impl Analysis {
             Self::Coverage => "what open work covers",
             Self::Dashboard => "metrics over time and their trends",
             Self::Diagram => "a diagram",
+            Self::Compliance => "each control with its evidence",
             Self::Gaps => "missing, stale and unknown evidence",
+            Self::Manifest => "the files with their digests",
+            Self::Readiness => "a verdict with its reasons",
+            Self::Security => "security blockers, each once",
             Self::Recommendation => "what an AI/ML agent recommends",
             Self::Sprint => "a sprint's plan",
             Self::Summary => "a page",
@@ -106,19 +122,36 @@ impl Analysis {
     /// Whether it reads an evidence graph, which reports then show.
     #[must_use]
     pub fn reads_evidence(self) -> bool {
-        matches!(self, Self::Evidence | Self::Diagram | Self::Gaps)
+        // What speaks against security is part of the graph, and shown by itself.
+        matches!(self, Self::Compliance | Self::Evidence | Self::Diagram | Self::Gaps | Self::Readiness)
     }
 
     /// Whether its result says how people are shown it.
     #[must_use]
     pub fn is_brief(self) -> bool {
-        matches!(self, Self::Dashboard | Self::Gaps | Self::Recommendation | Self::Sprint | Self::Triage)
+        matches!(
+            self,
+            Self::Compliance
+                | Self::Dashboard
+                | Self::Gaps
+                | Self::Readiness
+                | Self::Recommendation
+                | Self::Security
+                | Self::Sprint
+                | Self::Triage
+        )
     }
 
     /// Whether it can do without what it takes under `name`.
     #[must_use]
     pub fn does_without(self, name: &str) -> bool {
         self.terms().from.iter().any(|taken| taken.optional && taken.name == name)
+    }
+
+    /// Whether it only shows what another analysis came to: that is shown where it is undecided, too.
+    #[must_use]
+    pub fn shows(self) -> bool {
+        matches!(self, Self::Manifest | Self::Summary)
     }
 
     pub(super) fn terms(self) -> Terms {
@@ -137,8 +170,41 @@ impl Analysis {
                 endings: JSON,
             },
             Self::Diagram => Terms { of: Source::Read, from: &[], with: &[], endings: &["mmd"] },
+            Self::Compliance => {
+                let from = const { &[needed("certification"), optional("checks"), optional("rollback")] };
+                Terms { of: Source::Read, from, with: &[], endings: JSON }
+            }
             Self::Gaps => {
                 let with = const { &[optional("as_of"), optional("stale_after_days")] };
+                Terms { of: Source::Read, from: &[], with, endings: JSON }
+            }
+            Self::Manifest => Terms { of: Source::Brief, from: &[], with: &[], endings: JSON },
+            Self::Readiness => {
+                let from = const { &[needed("certification"), optional("checks"), optional("rollback")] };
+                let with = const {
+                    &[
+                        needed("as_of"),
+                        optional("most_open_checks"),
+                        optional("require_checks"),
+                        optional("require_rollback_plan"),
+                        optional("accept_risks_up_to"),
+                    ]
+                };
+                Terms { of: Source::Read, from, with, endings: JSON }
+            }
+            Self::Security => {
+                let with = const {
+                    &[
+                        needed("as_of"),
+                        needed("security_providers"),
+                        optional("other_providers"),
+                        optional("new_within_days"),
+                        optional("most_critical"),
+                        optional("most_high"),
+                        optional("most_medium"),
+                        optional("most_low"),
+                    ]
+                };
                 Terms { of: Source::Read, from: &[], with, endings: JSON }
             }
             Self::Recommendation => Terms {

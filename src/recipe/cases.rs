@@ -27,7 +27,7 @@ pub struct Cases {
     /// The tenant that the cases act for, where they do not say another one.
     #[serde(default)]
     pub tenant: Option<String>,
-    /// The cases, in the order in which they are tried out; each has a sandbox of its own.
+    /// The cases, in the order in which they are tried out; each has a sandbox of its own, or a recording.
     #[schemars(length(min = 1))]
     pub cases: Vec<Case>,
 }
@@ -51,6 +51,9 @@ pub struct Case {
     /// Evidence that the sandbox has besides its own.
     #[serde(default)]
     pub evidence: Vec<Evidence>,
+    /// A recording that is played instead of the sandbox, relative to the file with the cases.
+    #[serde(default)]
+    pub recording: Option<PathBuf>,
     /// What must come of it.
     pub expect: Expected,
 }
@@ -97,7 +100,7 @@ impl<'de> Deserialize<'de> for Files {
 pub struct Evidence {
     /// The release.
     pub release: String,
-    /// The files (SARIF, JUnit), relative to the file with the cases.
+    /// The files (SARIF, JUnit, CycloneDX, in-toto), relative to the file with the cases.
     #[schemars(length(min = 1))]
     pub files: Vec<PathBuf>,
 }

@@ -16,7 +16,7 @@ use crate::core::token_shape::token_in;
 /// The most bytes of one text.
 const LONGEST_TEXT: usize = 64 * 1024;
 /// The most items of a list.
-const LONGEST_LIST: usize = 10_000;
+pub(super) const LONGEST_LIST: usize = 10_000;
 
 /// Names that no input may have, because the command line or the language has them: underscores stand for
 /// the dashes of flags.
@@ -47,6 +47,7 @@ pub const RESERVED_INPUTS: &[&str] = &[
     "progress",
     "quiet",
     "recipe",
+    "record",
     "report",
     "server",
     "tenant",

@@ -21,6 +21,7 @@ mod emits;
 mod escape;
 mod include;
 mod input;
+mod input_schema;
 mod language;
 mod leaves;
 mod lenient;
@@ -49,11 +50,13 @@ pub use diagnostic::{Diagnostic, Problems, Span};
 pub use document::json_schema;
 pub use escape::markdown;
 pub use input::{BadValue, Input, InputKind, RESERVED_INPUTS};
+pub use input_schema::inputs_schema;
 pub use leaves::FROM_SECRET;
 pub use library::{Library, ShippedLibrary};
 pub use load::{declared_profile, declared_server, load, load_agreed};
 pub use resolve::{
-    Given, InputProblem, InputsFileError, Origin, Resolved, bind, read_inputs_file, resolve, variable,
+    Given, InputProblem, InputsFileError, Origin, Resolved, bind, called_with, read_inputs_file, resolve,
+    variable,
 };
 pub use scope::{Scope, Values};
 pub use source::{LARGEST_SOURCE, Source, SourceError, shipped, shipped_cases, shipped_data};

@@ -20,6 +20,8 @@ pub enum Origin {
     InputOption,
     /// The file of `--inputs`, by its name.
     InputsFile(String),
+    /// The arguments of a tool call.
+    Call,
     /// The environment variable of that name.
     Environment(String),
     /// The recipe's default, or null where it has none.
@@ -32,6 +34,7 @@ impl fmt::Display for Origin {
             Self::Flag => f.write_str("flag"),
             Self::InputOption => f.write_str("--input"),
             Self::InputsFile(name) => write!(f, "file `{}`", shown(name)),
+            Self::Call => f.write_str("tool call"),
             Self::Environment(name) => write!(f, "environment variable `{name}`"),
             Self::Default => f.write_str("default"),
         }
@@ -45,8 +48,8 @@ pub struct Given<'a> {
     pub flags: &'a BTreeMap<String, String>,
     /// `--input NAME=VALUE`, in order.
     pub options: &'a [(String, String)],
-    /// The file of `--inputs`: name and content.
-    pub file: Option<(String, Map<String, Value>)>,
+    /// What is given as values already, and by what.
+    pub values: Option<(Origin, Map<String, Value>)>,
     /// The environment. `LOOPGATE_INPUT_RELEASE` is for `release`; an empty variable counts as absent.
     pub environment: &'a BTreeMap<String, String>,
 }
@@ -132,7 +135,7 @@ pub fn variable(input: &str) -> String {
 /// # Errors
 /// Every problem: unknown names, names given twice in one place, missing or unfit values.
 pub fn resolve(inputs: &[Input], given: &Given<'_>) -> Result<Resolved, Vec<InputProblem>> {
-    let Given { flags, options, file, environment } = given;
+    let Given { flags, options, values, environment } = given;
     let mut problems = Vec::new();
     let mut known = |name: &str, origin: Origin| {
         let found = inputs.iter().any(|input| input.name == name);
@@ -154,9 +157,12 @@ pub fn resolve(inputs: &[Input], given: &Given<'_>) -> Result<Resolved, Vec<Inpu
         }
     }
     let empty = Map::new();
-    let (file_name, from_file) = file.as_ref().map_or(("", &empty), |(name, values)| (name, values));
-    for name in from_file.keys() {
-        known(name, Origin::InputsFile(file_name.to_owned()));
+    let (values_origin, values) = match values {
+        Some((origin, values)) => (origin, values),
+        None => (&Origin::Default, &empty),
+    };
+    for name in values.keys() {
+        known(name, values_origin.clone());
     }
     problems.append(&mut twice);
 
@@ -168,8 +174,8 @@ pub fn resolve(inputs: &[Input], given: &Given<'_>) -> Result<Resolved, Vec<Inpu
             (input.parse(text), Origin::Flag)
         } else if let Some(text) = from_options.get(name) {
             (input.parse(text), Origin::InputOption)
-        } else if let Some(value) = from_file.get(name) {
-            (input.check(value).map(|()| value.clone()), Origin::InputsFile(file_name.to_owned()))
+        } else if let Some(value) = values.get(name) {
+            (input.check(value).map(|()| value.clone()), values_origin.clone())
         } else if let Some(text) = from_environment {
             (input.parse(text), Origin::Environment(variable(name)))
         } else if input.required {
@@ -212,13 +218,33 @@ pub fn bind(
     if !nulls.is_empty() {
         return Err(nulls);
     }
+    values_alone(declared, Origin::InputsFile(from.to_owned()), given).map(|resolved| resolved.values)
+}
+
+/// The values of a recipe's inputs from the arguments of a tool call and nothing else, else defaults. A null is a value
+/// that no input allows.
+///
+/// # Errors
+/// Every problem.
+pub fn called_with(
+    declared: &[Input],
+    arguments: &Map<String, Value>,
+) -> Result<Resolved, Vec<InputProblem>> {
+    values_alone(declared, Origin::Call, arguments)
+}
+
+fn values_alone(
+    declared: &[Input],
+    origin: Origin,
+    values: &Map<String, Value>,
+) -> Result<Resolved, Vec<InputProblem>> {
     let given = Given {
         flags: &BTreeMap::new(),
         options: &[],
-        file: Some((from.to_owned(), given.clone())),
+        values: Some((origin, values.clone())),
         environment: &BTreeMap::new(),
     };
-    resolve(declared, &given).map(|resolved| resolved.values)
+    resolve(declared, &given)
 }
 
 /// Why a file is no inputs file.
@@ -304,7 +330,7 @@ mod tests {
         let given = Given {
             flags: &map(&[("a", "flag")]),
             options: &options,
-            file: Some(("inputs.yaml".into(), file.as_object().unwrap().clone())),
+            values: Some((Origin::InputsFile("inputs.yaml".into()), file.as_object().unwrap().clone())),
             environment: &environment,
         };
         let resolved = resolve(&inputs, &given).unwrap();
@@ -337,7 +363,7 @@ mod tests {
         let given = Given {
             flags: &BTreeMap::new(),
             options: &options,
-            file: Some(("f".into(), Map::from_iter([("colour".to_owned(), json!(1))]))),
+            values: Some((Origin::InputsFile("f".into()), Map::from_iter([("colour".to_owned(), json!(1))]))),
             environment: &BTreeMap::new(),
         };
         let problems = resolve(&inputs, &given).unwrap_err();
@@ -353,7 +379,7 @@ mod tests {
         );
         assert_eq!(problems[0].hint(), Some("did you mean `release`?"));
         assert_eq!(problems[3].hint(), Some("--release, --input release=…, or LOOPGATE_INPUT_RELEASE"));
-        let given = Given { options: &[("owner".into(), "A B".into())], file: None, ..given };
+        let given = Given { options: &[("owner".into(), "A B".into())], values: None, ..given };
         let problems = resolve(&inputs[1..], &given).unwrap_err();
         assert_eq!(problems[0].to_string(), "--input: input `owner`: `A B` does not match `[a-z]+`");
     }
@@ -365,6 +391,29 @@ mod tests {
         let bound = bind(&inputs, json!({"b": "y"}).as_object().unwrap(), "main.yaml").unwrap();
         assert_eq!(Value::Object(bound), json!({"a": "x", "b": "y"}));
         assert!(bind(&inputs, &Map::new(), "main.yaml").is_err());
+    }
+
+    #[test]
+    fn a_tool_call_gives_its_arguments_and_nothing_stands_in_for_a_null() {
+        let inputs = [
+            Input { required: true, ..input("release") },
+            Input { default: Some(json!("x")), ..input("owner") },
+        ];
+        let called = |arguments: Value| called_with(&inputs, arguments.as_object().unwrap());
+        let resolved = called(json!({"release": "R"})).unwrap();
+        assert_eq!(Value::Object(resolved.values), json!({"release": "R", "owner": "x"}));
+        assert_eq!(resolved.origins["release"], Origin::Call);
+        let told = |arguments: Value| -> Vec<String> {
+            called(arguments).unwrap_err().iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(
+            told(json!({"owner": null, "tenant": "acme"})),
+            [
+                "tool call: the recipe has no input `tenant`",
+                "input `release` is required and not given",
+                "tool call: input `owner`: `null` is not a string",
+            ]
+        );
     }
 
     #[test]

@@ -32,6 +32,14 @@ pub struct Recipe {
     pub later: Vec<String>,
 }
 
+impl Recipe {
+    /// Whether any of its steps proposes a write.
+    #[must_use]
+    pub fn writes(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step.kind, Kind::Write(_)))
+    }
+}
+
 /// The name of a step; that of an included one begins with the include's.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StepId(Vec<String>);

@@ -33,6 +33,7 @@ pub(super) fn refusal(kind: RefusalKind) -> &'static str {
         RefusalKind::InProgress => "work under the same key goes on",
         RefusalKind::NeedsInput => "it asks for input that a pipeline cannot give",
         RefusalKind::Refused => "refused",
+        RefusalKind::NotRecorded => "not in the recording",
     }
 }
 

@@ -2,13 +2,14 @@
 
 use serde_json::Value;
 
-use super::artifact_text::SANDBOX_ARTIFACT;
+use super::artifact_text::stand_in;
 use super::artifact_words::{
     NO_TENANT, Reading, expectations, known_by, lookup, outline, places, planner, readings, repetition, slot,
     transaction, validated,
 };
 use super::layout::count;
 use super::markdown::{code, json_block, prose};
+use super::stand_in::StandIn;
 use crate::artifact::Artifact;
 use crate::artifact::v1::{Document, Operation, Precondition};
 
@@ -52,8 +53,8 @@ pub fn artifact_markdown(artifact: &Artifact) -> String {
         page.item(0, &prose(unproven));
     }
     page.end();
-    if document.target.sandbox {
-        page.block(&format!("**Sandbox**: {SANDBOX_ARTIFACT}."));
+    if let Some(StandIn { title, says, .. }) = stand_in(document) {
+        page.block(&format!("**{title}**: {says}."));
     }
     format!("{}\n", page.0.trim_end())
 }
@@ -66,8 +67,8 @@ impl Page {
         self.block(&format!("# {word}: {}", code(&document.recipe.name)));
         self.block(&prose(&document.summary));
         let target = &document.target;
-        if target.sandbox {
-            self.block(&format!("**Sandbox**: {SANDBOX_ARTIFACT}."));
+        if let Some(StandIn { title, says, .. }) = stand_in(document) {
+            self.block(&format!("**{title}**: {says}."));
         }
         let tenant = match &target.tenant {
             Some(tenant) => format!("{}, {}", code(tenant), known_by(target.tenant_known_by)),

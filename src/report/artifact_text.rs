@@ -6,6 +6,7 @@ use super::artifact_words::{
 };
 use super::layout::{Mark, columns, count};
 use super::page::Page;
+use super::stand_in::{REPLAY_ARTIFACT, StandIn};
 use super::terminal::Terminal;
 use crate::artifact::Artifact;
 use crate::artifact::v1::{Document, Operation, Precondition};
@@ -21,11 +22,17 @@ pub(super) const SANDBOX_ARTIFACT: &str =
 pub fn artifact_text(artifact: &Artifact, terminal: &Terminal) -> String {
     let mut page = Page::new(terminal);
     artifact_page(&mut page, artifact.document());
-    if artifact.target().sandbox {
+    if let Some(stand_in) = stand_in(artifact.document()) {
         page.blank();
-        page.line("", SANDBOX_ARTIFACT);
+        page.line("", stand_in.says);
     }
     page.text()
+}
+
+/// What stands in for the server of an artifact.
+pub(super) fn stand_in(document: &Document) -> Option<StandIn> {
+    let target = &document.target;
+    StandIn::of(target.sandbox, &target.server.identity, SANDBOX_ARTIFACT, REPLAY_ARTIFACT)
 }
 
 /// The artifact as a page, which its reader may go on with.
@@ -73,8 +80,8 @@ impl Page<'_> {
         self.blank();
 
         let target = &document.target;
-        if target.sandbox {
-            self.fact("sandbox", SANDBOX_ARTIFACT);
+        if let Some(stand_in) = stand_in(document) {
+            self.fact(stand_in.what, stand_in.says);
         }
         match &target.tenant {
             Some(tenant) => self.fact("tenant", &format!("{tenant}, {}", known_by(target.tenant_known_by))),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
+use super::stand_in::server_name;
 use crate::artifact::v1::{
     Expectation, Idempotency, Lookup, Operation, PlannedBy, Precondition, Slot, TenantKnownBy,
 };
@@ -33,7 +34,7 @@ pub(super) fn tenant_words(tenant: Option<&str>, how: TenantKnownBy) -> String {
 
 /// On whom something is done.
 pub(super) fn whom(tenant: Option<&str>, server: &str, sandbox: bool) -> String {
-    let server = if sandbox { "the sandbox" } else { server };
+    let server = server_name(sandbox, server);
     match tenant {
         Some(tenant) => format!("{tenant} on {server}"),
         None => server.to_owned(),

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::artifact_words::short_value;
 use super::layout::{Mark, Tone, count, hang};
+use super::stand_in::REPLAY_DIFFERENCE;
 use super::terminal::Terminal;
 use crate::artifact::{Change, Difference, ItemDifference, Kind};
 use crate::core::printable::one_line;
@@ -19,11 +20,14 @@ const MOST_READ_CHANGES: usize = 20;
 /// The difference for a terminal. Values of payloads are whole.
 #[must_use]
 pub fn difference_text(difference: &Difference, terminal: &Terminal) -> String {
-    let Difference { same_effect, sandbox, target, operations, order, preconditions } = difference;
+    let Difference { same_effect, sandbox, replay, target, operations, order, preconditions } = difference;
     let mut page = Page { out: String::new(), terminal };
     page.verdict(*same_effect);
     if *sandbox {
         hang(&mut page.out, "  ", SANDBOX_DIFFERENCE, terminal.width);
+    }
+    if *replay {
+        hang(&mut page.out, "  ", REPLAY_DIFFERENCE, terminal.width);
     }
     if !target.is_empty() {
         page.heading("Target and recipe");
@@ -165,7 +169,7 @@ mod tests {
     fn a_difference_of_a_sandbox_plan_says_so() {
         for sandbox in [true, false] {
             for same_effect in [true, false] {
-                let difference = Difference { same_effect, sandbox, ..Difference::default() };
+                let difference = Difference { same_effect, sandbox, replay: false, ..Difference::default() };
                 let text = difference_text(&difference, &Terminal { width: 200, ..Terminal::plain() });
                 assert_eq!(text.contains(SANDBOX_DIFFERENCE), sandbox);
             }
@@ -179,6 +183,7 @@ mod tests {
         let difference = Difference {
             same_effect: false,
             sandbox: true,
+            replay: false,
             target: vec![change("/target/tenant", Some(json!("acme")), Some(json!(null)))],
             operations: vec![
                 ItemDifference {

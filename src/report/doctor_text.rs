@@ -4,6 +4,7 @@ use super::artifact_words::tenant_words;
 use super::doctor_view::{DoctorView, SANDBOX_EXAMINED, named, sign};
 use super::layout::{Mark, bounded};
 use super::page::Page;
+use super::stand_in::{REPLAY_EXAMINED, StandIn};
 use super::terminal::Terminal;
 use crate::engine::Examination;
 
@@ -23,8 +24,9 @@ pub fn doctor_text(view: &DoctorView<'_>, terminal: &Terminal) -> String {
     for reason in view.reasons() {
         page.under_verdict(&bounded(&reason, LONGEST));
     }
-    if examined.target.sandbox {
-        page.under_verdict(SANDBOX_EXAMINED);
+    let target = &examined.target;
+    if let Some(stand_in) = StandIn::of(target.sandbox, &target.identity, SANDBOX_EXAMINED, REPLAY_EXAMINED) {
+        page.under_verdict(stand_in.says);
     }
     let (ten, others): (Vec<&Examination>, Vec<&Examination>) =
         examined.checks.iter().partition(|check| check.check.number().is_some());

@@ -137,9 +137,9 @@ impl Suite {
 fn properties(out: &mut Out, sheet: &Sheet<'_>) -> std::io::Result<()> {
     let verdict =
         [("verdict".to_owned(), sheet.word.clone()), ("exit code".to_owned(), sheet.exit.to_string())];
-    let sandbox = sheet.sandbox.map(|says| ("sandbox".to_owned(), says.to_owned()));
+    let stand_in = sheet.stand_in.map(|stand_in| (stand_in.what.to_owned(), stand_in.says.to_owned()));
     let facts = sheet.facts.iter().map(|fact| (fact.label.clone(), fact.text.clone()));
-    for (name, value) in verdict.into_iter().chain(sandbox).chain(facts) {
+    for (name, value) in verdict.into_iter().chain(stand_in).chain(facts) {
         let (name, value) = (xml(&name, LONGEST_NAME), xml(&value, LONGEST));
         out.create_element("property")
             .with_attributes([("name", name.as_str()), ("value", value.as_str())])

@@ -4,6 +4,7 @@
 //! for terminals, as code or escaped words for Markdown, as JSON escapes for machines. Nothing here
 //! decides anything, and whatever is about the sandbox says so.
 
+pub mod agent;
 mod apply_line;
 mod apply_text;
 mod apply_words;
@@ -43,8 +44,10 @@ mod sample;
 #[cfg(test)]
 mod sample_effect;
 mod sarif;
+mod shapes_text;
 mod sheet;
 mod sheet_markdown;
+mod stand_in;
 mod status;
 mod status_text;
 mod terminal;
@@ -64,9 +67,10 @@ pub use event_file::{EventFile, EventFileError};
 pub use fan::Fan;
 pub use html::html;
 pub use json::{
-    LedgerLogJson, difference_json, difference_schema, doctor_json, doctor_schema, event_json, event_schema,
-    ledger_log_schema, lock_json, lock_schema, problems_json, problems_schema, profile_json, profile_schema,
-    recipe_json, recipe_schema, run_json, run_schema, status_json, status_schema,
+    LedgerLogJson, call_json, call_schema, difference_json, difference_schema, doctor_json, doctor_schema,
+    event_json, event_schema, ledger_log_schema, lock_json, lock_schema, problems_json, problems_schema,
+    profile_json, profile_schema, recipe_json, recipe_schema, run_json, run_schema, status_json,
+    status_schema,
 };
 pub use junit::junit;
 pub use ledger_log_text::{LedgerLogText, LogRow};
@@ -80,6 +84,7 @@ pub use recipe_markdown::recipe_markdown;
 pub use recipe_text::recipe_text;
 pub use run_text::{run_text, verdict_text};
 pub use sarif::sarif;
+pub use shapes_text::{shapes_json, shapes_schema, shapes_text};
 pub use sheet::{ApplyOutputs, Sheet};
 pub use sheet_markdown::{MOST_BYTES, sheet_markdown};
 pub use status_text::{HolderView, StatusView, status_text};

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::layout::{Mark, bounded, count, took};
+use super::stand_in::server_name;
 use super::status::{mark, sentence};
 use super::terminal::Terminal;
 use crate::core::text::visible;
@@ -144,7 +145,7 @@ fn line(event: &Event, verbosity: Verbosity, terminal: &Terminal) -> Option<Stri
     let idle = terminal.mark(Mark::Idle);
     Some(match event {
         Event::Started { run: _, recipe, server, tenant, sandbox, steps } => {
-            let server = if *sandbox { "the sandbox".to_owned() } else { bounded(server, LONGEST) };
+            let server = bounded(server_name(*sandbox, server), LONGEST);
             let tenant =
                 tenant.as_ref().map(|name| format!(" for {}", bounded(name, LONGEST))).unwrap_or_default();
             let steps = count(*steps, "step", "steps");

@@ -6,6 +6,7 @@ use super::artifact_words::{NO_TENANT, known_by, outline, validated};
 use super::layout::{Mark, Tone, bounded, columns, count, hang, pad, took, wrap};
 use super::next::next_command;
 use super::page::Page;
+use super::stand_in::{REPLAY_RUN, StandIn, server_name};
 use super::status::{mark, sentence, verdict};
 use super::terminal::Terminal;
 use super::written::RunOutputs;
@@ -33,13 +34,19 @@ const MOST_IDLE: usize = 3;
 /// The whole report.
 #[must_use]
 pub fn run_text(result: &RunResult, terminal: &Terminal, outputs: &RunOutputs) -> String {
+    let mut out = course_text(result, terminal);
+    facts(&mut out, result, terminal, outputs);
+    out
+}
+
+/// The verdict, every step and the plan: what the recipe and the server have to do with.
+pub(super) fn course_text(result: &RunResult, terminal: &Terminal) -> String {
     let mut out = verdict_text(result, terminal);
     out.push('\n');
     steps(&mut out, result, terminal);
     if let Some(artifact) = &result.artifact {
         plan(&mut out, artifact.document(), terminal);
     }
-    facts(&mut out, result, terminal, outputs);
     out
 }
 
@@ -77,10 +84,7 @@ fn value(value: &Value) -> String {
 }
 
 fn target(result: &RunResult) -> String {
-    let server = match result.target.sandbox {
-        true => "the sandbox".to_owned(),
-        false => bounded(&result.target.identity, SHORT),
-    };
+    let server = bounded(server_name(result.target.sandbox, &result.target.identity), SHORT);
     match &result.target.tenant {
         Some(tenant) => format!("{} on {server}", bounded(tenant, SHORT)),
         None => server,
@@ -269,8 +273,9 @@ fn facts(out: &mut String, result: &RunResult, terminal: &Terminal, outputs: &Ru
         let label = terminal.paint(Tone::Strong, &pad("next:", 12));
         out.push_str(&format!("  {label}{}\n", terminal.paint(Tone::Strong, &next)));
     }
-    if result.target.sandbox {
-        hang(out, "  ", SANDBOX_RUN, terminal.width);
+    let target = &result.target;
+    if let Some(stand_in) = StandIn::of(target.sandbox, &target.identity, SANDBOX_RUN, REPLAY_RUN) {
+        hang(out, "  ", stand_in.says, terminal.width);
     }
 }
 

@@ -95,6 +95,7 @@ pub fn run(recipe: &str, release: &str, conclusion: Conclusion, steps: Vec<StepR
         artifact: None,
         not_proven: Vec::new(),
         applied_before: Vec::new(),
+        replay: None,
         conclusion,
     }
 }
@@ -181,6 +182,7 @@ pub fn planned() -> RunResult {
         artifact: Some(artifact()),
         not_proven: vec![unproven.into()],
         applied_before: Vec::new(),
+        replay: None,
         ..run("remediation-plan", "REL-BLOCKED", Conclusion::ChangesPlanned, steps)
     }
 }

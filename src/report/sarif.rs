@@ -38,12 +38,17 @@ pub fn sarif(sheet: &Sheet<'_>) -> Value {
         "executionSuccessful": sheet.exit != 1, "exitCode": sheet.exit,
         "exitCodeDescription": plain(&bounded(&sheet.word, LONGEST)),
     });
-    if sheet.problems.len() > shown.len()
-        && let Some(members) = invocation.as_object_mut()
-    {
+    let mut notices = Vec::new();
+    if let Some(stand_in) = sheet.stand_in {
+        let text = format!("{}: {}", stand_in.what, stand_in.says);
+        notices.push(json!({"level": "note", "message": {"text": plain(&text)}}));
+    }
+    if sheet.problems.len() > shown.len() {
         let text = format!("{} more problems are left out", sheet.problems.len() - shown.len());
-        let notices = json!([{"level": "warning", "message": {"text": text}}]);
-        members.insert("toolExecutionNotifications".to_owned(), notices);
+        notices.push(json!({"level": "warning", "message": {"text": text}}));
+    }
+    if let Some(members) = invocation.as_object_mut().filter(|_| !notices.is_empty()) {
+        members.insert("toolExecutionNotifications".to_owned(), Value::Array(notices));
     }
     json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
@@ -153,7 +158,15 @@ mod tests {
                 {
                   "executionSuccessful": true,
                   "exitCode": 4,
-                  "exitCodeDescription": "blocked"
+                  "exitCodeDescription": "blocked",
+                  "toolExecutionNotifications": [
+                    {
+                      "level": "note",
+                      "message": {
+                        "text": "sandbox: this run used the embedded sandbox: nothing here is about a real release"
+                      }
+                    }
+                  ]
                 }
               ],
               "results": [
@@ -364,7 +377,7 @@ mod tests {
         sheet.problems = vec![one; MOST + 7];
         let log = sarif(&sheet);
         assert_eq!(log["runs"][0]["results"].as_array().unwrap().len(), MOST);
-        let notice = &log["runs"][0]["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"];
-        assert_eq!(notice, "7 more problems are left out");
+        let notices = log["runs"][0]["invocations"][0]["toolExecutionNotifications"].as_array().unwrap();
+        assert_eq!(notices.last().unwrap()["message"]["text"], "7 more problems are left out");
     }
 }

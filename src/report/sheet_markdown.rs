@@ -4,6 +4,7 @@
 use super::layout::{Mark, bounded, count, took};
 use super::markdown::{cell, code, json_block, prose};
 use super::sheet::{Proposal, Sheet};
+use super::stand_in::StandIn;
 use crate::evidence::brief::{View, chart, rows, views};
 use crate::evidence::mermaid;
 use serde_json::Value;
@@ -23,10 +24,11 @@ const LONGEST: usize = 1000;
 pub fn sheet_markdown(sheet: &Sheet<'_>, most: usize) -> String {
     let mut page = Page { out: String::new(), most: most.saturating_sub(200), left_out: 0 };
     page.head(sheet);
-    page.findings(sheet);
+    // What somebody asked for comes before what it was made of.
     for brief in &sheet.briefs {
         page.brief(brief);
     }
+    page.findings(sheet);
     page.checks(sheet);
     for operation in &sheet.operations {
         page.operation(operation);
@@ -93,8 +95,8 @@ impl Page {
         if !about.is_empty() {
             head.push_str(&format!("{} {}\n\n", sheet.command, about.join(" · ")));
         }
-        if let Some(says) = sheet.sandbox {
-            head.push_str(&format!("**Sandbox**: {says}.\n\n"));
+        if let Some(StandIn { title, says, .. }) = sheet.stand_in {
+            head.push_str(&format!("**{title}**: {says}.\n\n"));
         }
         self.block(&head);
         self.list("", sheet.reasons.iter().map(|reason| prose(&bounded(reason, LONGEST))));

@@ -21,6 +21,8 @@ pub struct TestedCase {
     pub recipe: String,
     /// What the case shows.
     pub case: String,
+    /// The recording that was played instead of the sandbox, if one was.
+    pub recording: Option<String>,
     /// What is not as expected; empty where it passed.
     pub wrong: Vec<String>,
     /// How long it took.
@@ -33,7 +35,7 @@ pub fn test_text(tested: &[TestedCase], terminal: &Terminal) -> String {
     let mut page = Page::new(terminal);
     let failed = tested.iter().filter(|tested| !tested.wrong.is_empty()).count();
     let (mark, word) = verdict(failed);
-    page.verdict(mark, word, &[told(tested.len(), failed), "on the sandbox".to_owned()]);
+    page.verdict(mark, word, &[told(tested.len(), failed), ground(tested).to_owned()]);
     let mut file = "";
     for case in tested {
         if case.file != file {
@@ -47,6 +49,16 @@ pub fn test_text(tested: &[TestedCase], terminal: &Terminal) -> String {
         }
     }
     page.text()
+}
+
+/// On what the cases were tried out.
+fn ground(tested: &[TestedCase]) -> &'static str {
+    let recorded = tested.iter().filter(|case| case.recording.is_some()).count();
+    match recorded {
+        0 => "on the sandbox",
+        all if all == tested.len() => "on recordings",
+        _ => "on the sandbox and on recordings",
+    }
 }
 
 pub(super) fn verdict(failed: usize) -> (Mark, &'static str) {
@@ -64,7 +76,7 @@ pub(super) fn told(cases: usize, failed: usize) -> String {
 struct TestV1<'a> {
     /// Always `loopgate.test/1`.
     format: &'static str,
-    /// Always true: cases run on the sandbox.
+    /// Whether every case ran on the sandbox; else the others ran on a recording.
     sandbox: bool,
     /// Whether every case passed.
     passed: bool,
@@ -83,6 +95,9 @@ struct CaseV1<'a> {
     recipe: &'a str,
     /// What the case shows.
     case: &'a str,
+    /// The recording that was played, relative to the file; left out where the case ran on the sandbox.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recording: Option<&'a str>,
     /// Whether all is as expected.
     passed: bool,
     /// What is not, a sentence each.
@@ -94,17 +109,19 @@ struct CaseV1<'a> {
 /// The cases as `loopgate.test/1`.
 #[must_use]
 pub fn test_json(tested: &[TestedCase]) -> Value {
-    let cases = tested.iter().map(|TestedCase { file, line, recipe, case, wrong, took }| CaseV1 {
+    let cases = tested.iter().map(|TestedCase { file, line, recipe, case, recording, wrong, took }| CaseV1 {
         file,
         line: *line,
         recipe,
         case,
+        recording: recording.as_deref(),
         passed: wrong.is_empty(),
         wrong,
         took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
     });
     let passed = tested.iter().all(|tested| tested.wrong.is_empty());
-    json!(TestV1 { format: "loopgate.test/1", sandbox: true, passed, cases: cases.collect() })
+    let sandbox = tested.iter().all(|tested| tested.recording.is_none());
+    json!(TestV1 { format: "loopgate.test/1", sandbox, passed, cases: cases.collect() })
 }
 
 /// The JSON Schema of `loopgate.test/1`.
@@ -126,6 +143,7 @@ mod tests {
             line: Some(3),
             recipe: "certify".into(),
             case: name.into(),
+            recording: None,
             wrong: wrong.iter().map(|wrong| (*wrong).to_owned()).collect(),
             took: Duration::from_millis(4),
         }

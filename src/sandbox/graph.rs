@@ -53,6 +53,30 @@ pub(super) struct Node {
     /// SHA-256 of the imported file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
+    /// What a finding says that other scanners may say as well.
+    #[serde(flatten)]
+    pub about: About,
+}
+
+/// What a finding is about, as far as its scanner says.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct About {
+    /// The scanner's rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// The package or file that has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub component: Option<String>,
+    /// The vulnerability's ID in a public list, such as CVE.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cve: Option<String>,
+    /// The versions that repair it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fixed_in: Option<String>,
+    /// When it was first seen, a time (RFC 3339).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_seen_at: Option<String>,
 }
 
 impl Node {
@@ -72,6 +96,7 @@ impl Node {
             url: None,
             description: None,
             digest: None,
+            about: About::default(),
         }
     }
 }

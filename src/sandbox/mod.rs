@@ -10,7 +10,6 @@ mod error;
 mod graph;
 mod http;
 mod import;
-mod lines;
 mod refusal;
 mod server;
 mod store;
@@ -21,6 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use rmcp::service::{QuitReason, RoleServer, ServerInitializeError};
 use rmcp::transport::IntoTransport;
+use rmcp::transport::async_rw::DEFAULT_MAX_LINE_LENGTH;
 use rusqlite::Connection;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 
@@ -28,8 +28,9 @@ pub use data::{DataError, DataFile, Loaded};
 pub use error::SandboxError;
 pub use http::Listening;
 pub use import::{Controls, EvidenceError, Format, Import, Imported, Place};
-use lines::{LineFault, Lines};
 pub use store::Location;
+
+use crate::core::lines::{LineFault, Lines};
 
 /// The stand-in for LoopIQ. Clones share one connection to one store.
 #[derive(Clone)]
@@ -72,7 +73,7 @@ impl Sandbox {
         W: AsyncWrite + Send + Unpin + 'static,
     {
         let fault = LineFault::default();
-        let served = self.run((Lines::new(read, Arc::clone(&fault)), write)).await;
+        let served = self.run((Lines::new(read, DEFAULT_MAX_LINE_LENGTH, Arc::clone(&fault)), write)).await;
         match fault.get() {
             Some(problem) => Err(SandboxError::Connection(problem.clone())),
             None => served,

@@ -267,6 +267,8 @@ impl Bare {
             meta,
             headers: BTreeMap::new(),
             secrets: BTreeMap::new(),
+            tenant: None,
+            varying: Vec::new(),
         };
         match self.session.call(&call, self.limits.call).await {
             Seen::Answer(answer) => Ok(answer.content().ok_or("an answer without content")?.into_owned()),

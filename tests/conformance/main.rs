@@ -194,6 +194,8 @@ fn call(tool: &str, arguments: Map<String, Value>) -> ToolCall {
         meta: Map::new(),
         headers: BTreeMap::new(),
         secrets: BTreeMap::new(),
+        tenant: None,
+        varying: Vec::new(),
     }
 }
 

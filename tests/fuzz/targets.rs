@@ -26,9 +26,10 @@ use loopgate::core::text::is_hidden;
 use loopgate::core::{Digest, ToolDefinition};
 use loopgate::evidence::{Graph, Limits, analyze, mermaid};
 use loopgate::ledger::{Draft, Event, Fact, Head, chain};
-use loopgate::mcp::{HttpAddress, Issuer, classify, heard};
+use loopgate::mcp::recording::shapes_compared;
+use loopgate::mcp::{HttpAddress, Issuer, Recording, Replay, classify, heard};
 use loopgate::recipe::{InputsFileError, Library, Problems, Source, load, read_inputs_file};
-use loopgate::report::{Terminal, artifact_markdown, artifact_text, problems_text, recipe_text};
+use loopgate::report::{Terminal, artifact_markdown, artifact_text, problems_text, recipe_text, shapes_text};
 use loopgate::sandbox::{Format, Import};
 use serde_json::Value;
 
@@ -36,19 +37,22 @@ use serde_json::Value;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 20] = [
+pub const TARGETS: [Target; 23] = [
     ("approval", approval),
     ("artifact", artifact),
     ("audit", audit),
+    ("cyclonedx", cyclonedx),
     ("environment", environment),
     ("event", event),
     ("evidence", evidence),
     ("gate", gate),
+    ("in-toto", in_toto),
     ("inputs", inputs),
     ("junit", junit),
     ("lock", lock),
     ("profile", profile),
     ("recipe", recipe),
+    ("recording", recording),
     ("reply", reply),
     ("review", review),
     ("sarif", sarif),
@@ -86,6 +90,27 @@ pub fn recipe(data: &[u8]) {
             shown(&recipe_text(&recipe, &profile, &Terminal::plain()));
         }
         Err(problems) => refused(&problems),
+    }
+}
+
+/// A recording, and what could be played of one whatever its digest says.
+pub fn recording(data: &[u8]) {
+    if let Err(error) = Recording::read("r.json", data) {
+        told(&error);
+    }
+    let Ok(value) = parse_unambiguous(data) else { return };
+    match Recording::of(value) {
+        Ok(recording) => {
+            let again = Recording::read("again.json", recording.text().as_bytes());
+            assert_eq!(again.unwrap_or_else(|error| panic!("{error}")), recording);
+            let tools = shapes_compared(recording.document(), recording.document());
+            assert!(tools.iter().all(|tool| tool.differences.is_empty()));
+            shown(&shapes_text(&tools, &Terminal::plain()));
+            shown(recording.text());
+            let replay = Replay::new(recording.clone());
+            assert_eq!(replay.unmade().len(), recording.document().calls.len());
+        }
+        Err(error) => told(&error),
     }
 }
 
@@ -200,6 +225,16 @@ pub fn sarif(data: &[u8]) {
 /// JUnit XML.
 pub fn junit(data: &[u8]) {
     titles(data, Format::Junit);
+}
+
+/// CycloneDX in JSON.
+pub fn cyclonedx(data: &[u8]) {
+    titles(data, Format::CycloneDx);
+}
+
+/// An in-toto statement, bare or in an envelope.
+pub fn in_toto(data: &[u8]) {
+    titles(data, Format::InToto);
 }
 
 fn titles(data: &[u8], format: Format) {

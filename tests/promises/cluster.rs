@@ -3,11 +3,11 @@
 
 #![cfg(unix)]
 
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, Instant};
@@ -19,28 +19,48 @@ pub const PASSWORD: &str = "a password for ci";
 /// The user whom a server that root starts runs as.
 pub const NOBODY: u32 = 65_534;
 
-/// Does as it is told on standard input, and ends the server when that ends.
+/// Makes the server's files and starts it; then does as it is told on standard input, and says when it has. Ends the
+/// server when there is nothing more to be told.
 const KEEPER: &str = r#"
-start() { "$1/postgres" -D "$2/data" & server=$!; }
-start "$1" "$2"
+start() { "$1/postgres" -D "$2/data" >/dev/null 2>&1 & server=$!; }
+eval "$3" >/dev/null && printf '%s' "$4" >>"$2/data/postgresql.conf" || exit
+start "$@"
+echo done
 while read -r word; do
   case "$word" in
-    start) start "$1" "$2" ;;
+    start) start "$@" ;;
+    fill) cat /dev/zero >"$2/data/filler" 2>/dev/null ;;
+    free) rm -f "$2/data/filler" ;;
     *) kill "-$word" "$server"; wait "$server" ;;
   esac
+  echo done
 done
 # A signal that comes before the server expects any is lost.
 while kill -QUIT "$server" 2>/dev/null; do sleep 0.1; done
 wait "$server"
-rm -rf "$2"
+rm -rf "$2" 2>/dev/null
 "#;
+
+/// Gives a folder's data a disk of its own for as long as a program runs in it, which is not root.
+const SMALL: &str = r#"
+mkdir "$2/data" && mount -t tmpfs -o "size=$1,mode=0700" none "$2/data" || exit
+folder=$2
+shift 2
+unshare --user --map-user=1000 --map-group=1000 "$@"
+umount "$folder/data"
+rm -rf "$folder"
+"#;
+
+/// What makes an empty server.
+const MAKE: &str = r#""$1/initdb" --no-sync --username=postgres --encoding=UTF8 --no-locale \
+  --auth-local=trust --auth-host=scram-sha-256 -D "$2/data""#;
 
 pub struct Cluster {
     pub programs: PathBuf,
     pub folder: PathBuf,
     pub port: u16,
-    /// What the keeper is told; none once it is over.
-    pub words: Mutex<Option<ChildStdin>>,
+    /// What the keeper is told and says; none once it is over.
+    words: Mutex<Option<(ChildStdin, BufReader<ChildStdout>)>>,
     keeper: Mutex<Child>,
     databases: AtomicU32,
 }
@@ -77,51 +97,90 @@ pub fn as_nobody(program: impl AsRef<std::ffi::OsStr>) -> Command {
 impl Cluster {
     /// Starts one with these lines in its configuration besides the tests' own.
     pub fn start(configuration: &str) -> Option<Self> {
+        let cluster = Self::made(MAKE, configuration, None)?;
+        cluster.has_a_runner();
+        Some(cluster)
+    }
+
+    /// Starts one on a disk of that size, which can be filled; none where that takes more than may be done here.
+    pub fn small(size: &str) -> Option<Self> {
+        let may = as_nobody("unshare").args(["-Urm", "mount", "-t", "tmpfs", "none", "/mnt"]).output();
+        if !may.is_ok_and(|output| output.status.success()) {
+            return None;
+        }
+        let cluster = Self::made(MAKE, "", Some(size))?;
+        cluster.has_a_runner();
+        Some(cluster)
+    }
+
+    /// Starts a standby, which follows this one asynchronously and can be read.
+    pub fn standby(&self) -> Self {
+        let make = format!(
+            r#""$1/pg_basebackup" -h '{}' -p {} -U postgres -R --checkpoint=fast --no-sync -D "$2/data""#,
+            self.folder.display(),
+            self.port
+        );
+        Self::made(&make, "", None).unwrap()
+    }
+
+    fn made(make: &str, configuration: &str, size: Option<&str>) -> Option<Self> {
         let programs = programs()?;
         let folder = tempfile::Builder::new().prefix("pg-").tempdir().unwrap().keep();
         if std::fs::metadata("/proc/self").unwrap().uid() == 0 {
             std::os::unix::fs::chown(&folder, Some(NOBODY), Some(NOBODY)).unwrap();
         }
-        let made = as_nobody(programs.join("initdb"))
-            .args(["--no-sync", "--username=postgres", "--encoding=UTF8", "--no-locale"])
-            .args(["--auth-local=trust", "--auth-host=scram-sha-256", "-D"])
-            .arg(folder.join("data"))
-            .current_dir(&folder)
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut file =
-            std::fs::OpenOptions::new().append(true).open(folder.join("data/postgresql.conf")).unwrap();
-        writeln!(
-            file,
+        let configuration = format!(
             "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = '{}'\nmax_connections = 200\n\
-             shared_buffers = 64MB\n{configuration}",
+             shared_buffers = 64MB\n{configuration}\n",
             folder.display()
-        )
-        .unwrap();
-        let mut keeper = as_nobody("sh")
+        );
+        let mut keeper = match size {
+            None => as_nobody("sh"),
+            Some(size) => {
+                let mut keeper = as_nobody("unshare");
+                keeper.args(["-Urm", "sh", "-c", SMALL, "small", size]).arg(&folder).arg("sh");
+                keeper
+            }
+        };
+        let mut keeper = keeper
             .args(["-c", KEEPER, "keeper"])
             .args([&programs, &folder])
+            .args([make, &configuration])
             .current_dir(&folder)
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let words = Mutex::new(keeper.stdin.take());
-        let databases = AtomicU32::new(0);
-        let cluster = Self { programs, folder, port, words, keeper: Mutex::new(keeper), databases };
+        let words = keeper.stdin.take().zip(keeper.stdout.take().map(BufReader::new));
+        let (words, keeper) = (Mutex::new(words), Mutex::new(keeper));
+        let cluster = Self { programs, folder, port, words, keeper, databases: AtomicU32::new(0) };
+        cluster.is_done();
         cluster.wait();
-        cluster.sql(
+        Some(cluster)
+    }
+
+    fn has_a_runner(&self) {
+        self.sql(
             "postgres",
             &format!(
                 "CREATE ROLE loopgate_runner NOLOGIN;
                  CREATE ROLE {RUNNER} LOGIN PASSWORD '{PASSWORD}' IN ROLE loopgate_runner"
             ),
         );
-        Some(cluster)
+    }
+
+    /// Has the keeper do something, and waits until it has: `start` the server, `fill` or `free` its disk; anything else
+    /// is a signal for the server, such as `QUIT`, which ends it.
+    pub fn tell(&self, word: &str) {
+        writeln!(self.words.lock().unwrap().as_mut().unwrap().0, "{word}").unwrap();
+        self.is_done();
+    }
+
+    fn is_done(&self) {
+        let (mut words, mut line) = (self.words.lock().unwrap(), String::new());
+        words.as_mut().unwrap().1.read_line(&mut line).unwrap();
+        assert_eq!(line, "done\n", "the server cannot be made");
     }
 
     /// Waits until it answers.
@@ -133,7 +192,7 @@ impl Cluster {
         }
     }
 
-    pub fn new_name(&self) -> String {
+    fn new_name(&self) -> String {
         format!("ledger_{}", self.databases.fetch_add(1, Ordering::SeqCst))
     }
 
@@ -141,6 +200,13 @@ impl Cluster {
     pub fn database(&self) -> String {
         let name = self.new_name();
         self.sql("postgres", &format!("CREATE DATABASE {name} TEMPLATE template0"));
+        name
+    }
+
+    /// A copy of a database, by its name.
+    pub fn copy(&self, database: &str) -> String {
+        let name = self.new_name();
+        self.sql("postgres", &format!("CREATE DATABASE {name} TEMPLATE {database}"));
         name
     }
 

@@ -17,7 +17,7 @@ use crate::support::{Folder, Ran, environment, example, has};
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The suite, where it is installed.
-struct Suite {
+pub struct Suite {
     node: PathBuf,
     entry: PathBuf,
 }
@@ -38,7 +38,7 @@ struct Played {
 }
 
 impl Suite {
-    fn find() -> Option<Self> {
+    pub fn find() -> Option<Self> {
         let node = environment("LOOPGATE_TEST_NODE").map(PathBuf::from);
         let modules = environment("LOOPGATE_TEST_NODE_MODULES").map(PathBuf::from);
         let entry = modules.map(|folder| folder.join("@modelcontextprotocol/conformance/dist/index.js"));
@@ -47,7 +47,7 @@ impl Suite {
         if has("the official conformance suite, or a Node.js for it,", there) { suite } else { None }
     }
 
-    fn run(&self, folder: &Folder, arguments: &[&str]) -> Ran {
+    pub fn run(&self, folder: &Folder, arguments: &[&str]) -> Ran {
         let mut command: Command = folder.process(self.node.to_str().unwrap());
         // The suite cuts the client's command at blanks, so that the folder must not stand in it.
         command.current_dir(example("conformance").parent().unwrap()).arg(&self.entry).args(arguments);

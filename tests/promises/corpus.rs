@@ -116,6 +116,7 @@ proptest! {
     #[test]
     fn an_attack_stays_text_in_every_report(text in any_attack()) {
         let told = |text: &str| TestedCase {
+            recording: None,
             file: format!("recipes/{text}.cases.yaml"),
             line: Some(3),
             recipe: text.to_owned(),

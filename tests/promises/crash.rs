@@ -90,7 +90,8 @@ fn goes_on(crash: Crash, apply: &[&str], keys: Keys, before: &Held, expected: &H
     }
 }
 
-/// An apply whose ledger is in a database, killed wherever it waits for it, sends or says something.
+/// An apply whose ledger is in a database, killed wherever its main thread waits for it, sends or says something. At what
+/// the ledger's own thread sends and hears it is killed in `database_lost`.
 #[test]
 fn a_killed_apply_with_its_ledger_in_a_database_repeats_no_write_and_loses_none() {
     if !has_strace() {

@@ -22,14 +22,18 @@ pub struct Shared {
 impl Shared {
     /// Planned and approved, the ledger made; nothing where there is no PostgreSQL.
     pub fn ready(faults: &str, keys: Keys) -> Option<Self> {
-        let cluster = there()?;
+        Some(Self::on(there()?, faults, keys))
+    }
+
+    /// The same on that cluster.
+    pub fn on(cluster: &'static Cluster, faults: &str, keys: Keys) -> Self {
         let (governed, id) = Governed::ready(faults, keys);
         let database = cluster.database();
         init(&governed.folder, cluster, &database).exits(0);
         let url = cluster.runner(&database);
         governed.folder.set("PGPASSWORD", PASSWORD);
         governed.settings(|settings| settings["ledger"] = json!({ "at": url }));
-        Some(Self { cluster, database, governed, id })
+        Self { cluster, database, governed, id }
     }
 
     pub fn apply(&self, more: &[&str]) -> Ran {

@@ -1,211 +1,223 @@
-//! A ledger's server that is lost at any step of an apply, and a holder that is stopped while another takes over.
+//! A ledger that is lost at any step of an apply, and a holder that is stopped while another takes over.
 
 #![cfg(unix)]
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::cluster::{Cluster, PASSWORD};
-use crate::database::Shared;
-use crate::database_faults::is_recorded;
+use crate::cluster::PASSWORD;
+use crate::database::{Shared, ledger};
 use crate::governed::{ARTIFACT, DATABASE, Held, Keys, held};
-use crate::support::{Folder, Ran};
+use crate::support::{Ran, environment};
+use crate::wire::{At, Cut, Fault, Loss, Wire, signal};
 
-/// A way to a server that ends at one of the messages to it.
-struct Wire {
-    address: SocketAddr,
-    rules: Arc<Mutex<Rules>>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Cut {
-    /// The message is lost.
-    Before,
-    /// The answer to it is.
-    After,
-}
-
-/// Which message.
-#[derive(Clone, Copy)]
-enum At {
-    Number(usize),
-    /// The first with that text in it.
-    Text(&'static str),
-}
-
-struct Rules {
-    /// How many messages there were.
-    messages: usize,
-    at: Option<(At, Cut)>,
-    /// Whether nobody comes through any more once it was cut.
-    for_good: bool,
-    was_cut: bool,
-}
-
-impl Wire {
-    fn to(port: u16, at: Option<(At, Cut)>, for_good: bool) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let rules = Arc::new(Mutex::new(Rules { messages: 0, at, for_good, was_cut: false }));
-        let known = Arc::clone(&rules);
-        thread::spawn(move || {
-            for here in listener.incoming().map_while(Result::ok) {
-                let closed = {
-                    let rules = known.lock().unwrap();
-                    rules.was_cut && rules.for_good
-                };
-                if let (false, Ok(there)) = (closed, TcpStream::connect(("127.0.0.1", port))) {
-                    connect(&here, &there, &known);
-                }
-            }
-        });
-        Self { address, rules }
-    }
-
-    fn messages(&self) -> usize {
-        self.rules.lock().unwrap().messages
-    }
-
-    fn was_cut(&self) -> bool {
-        self.rules.lock().unwrap().was_cut
-    }
-}
-
-fn connect(here: &TcpStream, there: &TcpStream, rules: &Arc<Mutex<Rules>>) {
-    let _ = (here.set_nodelay(true), there.set_nodelay(true));
-    let deaf = Arc::new(Mutex::new(false));
-    let both = || (here.try_clone().unwrap(), there.try_clone().unwrap());
-    let ((mut here_in, mut there_out), (mut here_out, mut there_in)) = (both(), both());
-    let (rules, is_deaf) = (Arc::clone(rules), Arc::clone(&deaf));
-    let end = |one: &TcpStream, other: &TcpStream| {
-        let _ = (one.shutdown(Shutdown::Both), other.shutdown(Shutdown::Both));
-    };
-    thread::spawn(move || {
-        let mut buffer = vec![0; 1 << 16];
-        while let Ok(size @ 1..) = here_in.read(&mut buffer) {
-            let cut = {
-                let mut rules = rules.lock().unwrap();
-                rules.messages += 1;
-                let is_it = rules.at.is_some_and(|(at, _)| match at {
-                    At::Number(number) => number == rules.messages,
-                    At::Text(text) => String::from_utf8_lossy(&buffer[..size]).contains(text),
-                });
-                let cut = rules.at.filter(|_| is_it && !rules.was_cut).map(|(_, cut)| cut);
-                rules.was_cut |= cut.is_some();
-                cut
-            };
-            if cut == Some(Cut::Before) {
-                break;
-            }
-            if cut == Some(Cut::After) {
-                *is_deaf.lock().unwrap() = true;
-            }
-            if there_out.write_all(&buffer[..size]).is_err() {
-                break;
-            }
-        }
-        end(&here_in, &there_out);
-    });
-    thread::spawn(move || {
-        let mut buffer = vec![0; 1 << 16];
-        while let Ok(size @ 1..) = there_in.read(&mut buffer) {
-            if *deaf.lock().unwrap() || here_out.write_all(&buffer[..size]).is_err() {
-                break;
-            }
-        }
-        end(&here_out, &there_in);
-    });
-}
-
-/// An apply whose way to the ledger is cut, and the next one.
-struct Lost {
-    ready: Shared,
+/// An apply whose way to the ledger goes wrong somewhere, and the next one.
+pub struct Lost {
+    pub ready: Shared,
     expected: Held,
     messages: usize,
 }
 
+/// How such an apply ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ended {
+    /// Less than nothing where it was killed.
+    pub code: i32,
+    /// Whether it left a file for the next one.
+    pub left: bool,
+}
+
 impl Lost {
-    fn ready() -> Option<Self> {
-        let ready = Shared::ready("", Keys::Honoured)?;
-        let (folder, database) = ready.copied();
-        let wire = Wire::to(ready.cluster.port, None, false);
-        through(&wire, &database, &folder, &ready.id).exits(0);
-        Some(Self { expected: held(&folder.path().join(DATABASE)), messages: wire.messages(), ready })
+    pub fn ready() -> Option<Self> {
+        Shared::ready("", Keys::Honoured).map(Self::of)
     }
 
-    /// The exit code of an apply that is cut there, after which the next one finds out everything; none where it ended
-    /// before it got there. Whether it left a file, too.
-    fn cut(&self, at: At, cut: Cut, for_good: bool) -> Option<(i32, bool)> {
-        let Self { ready, expected, .. } = self;
+    pub fn of(ready: Shared) -> Self {
         let (folder, database) = ready.copied();
-        let wire = Wire::to(ready.cluster.port, Some((at, cut)), for_good);
-        let ran = through(&wire, &database, &folder, &ready.id);
+        let wire = Wire::to(ready.cluster.port, None);
+        let url = format!("postgres://ci@{}/{database}", wire.address);
+        folder.run(&["apply", ARTIFACT, "--approval-id", &ready.id, "--ledger", &url]).exits(0);
+        Self { expected: held(&folder.path().join(DATABASE)), messages: wire.messages(), ready }
+    }
+
+    /// Every message of an apply, lost itself or with its answer; a part of them where not everything is asked for.
+    pub fn steps(&self) -> Vec<(At, Cut)> {
+        let all = (1..=self.messages)
+            .flat_map(|number| [Cut::Before, Cut::After].map(|cut| (At::Number(number), cut)));
+        all.step_by(if environment("LOOPGATE_TEST_ALL").is_some() { 1 } else { 11 }).collect()
+    }
+
+    /// Lets that go wrong at every step, so many at a time, mends it before the next apply, and says how often an apply
+    /// ended how.
+    pub fn at_every_step(
+        &self,
+        at_once: usize,
+        mend: impl Fn() + Sync,
+        fault: impl Fn(At, Cut) -> Fault + Sync,
+    ) -> BTreeMap<Ended, usize> {
+        let mend = &mend;
+        let (steps, next) = (self.steps(), AtomicUsize::new(0));
+        let ends = Mutex::new(BTreeMap::new());
+        thread::scope(|scope| {
+            for _ in 0..at_once {
+                scope.spawn(|| {
+                    while let Some((at, cut)) = steps.get(next.fetch_add(1, Ordering::SeqCst)) {
+                        if let Some(ended) = self.befallen(fault(*at, *cut), mend) {
+                            *ends.lock().unwrap().entry(ended).or_insert(0) += 1;
+                        }
+                    }
+                });
+            }
+        });
+        let ends = ends.into_inner().unwrap();
+        println!("{} messages, {} steps: {ends:?}", self.messages, steps.len());
+        ends
+    }
+
+    fn cut(&self, fault: Fault) -> Option<Ended> {
+        self.befallen(fault, || ())
+    }
+
+    /// How an apply ends at which that goes wrong, after which, once it is mended, the next one finds out everything;
+    /// none where it ended before it got there.
+    fn befallen(&self, fault: Fault, mend: impl Fn()) -> Option<Ended> {
+        let Self { ready, expected, .. } = self;
+        let (at, cut, for_good) = (fault.at, fault.cut, fault.for_good);
+        let killed = matches!(fault.loss, Loss::Killed);
+        let meanwhile = matches!(fault.loss, Loss::Meanwhile(_));
+        // No longer than must be waited for in vain.
+        let patience = match &fault.loss {
+            Loss::Silent => 3,
+            Loss::Told if for_good => 2,
+            _ => 60,
+        };
+        let (folder, database) = ready.copied();
+        let wire = Wire::to(ready.cluster.port, Some(fault));
+        let url = format!("postgres://ci@{}/{database}?connect_timeout={patience}", wire.address);
+        let mut first = folder.process(env!("CARGO_BIN_EXE_loopgate"));
+        first.args(["apply", ARTIFACT, "--approval-id", &ready.id, "--ledger", &url]);
+        let ran = wire.run(first);
         let held = || held(&folder.path().join(DATABASE));
         let left = folder.exists("loopgate-out/artifact.outcome.json");
+        let told = format!("{at:?} {cut:?}: exit {}: {}", ran.code, ran.told());
+        let was_cut = wire.was_cut();
+        // Only now a server learns of the end of a connection that was silent.
+        drop(wire);
+        if was_cut {
+            mend();
+        }
         match ran.code {
-            _ if !wire.was_cut() => return None,
-            0 => assert_eq!(held(), *expected, "{}", ran.told()),
-            31 => assert!(for_good, "{}", ran.told()),
-            40 if is_recorded(ready, &database) => assert_eq!(held(), *expected, "{}", ran.told()),
-            40 => assert_eq!(held(), ready.governed.held(), "{}", ran.told()),
-            code => panic!("exit {code}: {}", ran.told()),
+            _ if !was_cut => return None,
+            0 => assert_eq!(held(), *expected, "{told}"),
+            31 => assert!(for_good || meanwhile, "{told}"),
+            40 if is_recorded(ready, &database) => assert_eq!(held(), *expected, "{told}"),
+            40 => assert_eq!(held(), ready.governed.held(), "{told}"),
+            code => assert!(killed && code < 0, "{told}"),
         }
         let url = ready.cluster.runner(&database);
-        folder.run(&["apply", ARTIFACT, "--approval-id", &ready.id, "--ledger", &url]).exits(0);
-        assert_eq!(held(), *expected);
-        assert!(!folder.exists("loopgate-out/artifact.outcome.json"));
-        folder.run(&["ledger", "verify", "--ledger", &url]).exits(0);
-        assert!(is_recorded(ready, &database), "an outcome is lost or doubled");
-        Some((ran.code, left))
+        // The server learns of the end of a session a moment later.
+        let apply = ["apply", ARTIFACT, "--approval-id", &ready.id, "--ledger", &url, "--wait", "60s"];
+        folder.run(&apply).exits(0);
+        assert_eq!(held(), *expected, "{told}");
+        assert!(!folder.exists("loopgate-out/artifact.outcome.json"), "{told}");
+        ledger(&url).verify().unwrap_or_else(|error| panic!("{error}: {told}"));
+        assert!(is_recorded(ready, &database), "an outcome is lost or doubled: {told}");
+        ready.cluster.sql("postgres", &format!("DROP DATABASE {database} WITH (FORCE)"));
+        Some(Ended { code: ran.code, left })
     }
 }
 
-fn through(wire: &Wire, database: &str, folder: &Folder, id: &str) -> Ran {
-    let url = format!("postgres://ci@{}/{database}?connect_timeout=2", wire.address);
-    folder.run(&["apply", ARTIFACT, "--approval-id", id, "--ledger", &url])
+/// Whether an outcome is.
+fn is_recorded(shared: &Shared, database: &str) -> bool {
+    let outcomes = "SELECT count(*) FROM loopgate.events WHERE text LIKE '%\"kind\":\"outcome\"%'";
+    shared.cluster.sql(database, outcomes) == "1"
+}
+
+fn all<'e>(ends: &'e BTreeMap<Ended, usize>, is: impl Fn(&Ended) -> bool + 'e) -> usize {
+    ends.iter().filter(|(ended, _)| is(ended)).map(|(_, count)| count).sum()
 }
 
 #[test]
 fn a_connection_that_is_lost_for_a_moment_costs_nothing_at_any_step() {
     let Some(lost) = Lost::ready() else { return };
-    let mut codes = BTreeMap::new();
-    for number in (6..=lost.messages).step_by(5) {
-        let cut = if number % 2 == 0 { Cut::Before } else { Cut::After };
-        if let Some((code, left)) = lost.cut(At::Number(number), cut, false) {
-            assert!(!left, "{number}");
-            *codes.entry(code).or_insert(0) += 1;
-        }
+    let ends = lost.at_every_step(4, || (), |at, cut| Fault { at, cut, loss: Loss::Told, for_good: false });
+    assert_eq!(all(&ends, |ended| ended.left), 0);
+    assert!(all(&ends, |ended| ended.code == 0) > all(&ends, |ended| ended.code != 0), "{ends:?}");
+}
+
+#[test]
+fn a_connection_on_which_nothing_comes_any_more_is_made_again_at_any_step() {
+    let Some(lost) = Lost::ready() else { return };
+    let ends =
+        lost.at_every_step(12, || (), |at, cut| Fault { at, cut, loss: Loss::Silent, for_good: false });
+    assert_eq!(all(&ends, |ended| ended.left), 0);
+    assert!(all(&ends, |ended| ended.code == 0) > all(&ends, |ended| ended.code != 0), "{ends:?}");
+}
+
+#[test]
+fn a_ledger_that_is_lost_for_good_at_any_step_is_told_by_the_next_run_what_it_missed() {
+    let Some(lost) = Lost::ready() else { return };
+    let ends = lost.at_every_step(8, || (), |at, cut| Fault { at, cut, loss: Loss::Told, for_good: true });
+    assert_eq!(all(&ends, |ended| (ended.code == 31) != ended.left), 0, "{ends:?}");
+}
+
+#[test]
+fn a_ledger_that_falls_silent_for_good_is_given_up_in_time() {
+    let Some(lost) = Lost::ready() else { return };
+    for (text, code, left) in [("\"kind\":\"intent\"", 40, false), ("\"kind\":\"outcome\"", 31, true)] {
+        let fault = Fault { at: At::Text(text), cut: Cut::After, loss: Loss::Silent, for_good: true };
+        assert_eq!(lost.cut(fault), Some(Ended { code, left }), "{text}");
     }
-    println!("{} messages; exit codes: {codes:?}", lost.messages);
-    assert!(codes[&0] > 3);
+}
+
+#[test]
+fn a_runner_that_is_killed_at_any_message_to_its_ledger_repeats_no_write_and_loses_none() {
+    let Some(lost) = Lost::ready() else { return };
+    let ends = lost.at_every_step(4, || (), |at, cut| Fault { at, cut, loss: Loss::Killed, for_good: false });
+    assert_eq!(all(&ends, |ended| ended.code >= 0), 0, "{ends:?}");
 }
 
 #[test]
 fn once_the_locks_are_held_a_connection_that_is_lost_for_a_moment_stops_nobody() {
     let Some(lost) = Lost::ready() else { return };
-    for text in ["\"kind\":\"began\"", "\"kind\":\"intent\"", "\"kind\":\"outcome\"", "\"kind\":\"ended\""] {
-        for cut in [Cut::Before, Cut::After] {
-            assert_eq!(lost.cut(At::Text(text), cut, false), Some((0, false)), "{text}");
+    for text in ["\"kind\":\"intent\"", "\"kind\":\"outcome\"", "\"kind\":\"ended\""] {
+        for (cut, loss) in [
+            (Cut::Before, Loss::Told),
+            (Cut::After, Loss::Told),
+            (Cut::Before, Loss::Silent),
+            (Cut::After, Loss::Silent),
+        ] {
+            let ended = lost.cut(Fault { at: At::Text(text), cut, loss, for_good: false });
+            assert_eq!(ended, Some(Ended { code: 0, left: false }), "{text} {cut:?}");
         }
     }
 }
 
 #[test]
-fn a_ledger_that_is_lost_for_good_is_told_by_the_next_run_what_it_missed() {
+fn a_connection_that_falls_silent_while_locks_are_taken_stops_nobody() {
     let Some(lost) = Lost::ready() else { return };
-    for (text, cut, expected) in [
-        ("\"kind\":\"began\"", Cut::After, (40, false)),
-        ("\"kind\":\"intent\"", Cut::Before, (40, false)),
-        ("\"kind\":\"intent\"", Cut::After, (40, false)),
-        ("\"kind\":\"outcome\"", Cut::Before, (31, true)),
-        ("\"kind\":\"outcome\"", Cut::After, (31, true)),
-        ("\"kind\":\"ended\"", Cut::Before, (40, false)),
+    for (text, cut) in [("BEGIN", Cut::Before), ("pg_try_advisory_lock", Cut::After)] {
+        let ended = lost.cut(Fault { at: At::Text(text), cut, loss: Loss::Silent, for_good: false });
+        assert_eq!(ended, Some(Ended { code: 0, left: false }), "{text}");
+    }
+}
+
+#[test]
+fn a_ledger_that_is_lost_for_good_leaves_what_it_missed_beside_the_artifact() {
+    let Some(lost) = Lost::ready() else { return };
+    for (text, cut, code, left) in [
+        ("\"kind\":\"began\"", Cut::After, 40, false),
+        ("\"kind\":\"intent\"", Cut::Before, 40, false),
+        ("\"kind\":\"intent\"", Cut::After, 40, false),
+        ("\"kind\":\"outcome\"", Cut::Before, 31, true),
+        ("\"kind\":\"outcome\"", Cut::After, 31, true),
+        ("\"kind\":\"ended\"", Cut::Before, 40, false),
     ] {
-        assert_eq!(lost.cut(At::Text(text), cut, true), Some(expected), "{text}");
+        let ended = lost.cut(Fault { at: At::Text(text), cut, loss: Loss::Told, for_good: true });
+        assert_eq!(ended, Some(Ended { code, left }), "{text} {cut:?}");
     }
 }
 
@@ -255,12 +267,6 @@ fn stopped_at(tool: &str) -> Option<(Ran, Ran)> {
     Some((first, second))
 }
 
-fn signal(process: u32, signal: &str) {
-    let sent =
-        std::process::Command::new("kill").args([&format!("-{signal}"), &process.to_string()]).status();
-    assert!(sent.unwrap().success());
-}
-
 #[test]
 fn a_holder_that_slept_while_another_took_over_sends_and_adds_nothing() {
     let Some((first, second)) = stopped_at(READ) else { return };
@@ -269,69 +275,42 @@ fn a_holder_that_slept_while_another_took_over_sends_and_adds_nothing() {
     assert!(first.told().contains("taken over"), "{}", first.told());
 }
 
+/// Stopped behind its intent and before it sends, its session ended, another done, and woken.
+#[test]
+fn a_holder_that_slept_between_intent_and_send_sends_nothing() {
+    let Some(ready) = Shared::ready("", Keys::Honoured) else { return };
+    let (folder, database) = ready.copied();
+    let url = ready.cluster.runner(&database);
+    let second = folder.command(&["apply", ARTIFACT, "--approval-id", &ready.id, "--ledger", &url]);
+    let (second, cluster) = (Mutex::new(second), ready.cluster);
+    let slept = {
+        let database = database.clone();
+        move |process| {
+            signal(process, "STOP");
+            let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                WHERE datname = current_database() AND application_name = 'loopgate'";
+            assert_eq!(cluster.sql(&database, end), "1");
+            Ran::from(second.lock().unwrap().output().unwrap()).exits(0);
+            signal(process, "CONT");
+        }
+    };
+    let at = At::Text("\"kind\":\"intent\"");
+    let loss = Loss::Meanwhile(Arc::new(slept));
+    let wire = Wire::to(cluster.port, Some(Fault { at, cut: Cut::After, loss, for_good: false }));
+    let url = format!("postgres://ci@{}/{database}", wire.address);
+    let mut first = folder.process(env!("CARGO_BIN_EXE_loopgate"));
+    first.args(["apply", ARTIFACT, "--approval-id", &ready.id, "--ledger", &url, "--audit", "first.json"]);
+    let ran = wire.run(first).exits(42);
+    assert!(ran.told().contains("taken over"), "{}", ran.told());
+    let sent = folder.read("memory").lines().filter(|line| *line == "sent").count();
+    assert_eq!(sent, 1, "the woken one sent it");
+    folder.run(&["ledger", "verify", "--ledger", &ready.cluster.runner(&database)]).exits(0);
+}
+
 #[test]
 fn a_holder_that_slept_over_its_answer_adds_nothing_and_leaves_it_in_a_file() {
     let Some((first, second)) = stopped_at(WRITE) else { return };
     second.exits(0);
     let first = first.exits(31);
     assert!(first.told().contains("artifact.outcome.json"), "{}", first.told());
-}
-
-/// Kills the server while an apply is at work, where it has recorded something, and starts it again at once.
-#[test]
-fn a_server_that_is_killed_and_starts_again_loses_and_doubles_nothing() {
-    if crate::database::there().is_none() {
-        return;
-    }
-    let cluster: &'static Cluster = Box::leak(Box::new(Cluster::start("").unwrap()));
-    let (governed, id) = crate::governed::Governed::ready("", Keys::Honoured);
-    let database = cluster.database();
-    crate::database::init(&governed.folder, cluster, &database).exits(0);
-    governed.folder.set("PGPASSWORD", PASSWORD);
-    let ready = Shared { cluster, database, governed, id };
-    for at in ["\"kind\":\"began\"", "\"kind\":\"intent\"", "\"kind\":\"outcome\""] {
-        let (folder, database) = ready.copied();
-        let wire = Wire::to(cluster.port, Some((At::Text(at), Cut::After)), false);
-        let url = format!("postgres://ci@{}/{database}?connect_timeout=30", wire.address);
-        let apply = ["apply", ARTIFACT, "--approval-id", ready.id.as_str(), "--ledger", url.as_str()];
-        let runner = {
-            let mut process = folder.process(env!("CARGO_BIN_EXE_loopgate"));
-            process.args(apply).env("PGPASSWORD", PASSWORD);
-            process.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
-        };
-        let begun = Instant::now();
-        while !wire.was_cut() && begun.elapsed() < Duration::from_secs(10) {
-            thread::sleep(Duration::from_millis(1));
-        }
-        // Without a checkpoint: it recovers as after a crash.
-        cluster.tell("QUIT");
-        cluster.start_again();
-        let ran = Ran::from(runner.wait_with_output().unwrap());
-        assert!([0, 31, 40].contains(&ran.code), "{at}: {}", ran.told());
-        let url = cluster.runner(&database);
-        folder.run(&["apply", ARTIFACT, "--approval-id", &ready.id, "--ledger", &url]).exits(0);
-        folder.run(&["ledger", "verify", "--ledger", &url]).exits(0);
-        assert!(is_recorded(&ready, &database), "{at}: an outcome is lost or doubled");
-    }
-}
-
-impl Cluster {
-    /// Starts it again, and waits until it answers.
-    fn start_again(&self) {
-        self.tell("start");
-        self.wait();
-    }
-
-    /// A signal for the server, such as `QUIT`, or `start`.
-    fn tell(&self, word: &str) {
-        let mut words = self.words.lock().unwrap();
-        writeln!(words.as_mut().unwrap(), "{word}").unwrap();
-    }
-
-    /// A copy of a database, by its name.
-    pub fn copy(&self, database: &str) -> String {
-        let name = self.new_name();
-        self.sql("postgres", &format!("CREATE DATABASE {name} TEMPLATE {database}"));
-        name
-    }
 }

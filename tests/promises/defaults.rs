@@ -32,6 +32,8 @@ fn look() -> ToolCall {
         meta: Map::new(),
         headers: BTreeMap::new(),
         secrets: BTreeMap::new(),
+        tenant: None,
+        varying: Vec::new(),
     }
 }
 

@@ -2,6 +2,10 @@
 //! holds.
 
 #[cfg(test)]
+mod agent;
+#[cfg(test)]
+mod appliers;
+#[cfg(test)]
 mod apply;
 #[cfg(test)]
 mod approvals;
@@ -31,6 +35,10 @@ mod database;
 mod database_faults;
 #[cfg(test)]
 mod database_lost;
+#[cfg(test)]
+mod database_many;
+#[cfg(test)]
+mod database_server;
 #[cfg(test)]
 mod database_tls;
 #[cfg(test)]
@@ -80,6 +88,12 @@ mod main_job;
 #[cfg(test)]
 mod mcp;
 #[cfg(test)]
+mod mcp_server;
+#[cfg(test)]
+mod mcp_server_conformance;
+#[cfg(test)]
+mod mcp_server_foreign;
+#[cfg(test)]
 mod organization;
 #[cfg(test)]
 mod output;
@@ -104,7 +118,11 @@ mod reads;
 #[cfg(test)]
 mod recipes;
 #[cfg(test)]
+mod recordings;
+#[cfg(test)]
 mod reports;
+#[cfg(test)]
+mod reviews;
 #[cfg(test)]
 mod roles;
 #[cfg(test)]
@@ -124,5 +142,7 @@ mod tenants;
 mod tokens;
 #[cfg(test)]
 mod trust;
+#[cfg(test)]
+mod wire;
 #[cfg(test)]
 mod workflows;

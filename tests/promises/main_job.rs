@@ -87,34 +87,9 @@ fn the_artifact_holds_the_payload_and_verifies() {
 fn run_writes_nothing() {
     let folder = Folder::new();
     folder.sandbox("certify-release", "REL-READY", &[]).exits(0);
-    let dump = |folder: &Folder| {
-        let database = rusqlite::Connection::open(folder.path().join(".loopgate/sandbox.db")).unwrap();
-        let mut tables = database
-            .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name")
-            .unwrap();
-        let names: Vec<String> =
-            tables.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
-        let mut all = String::new();
-        for name in names {
-            let mut rows = database.prepare(&format!("SELECT * FROM \"{name}\"")).unwrap();
-            let columns = rows.column_count();
-            let lines: Vec<String> = rows
-                .query_map([], |row| {
-                    Ok((0..columns)
-                        .map(|index| format!("{:?}", row.get::<_, rusqlite::types::Value>(index).unwrap()))
-                        .collect::<Vec<_>>()
-                        .join("|"))
-                })
-                .unwrap()
-                .map(Result::unwrap)
-                .collect();
-            all.push_str(&format!("{name}\n{}\n", lines.join("\n")));
-        }
-        all
-    };
-    let before = dump(&folder);
+    let before = folder.dump(".loopgate/sandbox.db");
     folder.sandbox("remediation-plan", "REL-BLOCKED", &["--detailed-exitcode"]).exits(10);
-    assert_eq!(dump(&folder), before);
+    assert_eq!(folder.dump(".loopgate/sandbox.db"), before);
 }
 
 #[test]

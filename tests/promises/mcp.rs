@@ -38,7 +38,15 @@ async fn connect(arguments: &[&str]) -> Result<Session, ConnectError> {
 fn echo() -> ToolCall {
     let arguments = Map::from_iter([("n".to_owned(), json!(1)), ("text".to_owned(), json!("a\nb\u{2028}"))]);
     let meta = Map::from_iter([("traceparent".to_owned(), json!("00-1-2-03"))]);
-    ToolCall { tool: "echo".to_owned(), arguments, meta, headers: BTreeMap::new(), secrets: BTreeMap::new() }
+    ToolCall {
+        tool: "echo".to_owned(),
+        arguments,
+        meta,
+        headers: BTreeMap::new(),
+        secrets: BTreeMap::new(),
+        tenant: None,
+        varying: Vec::new(),
+    }
 }
 
 /// What is seen of one call to the peer in that mode, with no time limit to speak of.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use loopgate::catalog::Profile;
 use loopgate::cli::Exit;
 
+use crate::agent::Agent;
 use crate::support::{Folder, Ran, environment, has, settings};
 
 fn readme() -> String {
@@ -162,6 +163,21 @@ fn its_way_from_an_empty_repository_leads_to_an_applied_plan_in_five_commands() 
     let folder = Folder::new();
     shell(&folder, "sh", &format!("set -eu\n{script}")).exits(0);
     folder.run(&["audit", "verify", "loopgate-out/audit.json"]).exits(0);
+}
+
+#[test]
+fn its_client_configuration_starts_a_server_for_agents() {
+    let configuration: serde_json::Value =
+        serde_json::from_str(&block_of("## For agents that write", "json")).unwrap();
+    let server = &configuration["mcpServers"]["release-governance"];
+    assert_eq!(server["command"], "loopgate");
+    let arguments: Vec<&str> =
+        server["args"].as_array().unwrap().iter().map(|argument| argument.as_str().unwrap()).collect();
+    assert_eq!(arguments[0], "mcp");
+    let folder = Folder::new();
+    let mut agent = Agent::start(&folder, &arguments[1..]);
+    agent.call("remediation-plan", serde_json::json!({"release": "REL-BLOCKED"}));
+    assert!(folder.exists("plans/remediation-plan-0001/artifact.json"));
 }
 
 #[test]

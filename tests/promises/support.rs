@@ -92,6 +92,33 @@ impl Folder {
         self.command(arguments).output().unwrap().into()
     }
 
+    /// Every row of every table of a database.
+    pub fn dump(&self, database: &str) -> String {
+        let database = rusqlite::Connection::open(self.path().join(database)).unwrap();
+        let mut tables = database
+            .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name")
+            .unwrap();
+        let names: Vec<String> =
+            tables.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        let mut all = String::new();
+        for name in names {
+            let mut rows = database.prepare(&format!("SELECT * FROM \"{name}\"")).unwrap();
+            let columns = rows.column_count();
+            let lines: Vec<String> = rows
+                .query_map([], |row| {
+                    Ok((0..columns)
+                        .map(|index| format!("{:?}", row.get::<_, rusqlite::types::Value>(index).unwrap()))
+                        .collect::<Vec<_>>()
+                        .join("|"))
+                })
+                .unwrap()
+                .map(Result::unwrap)
+                .collect();
+            all.push_str(&format!("{name}\n{}\n", lines.join("\n")));
+        }
+        all
+    }
+
     /// Runs a shipped recipe or `run FILE` against the sandbox, for tenant acme.
     pub fn sandbox(&self, recipe: &str, release: &str, more: &[&str]) -> Ran {
         let mut arguments = vec![recipe, "--server", "sandbox", "--tenant", "acme", "--release", release];

@@ -449,6 +449,8 @@ async fn looks(session: &Session, times: usize) -> Vec<Seen> {
         meta: Map::new(),
         headers: Default::default(),
         secrets: Default::default(),
+        tenant: None,
+        varying: Vec::new(),
     };
     join_all((0..times).map(|_| session.call(&look, Duration::from_secs(20)))).await
 }

@@ -72,6 +72,7 @@ pub(super) fn tenant_context(acting: &Acting, target: &Target) -> Examination {
 /// Of the reads, each by its operation.
 pub(super) fn samples(came: &[(&str, Sampled)]) -> Examination {
     let (mut wrong, mut nothing, mut empty, mut good) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut unrecorded = Vec::new();
     for (operation, sampled) in came {
         let name = format!("`{}`", visible(operation));
         match sampled {
@@ -82,6 +83,7 @@ pub(super) fn samples(came: &[(&str, Sampled)]) -> Examination {
             Sampled::Answered { is_empty: false, .. } => good.push(name),
             Sampled::NothingVisible(why) => nothing.push(format!("{name}: {why}")),
             Sampled::Unanswered(why) => wrong.push(format!("{name} was not answered: {why}")),
+            Sampled::NotRecorded => unrecorded.push(name),
         }
     }
     let check = Check::Reads;
@@ -93,13 +95,20 @@ pub(super) fn samples(came: &[(&str, Sampled)]) -> Examination {
     }
     let unseen =
         || format!("whether there is nothing, or nothing visible to this caller: {}", empty.join(", "));
-    match (good.is_empty(), empty.is_empty()) {
+    let found = match (good.is_empty(), empty.is_empty()) {
+        (true, true) if !unrecorded.is_empty() => {
+            Examination::not_checked(check, "the recording has none of the reads")
+        }
         (true, true) => Examination::not_checked(check, "no read is named: add `--sample 'OPERATION={…}'`"),
         (true, false) => Examination::undecided(check, "no answer has a record in it").but(unseen()),
         (false, true) => Examination::passed(check, format!("answered and understood: {}", good.join(", "))),
         (false, false) => {
             Examination::passed(check, format!("answered and understood: {}", good.join(", "))).but(unseen())
         }
+    };
+    match unrecorded.is_empty() {
+        true => found,
+        false => found.but(format!("what was not recorded: {}", few(&unrecorded))),
     }
 }
 
@@ -113,6 +122,9 @@ pub(super) fn foreign_tenant(foreign: &str, outcome: &Outcome) -> Examination {
         }
         Outcome::NotApplied(refusal) if refusal.kind == RefusalKind::SignIn => {
             Examination::passed(check, format!("`{name}` is refused at the sign-in: {}", refusal.message))
+        }
+        Outcome::NotApplied(refusal) if refusal.kind == RefusalKind::NotRecorded => {
+            Examination::not_checked(check, "the recording has no read for another tenant")
         }
         Outcome::NotApplied(refusal) if refusal.kind == RefusalKind::NothingVisible => {
             Examination::undecided(
@@ -354,6 +366,7 @@ mod tests {
             (refused(RefusalKind::SignIn), Went::Passed),
             (refused(RefusalKind::NothingVisible), Went::Undecided),
             (refused(RefusalKind::RateLimited), Went::Undecided),
+            (refused(RefusalKind::NotRecorded), Went::NotChecked),
             (silent, Went::Undecided),
             (Outcome::Applied(ToolAnswer::default()), Went::Failed),
         ] {
@@ -391,5 +404,7 @@ mod tests {
         );
         assert_eq!(went(&[("a", answered(&[], false)), ("b", answered(&["odd"], false))]), Went::Failed);
         assert_eq!(went(&[("a", Sampled::Unanswered("m".into()))]), Went::Failed);
+        assert_eq!(went(&[("a", answered(&[], false)), ("b", Sampled::NotRecorded)]), Went::Passed);
+        assert_eq!(went(&[("b", Sampled::NotRecorded)]), Went::NotChecked);
     }
 }

@@ -125,6 +125,8 @@ enum Way {
     Inside,
     /// Over HTTP, with a token or without.
     Http { token: bool },
+    /// Not at all: it was recorded.
+    Recording,
 }
 
 impl Way {
@@ -132,6 +134,8 @@ impl Way {
         match endpoint {
             Endpoint::Stream(_) | Endpoint::Child(_) => Self::Inside,
             Endpoint::Http(server) => Self::Http { token: server.token.is_some() },
+            Endpoint::Recorded(endpoint, _) => Self::of(endpoint),
+            Endpoint::Replay(_) => Self::Recording,
         }
     }
 }
@@ -167,5 +171,6 @@ fn arrived(session: &Session, way: Way, chart: &mut Chart) {
         Way::Inside => {
             Examination::not_checked(Check::SignIn, "a program acts for whoever starts it and takes no token")
         }
+        Way::Recording => Examination::not_checked(Check::SignIn, "nobody signs in to a recording"),
     });
 }

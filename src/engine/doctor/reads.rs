@@ -152,7 +152,7 @@ fn lock(target: &Target, session: &Session, tools: &[ToolDefinition]) -> Examina
     };
     let facts = session.facts();
     let listed = Listed {
-        identity: &target.identity,
+        identity: target.locked_as(),
         name: &facts.name,
         version: &facts.version,
         role: Role::Read,
@@ -250,6 +250,8 @@ pub(super) enum Sampled {
     NothingVisible(String),
     /// It was not answered, or could not be asked for.
     Unanswered(String),
+    /// The server is a recording that has no such read.
+    NotRecorded,
 }
 
 /// Makes the samples, and gives those that were answered with records.
@@ -271,6 +273,9 @@ async fn samples<'s>(
                     Sampled::Answered { lacks, is_empty: is_empty(&reading.value, &answer) }
                 }
                 ReadEnd::NothingVisible(why) => Sampled::NothingVisible(why),
+                ReadEnd::Ends(Conclusion::Invalid(_)) if doctor.target.recorded.is_some() => {
+                    Sampled::NotRecorded
+                }
                 ReadEnd::Ends(conclusion) => Sampled::Unanswered(conclusion.message()),
             },
         };

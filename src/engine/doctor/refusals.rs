@@ -83,6 +83,7 @@ pub(super) async fn stale_tokens(
     let server = match (Way::of(&endpoint), endpoint) {
         (Way::Http { token: true }, Endpoint::Http(server)) => server,
         (Way::Http { .. }, _) => return not_checked("the settings name no token for this server"),
+        (Way::Recording, _) => return not_checked("a recording has no door to come to"),
         (Way::Inside, _) => return not_checked("a program acts for whoever starts it and takes no token"),
     };
     // As long and as random as one that is real, and no one's.

@@ -1,6 +1,6 @@
 //! What a brief is made of: what steps read, and what the recipe says besides.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use serde_json::{Map, Value};
@@ -16,6 +16,8 @@ pub struct Given<'a> {
     pub from: BTreeMap<&'a str, &'a Value>,
     /// What the recipe says besides.
     pub with: Map<String, Value>,
+    /// The files so far that stand below the folder of the one that is made, by their names in it.
+    pub files: Vec<(&'a str, &'a [u8])>,
 }
 
 impl<'a> Given<'a> {
@@ -39,6 +41,35 @@ impl<'a> Given<'a> {
                 Err(_) => Err(format!("`{name}` is no date, such as 2026-11-20: {}", excerpt(text, 40))),
             },
             Some(other) => Err(format!("`{name}` is no date, such as 2026-11-20: {other}")),
+        }
+    }
+
+    /// A yes or no that the recipe says.
+    ///
+    /// # Errors
+    /// It is neither true nor false, in words.
+    pub fn flag(&self, name: &str) -> Result<Option<bool>, String> {
+        match self.with.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Bool(flag)) => Ok(Some(*flag)),
+            Some(other) => {
+                Err(format!("`{name}` is neither true nor false: {}", excerpt(&other.to_string(), 40)))
+            }
+        }
+    }
+
+    /// Names that the recipe says, in lower case.
+    ///
+    /// # Errors
+    /// It is no list of texts, in words.
+    pub fn names(&self, name: &str) -> Result<BTreeSet<String>, String> {
+        let wrong = || format!("`{name}` is no list of names");
+        match self.with.get(name) {
+            None | Some(Value::Null) => Ok(BTreeSet::new()),
+            Some(Value::Array(names)) => {
+                names.iter().map(|name| Ok(name.as_str().ok_or_else(wrong)?.trim().to_lowercase())).collect()
+            }
+            Some(_) => Err(wrong()),
         }
     }
 
@@ -78,12 +109,18 @@ mod tests {
 
     #[test]
     fn what_is_not_said_is_nothing_and_what_is_no_date_or_number_is_refused() {
-        let said = given(json!({"day": "2026-11-20", "bad": "soon", "null": null, "n": 3, "below": -1}));
+        let said = given(
+            json!({"day": "2026-11-20", "bad": "soon", "null": null, "n": 3, "below": -1, "yes": true, "names": [" Code-Scan "]}),
+        );
         assert_eq!(said.day("day"), Ok(Some(jiff::civil::date(2026, 11, 20))));
         assert_eq!((said.day("null"), said.day("absent")), (Ok(None), Ok(None)));
         assert!(said.day("bad").unwrap_err().contains("soon") && said.day("n").is_err());
         assert_eq!((said.number("n"), said.number("null")), (Ok(Some(3.0)), Ok(None)));
         assert!(said.number("below").is_err() && said.number("bad").is_err());
+        assert_eq!((said.flag("yes"), said.flag("null")), (Ok(Some(true)), Ok(None)));
+        assert!(said.flag("n").is_err());
+        assert_eq!(said.names("names"), Ok(BTreeSet::from(["code-scan".to_owned()])));
+        assert!(said.names("bad").is_err() && said.names("null") == Ok(BTreeSet::new()));
     }
 
     #[test]

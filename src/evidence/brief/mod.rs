@@ -5,16 +5,20 @@
 //! is told which day it is.
 
 mod chart;
+mod compliance;
 mod dashboard;
 mod gaps;
 mod given;
 mod instant;
+mod listed;
 mod listing;
 mod near;
 mod page;
 mod points;
+mod readiness;
 mod recommendation;
 mod room;
+mod security;
 mod sprint;
 mod trend;
 mod triage;
@@ -24,11 +28,14 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 pub use chart::{Axis, Chart, ChartKind, Point, Series, chart, short, when};
+pub use compliance::{compliance, manifest};
 pub use dashboard::dashboard;
 pub use gaps::gaps;
 pub use given::Given;
 pub use page::page;
+pub use readiness::readiness;
 pub use recommendation::recommendation;
+pub use security::security;
 pub use sprint::sprint;
 pub use triage::triage;
 pub use view::{Column, View, rows, views};

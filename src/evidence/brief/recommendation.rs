@@ -155,7 +155,7 @@ mod tests {
         let from = [("agents", agents), ("assessment", assessment)];
         let from = from.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
         let with = json!({"kind": "incident"}).as_object().unwrap().clone();
-        recommendation(&Given { of: Some(&Value::Null), from, with }).unwrap()
+        recommendation(&Given { of: Some(&Value::Null), from, with, ..Given::default() }).unwrap()
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
 
-use super::session::{Dial, Session};
+use super::session::{Dial, Place, Session};
 use super::tenure::Tenure;
 use super::trouble::Trouble;
 use crate::ledger::error::LedgerError;
@@ -20,6 +20,8 @@ pub(super) struct Line {
     runtime: Runtime,
     pub dial: Dial,
     session: Option<Session>,
+    /// The session that was lost, as long as the server may not know it.
+    lost: Option<Place>,
     /// The locks that are held.
     pub tenure: Option<Tenure>,
     /// Whether it was given up: then nobody waits for it again, and it is looked for once.
@@ -38,7 +40,7 @@ impl Line {
     /// Connects. A server that takes no connections just now is asked again; one that is not there is not.
     pub fn open(dial: Dial) -> Result<Self, LedgerError> {
         let runtime = Builder::new_current_thread().enable_all().build().map_err(LedgerError::unreachable)?;
-        let mut line = Self { runtime, dial, session: None, tenure: None, is_lost: false };
+        let mut line = Self { runtime, dial, session: None, lost: None, tenure: None, is_lost: false };
         let deadline = Instant::now() + line.dial.patience;
         let mut pause = FIRST_PAUSE;
         loop {
@@ -59,25 +61,25 @@ impl Line {
         f: impl AsyncFn(&Dial, &Session, Option<&Tenure>, Time) -> Result<T, Trouble>,
     ) -> Result<T, LedgerError> {
         let patience = if self.is_lost { Duration::ZERO } else { self.dial.patience };
-        let deadline = Instant::now() + patience;
-        let (mut pause, mut time) = (FIRST_PAUSE, Time::First);
+        let (mut deadline, mut pause, mut time) = (None, FIRST_PAUSE, Time::First);
         loop {
             match self.attempt(&f, &mut time) {
                 Ok(done) => {
                     self.is_lost = false;
                     return Ok(done);
                 }
-                Err(Trouble::Lost(_) | Trouble::NotYet(_)) if Instant::now() < deadline => {
+                Err(trouble @ (Trouble::Lost(_) | Trouble::NotYet(_))) => {
+                    self.lost = self.session.as_ref().and_then(Session::place).or(self.lost.take());
                     self.drop_session();
+                    // From when it was found to be lost: a silent one takes as long until then.
+                    let deadline = *deadline.get_or_insert_with(|| Instant::now() + patience);
+                    if Instant::now() >= deadline {
+                        self.is_lost = true;
+                        return Err(trouble.given_up());
+                    }
                     rest(&mut pause);
                 }
-                Err(trouble) => {
-                    if matches!(trouble, Trouble::Lost(_) | Trouble::NotYet(_)) {
-                        self.drop_session();
-                        self.is_lost = true;
-                    }
-                    return Err(trouble.given_up());
-                }
+                Err(trouble) => return Err(trouble.given_up()),
             }
         }
     }
@@ -87,12 +89,17 @@ impl Line {
         f: &impl AsyncFn(&Dial, &Session, Option<&Tenure>, Time) -> Result<T, Trouble>,
         time: &mut Time,
     ) -> Result<T, Trouble> {
-        let Self { runtime, dial, session, tenure, .. } = self;
+        let Self { runtime, dial, session, lost, tenure, .. } = self;
         runtime.block_on(async {
             let session = match session {
                 Some(session) if !session.is_over().await => session,
                 _ => {
+                    *lost = session.take().and_then(|session| session.place()).or(lost.take());
                     let made = dial.session().await?;
+                    if let Some(lost) = lost {
+                        dial.end(&made, lost).await?;
+                    }
+                    *lost = None;
                     if let Some(tenure) = tenure {
                         tenure.resume(dial, &made).await?;
                     }
@@ -121,10 +128,8 @@ impl Line {
         if self.tenure.take().is_some()
             && let Some(session) = &self.session
         {
-            let patience = self.dial.patience;
-            let unlock = session.client.batch_execute("SELECT pg_catalog.pg_advisory_unlock_all()");
-            let released = self.runtime.block_on(async { tokio::time::timeout(patience, unlock).await });
-            if !matches!(released, Ok(Ok(()))) {
+            let unlock = self.dial.run(&session.client, "SELECT pg_catalog.pg_advisory_unlock_all()");
+            if self.runtime.block_on(unlock).is_err() {
                 self.drop_session();
             }
         }

@@ -101,9 +101,7 @@ pub(super) async fn id(dial: &Dial, session: &Session, steps: &[&str]) -> Result
 
 /// Makes the tables, or brings them to the newest version, all or nothing.
 pub(super) async fn found(dial: &Dial, session: &Session, steps: &[&str]) -> Result<Founded, Trouble> {
-    let run = async |sql: &str| {
-        session.client.batch_execute(sql).await.map_err(|error| Trouble::of(&dial.at, &error))
-    };
+    let run = async |sql: &str| dial.run(&session.client, sql).await;
     run("BEGIN").await?;
     let before = match migrated(dial, session, steps).await {
         Ok(before) => {
@@ -136,9 +134,7 @@ async fn migrated(dial: &Dial, session: &Session, steps: &[&str]) -> Result<Opti
     if before == Some(steps.len()) {
         return Err(Trouble::Said(LedgerError::Exists { at: dial.at.clone() }));
     }
-    let run = async |sql: &str| {
-        session.client.batch_execute(sql).await.map_err(|error| Trouble::of(&dial.at, &error))
-    };
+    let run = async |sql: &str| dial.run(&session.client, sql).await;
     if before.is_none() {
         run("CREATE SCHEMA loopgate;
              CREATE TABLE loopgate.migrations (

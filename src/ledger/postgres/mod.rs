@@ -46,7 +46,8 @@ use super::row::{Row, Stored, place};
 use super::store::{Column, End, Store, Which};
 use crate::core::Digest;
 
-/// How long between two looks at a lock that another holds.
+/// How long between two looks at locks of which another holds one. They are not waited for on the server: those that are
+/// free would be held meanwhile, against others that want only them, and who waits there cannot tell silence from waiting.
 const PAUSE: Duration = Duration::from_millis(100);
 /// How old an answer of the server may be for its locks to be taken as held.
 const FRESH: Duration = Duration::from_secs(1);

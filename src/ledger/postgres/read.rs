@@ -59,9 +59,7 @@ impl Worker {
     ) -> Result<u64, LedgerError> {
         self.streamed(f, move |line, rows| {
             line.with(async |dial, session, _, time| {
-                let run = async |sql: &str| {
-                    session.client.batch_execute(sql).await.map_err(|error| Trouble::of(&dial.at, &error))
-                };
+                let run = async |sql: &str| dial.run(&session.client, sql).await;
                 run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
                 let checked = moment(dial, session, version, &rows, time).await;
                 // Whatever came of it, the session goes on.

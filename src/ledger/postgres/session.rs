@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_postgres::config::SslMode;
+use tokio_postgres::types::Type;
 use tokio_postgres::{Client, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::access::Access;
 use super::address::Address;
+use super::statement::silent;
 use super::tls::tls;
 use super::trouble::Trouble;
 use crate::core::text::excerpt;
@@ -21,6 +23,14 @@ use crate::ledger::error::LedgerError;
 const OLDEST: i32 = 130_000;
 /// How long a server may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
+
+/// Ends a session of the same role that is known to be one's own. No row once it is over.
+const END: &str = "
+SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
+WHERE pid = $1 AND backend_start::text = $2 AND usename = CURRENT_USER";
+/// How often, and how long after another, a session is ended that is not over yet.
+const ENDS: usize = 40;
+const END_PAUSE: Duration = Duration::from_millis(50);
 
 /// How connections are made.
 pub(super) struct Dial {
@@ -34,11 +44,18 @@ pub(super) struct Dial {
 pub(super) struct Session {
     pub client: Client,
     connection: JoinHandle<()>,
-    /// The server's process for it, and when that began: together they name no other.
+    /// The server's process for it.
     pub backend: i32,
-    pub begun: String,
+    place: Place,
     /// Whether it was found to be one session all along.
     is_own: Cell<bool>,
+}
+
+/// A session on the server: its process, and when that began. Together they name no other.
+#[derive(Clone)]
+pub(super) struct Place {
+    backend: i32,
+    begun: String,
 }
 
 impl Dial {
@@ -64,7 +81,20 @@ impl Dial {
     pub async fn session(&self) -> Result<Session, Trouble> {
         let (client, connection) = self.connected().await?;
         let (backend, begun) = self.settled(&client).await?;
-        Ok(Session { client, connection, backend, begun, is_own: Cell::new(false) })
+        let place = Place { backend, begun };
+        Ok(Session { client, connection, backend, place, is_own: Cell::new(false) })
+    }
+
+    /// Ends a session of one's own that was lost, with what it holds: the server may not know yet.
+    pub async fn end(&self, session: &Session, lost: &Place) -> Result<(), Trouble> {
+        let values = [(&lost.backend as _, Type::INT4), (&lost.begun as _, Type::TEXT)];
+        for _ in 0..ENDS {
+            if self.rows(session, END, &values).await?.is_empty() {
+                break;
+            }
+            sleep(END_PAUSE).await;
+        }
+        Ok(())
     }
 
     async fn connected(&self) -> Result<(Client, JoinHandle<()>), Trouble> {
@@ -82,18 +112,21 @@ impl Dial {
         };
         match timeout(self.patience, connecting).await {
             Ok(connected) => connected.map_err(|error| Trouble::of(&self.at, &error)),
-            Err(_) => Err(Trouble::Lost("it did not answer in time".to_owned())),
+            Err(_) => Err(silent(self.patience)),
         }
     }
 
     async fn settled(&self, client: &Client) -> Result<(i32, String), Trouble> {
         let unsuited = |why: String| Trouble::Said(LedgerError::Unsuited { at: self.at.clone(), why });
-        // Stronger than what is asked for is left as it is.
+        // Stronger than what is asked for is left as it is. The locks of a machine that is gone are free within a minute.
         self.one(
             client,
             "SELECT pg_catalog.set_config('search_path', 'pg_catalog', false),
                pg_catalog.set_config('lock_timeout', '10s', false),
                pg_catalog.set_config('idle_in_transaction_session_timeout', '60s', false),
+               pg_catalog.set_config('tcp_keepalives_idle', '15', false),
+               pg_catalog.set_config('tcp_keepalives_interval', '5', false),
+               pg_catalog.set_config('tcp_keepalives_count', '3', false),
                pg_catalog.set_config('synchronous_commit',
                  CASE WHEN pg_catalog.current_setting('synchronous_commit') = 'remote_apply'
                    THEN 'remote_apply' ELSE 'on' END, false)",
@@ -137,7 +170,7 @@ impl Dial {
         match timeout(self.patience, client.query_typed(sql, &[])).await {
             Ok(Ok(rows)) => rows.into_iter().next().ok_or_else(|| self.odd("no row")),
             Ok(Err(error)) => Err(Trouble::of(&self.at, &error)),
-            Err(_) => Err(Trouble::Lost("it did not answer in time".to_owned())),
+            Err(_) => Err(silent(self.patience)),
         }
     }
 
@@ -166,10 +199,10 @@ impl Dial {
         let mut pooled = false;
         for _ in 0..3 {
             // While the other one is in a transaction, whatever served it serves nobody else.
-            other.batch_execute("BEGIN").await.map_err(|error| Trouble::of(&self.at, &error))?;
+            self.run(&other, "BEGIN").await?;
             let theirs: i32 = self.value(&self.one(&other, pid).await?, 0)?;
             let ours: i32 = self.value(&self.one(&session.client, pid).await?, 0)?;
-            other.batch_execute("COMMIT").await.map_err(|error| Trouble::of(&self.at, &error))?;
+            self.run(&other, "COMMIT").await?;
             pooled |= theirs == session.backend || ours != session.backend;
         }
         drop(other);
@@ -186,6 +219,11 @@ impl Session {
             tokio::task::yield_now().await;
         }
         self.client.is_closed() || self.connection.is_finished()
+    }
+
+    /// Where it is on the server; none where that may be somebody else's, behind a pooler.
+    pub fn place(&self) -> Option<Place> {
+        self.is_own.get().then(|| self.place.clone())
     }
 
     /// Says goodbye.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use tokio::time::timeout;
-use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Row};
 
 use super::session::{Dial, Session};
 use super::trouble::Trouble;
@@ -13,6 +13,14 @@ use super::trouble::Trouble;
 pub(super) type Value<'v> = (&'v (dyn ToSql + Sync), Type);
 
 impl Dial {
+    /// Has statements done that take no values and give nothing.
+    pub async fn run(&self, client: &Client, sql: &str) -> Result<(), Trouble> {
+        match timeout(self.patience, client.batch_execute(sql)).await {
+            Ok(done) => done.map_err(|error| Trouble::of(&self.at, &error)),
+            Err(_) => Err(silent(self.patience)),
+        }
+    }
+
     /// The rows that a statement gives.
     pub async fn rows(
         &self,

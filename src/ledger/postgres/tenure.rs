@@ -28,11 +28,6 @@ const PASSED: &str = "
 SELECT EXISTS (SELECT FROM loopgate.epochs WHERE epoch > $1 AND locks && $2),
   (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::bigint";
 
-/// Ends a session of the same role that is known to be one's own.
-const END: &str = "
-SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
-WHERE pid = $1 AND backend_start::text = $2 AND usename = CURRENT_USER";
-
 /// What the session says that holds one of the locks.
 const HOLDER: &str = "
 SELECT holder FROM loopgate.epochs
@@ -51,7 +46,6 @@ pub(super) struct Tenure {
     pub epoch: i64,
     /// The session that holds them.
     pub backend: i32,
-    begun: String,
     /// Whether another has taken them since.
     pub is_passed: bool,
 }
@@ -72,7 +66,6 @@ impl Tenure {
             locks: locks.to_vec(),
             epoch: dial.value(&row, 0)?,
             backend: session.backend,
-            begun: session.begun.clone(),
             is_passed: false,
         };
         Ok(Some((tenure, dial.value(&row, 1)?)))
@@ -85,9 +78,6 @@ impl Tenure {
         if self.is_passed {
             return Ok(());
         }
-        // The server may not know yet that the old session is lost.
-        let old = [(&self.backend as _, Type::INT4), (&self.begun as _, Type::TEXT)];
-        dial.rows(session, END, &old).await?;
         if !take(dial, session, &self.locks).await? {
             return Err(Trouble::NotYet("the locks of the lost session are not free yet".to_owned()));
         }
@@ -96,7 +86,7 @@ impl Tenure {
         if self.is_passed {
             dial.rows(session, "SELECT pg_catalog.pg_advisory_unlock_all()::text", &[]).await?;
         }
-        (self.backend, self.begun) = (session.backend, session.begun.clone());
+        self.backend = session.backend;
         Ok(())
     }
 

@@ -185,3 +185,18 @@ fn a_row_that_is_added_at_the_same_place_by_two_is_added_by_one() {
     assert_eq!(added, 2);
     assert_eq!(ledger.verify().unwrap().events, 2);
 }
+
+#[test]
+fn the_server_finds_out_within_a_minute_that_a_machine_is_gone() {
+    let Some(site) = Database::new() else { return };
+    let mut ledger = site.found();
+    site.tamper(
+        "CREATE FUNCTION public.look() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+           IF current_setting('tcp_keepalives_idle')::int + current_setting('tcp_keepalives_interval')::int
+             * current_setting('tcp_keepalives_count')::int NOT BETWEEN 1 AND 60 THEN RAISE 'too late'; END IF;
+           RETURN NULL; END $$;
+         CREATE TRIGGER looked AFTER INSERT ON loopgate.events EXECUTE FUNCTION public.look()",
+    );
+    let drafts = first(&ledger);
+    ledger.append(&chain(), None, drafts).unwrap();
+}

@@ -50,7 +50,7 @@ impl Credential {
     }
 
     /// `text` without what must not be shown, which a server may echo.
-    pub(super) fn concealed<'t>(&self, text: &'t str) -> Cow<'t, str> {
+    pub(in crate::mcp) fn concealed<'t>(&self, text: &'t str) -> Cow<'t, str> {
         match self {
             Self::Token(token) => token.concealed(text),
             Self::Client(client) => client.concealed(text),

@@ -12,6 +12,7 @@ mod operations;
 mod part;
 mod record;
 
+use super::stand_in::StandIn;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
@@ -44,10 +45,10 @@ pub fn html(sheet: &Sheet<'_>) -> String {
         record::not_proven(&sheet.not_proven),
         record::files(&sheet.files),
     ];
-    let sections: Vec<Section> = before
+    // What somebody asked for comes before what it was made of.
+    let sections: Vec<Section> = brief::briefs(&sheet.briefs)
         .into_iter()
-        .flatten()
-        .chain(brief::briefs(&sheet.briefs))
+        .chain(before.into_iter().flatten())
         .chain(after.into_iter().flatten())
         .collect();
     let entries = element("ul").all(sections.iter().map(Section::entry));
@@ -57,9 +58,9 @@ pub fn html(sheet: &Sheet<'_>) -> String {
         .add(verdict(sheet))
         .add(element("nav").with("aria-label", "On this page").add(entries))
         .all(sections.into_iter().map(Section::element));
-    let body = match sheet.sandbox {
+    let body = match sheet.stand_in {
         // It is said on every printed page.
-        Some(_) => element("body").class("sandbox"),
+        Some(stand_in) => element("body").class(stand_in.what),
         None => element("body"),
     };
     let body = body
@@ -99,9 +100,9 @@ fn policy() -> String {
 fn banner(sheet: &Sheet<'_>) -> Element {
     let name = element("p").class("name").text("loopgate").add(element("span").text(" report"));
     let banner = element("header").class("banner").add(name);
-    match sheet.sandbox {
-        Some(says) => banner.add(
-            element("p").class("warning").add(element("strong").text("Sandbox")).text(&format!(": {says}.")),
+    match sheet.stand_in {
+        Some(StandIn { title, says, .. }) => banner.add(
+            element("p").class("warning").add(element("strong").text(title)).text(&format!(": {says}.")),
         ),
         None => banner,
     }

@@ -16,6 +16,9 @@ struct DifferenceV1<'a> {
     same_effect: bool,
     /// Whether either is for the embedded sandbox.
     sandbox: bool,
+    /// Whether either is from the replay of a recording; left out where neither is.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    replay: bool,
     /// Server, tenant, recipe and inputs; pointers are places in the artifact.
     target: Vec<ChangeV1<'a>>,
     /// Operations that differ; pointers are places in the operation.
@@ -64,11 +67,12 @@ struct OrderV1<'a> {
 /// The difference as `loopgate.difference/1`.
 #[must_use]
 pub fn difference_json(difference: &Difference) -> Value {
-    let Difference { same_effect, sandbox, target, operations, order, preconditions } = difference;
+    let Difference { same_effect, sandbox, replay, target, operations, order, preconditions } = difference;
     json!(DifferenceV1 {
         format: "loopgate.difference/1",
         same_effect: *same_effect,
         sandbox: *sandbox,
+        replay: *replay,
         target: target.iter().map(change).collect(),
         operations: operations.iter().map(item).collect(),
         order: order.as_ref().map(|Order { before, after }| OrderV1 { before, after }),
@@ -104,6 +108,7 @@ mod tests {
         let change = Change { pointer: "/a".into(), before: Some(Value::Null), after: None };
         let difference = Difference {
             sandbox: true,
+            replay: false,
             target: vec![change],
             operations: vec![ItemDifference { name: "p".into(), kind: Kind::Added, changes: vec![] }],
             order: Some(Order { before: vec!["a".into()], after: vec!["b".into()] }),

@@ -1,6 +1,7 @@
 //! JSON for machines. Each format is a frozen copy of its own, never an internal type: an internal
 //! change that would alter a format does not compile, or fails a test.
 
+mod call_v1;
 mod difference_v1;
 mod doctor_v1;
 mod ledger_log_v1;
@@ -12,6 +13,7 @@ mod run_event_v1;
 mod run_v1;
 mod status_v1;
 
+pub use call_v1::{call_json, call_schema};
 pub use difference_v1::{difference_json, difference_schema};
 pub use doctor_v1::{doctor_json, doctor_schema};
 pub use ledger_log_v1::{LedgerLogJson, ledger_log_schema};

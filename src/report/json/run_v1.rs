@@ -3,13 +3,13 @@
 use jiff::Timestamp;
 use schemars::{JsonSchema, schema_for};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::time::Duration;
 
 use crate::artifact::{Artifact, v1};
 use crate::engine::{
-    AppliedBefore, CallFact, Conclusion, ContractFact, InputFact, RecipeFact, RunResult, StepResult,
-    TargetFact,
+    AppliedBefore, CallFact, Conclusion, ContractFact, InputFact, RecipeFact, ReplayFact, RunResult,
+    StepResult, TargetFact, UnmadeCall,
 };
 use crate::report::status::{is_advisory, why};
 use crate::report::written::Written;
@@ -52,6 +52,29 @@ struct RunV1<'a> {
     not_proven: &'a [String],
     /// Planned operations that the ledger holds as applied already, under the same key.
     applied_before: Vec<AppliedBeforeV1<'a>>,
+    /// The recording that was played in the server's place; left out where there was a server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replay: Option<ReplayV1<'a>>,
+}
+
+/// A recording that was played in a server's place.
+#[derive(Serialize, JsonSchema)]
+struct ReplayV1<'a> {
+    /// What an approval calls the server that was recorded.
+    recorded: &'a str,
+    /// When it was recorded (RFC 3339, UTC).
+    began: String,
+    /// The calls in it that were not made, in their order.
+    not_made: Vec<UnmadeCallV1<'a>>,
+}
+
+/// A call that was recorded and not made again.
+#[derive(Serialize, JsonSchema)]
+struct UnmadeCallV1<'a> {
+    /// The tool.
+    tool: &'a str,
+    /// Its arguments, as they were kept.
+    arguments: &'a Map<String, Value>,
 }
 
 /// A planned operation that took place before.
@@ -237,7 +260,13 @@ pub fn run_json(result: &RunResult, written: &[Written]) -> Value {
         files: written.iter().map(file).collect(),
         not_proven: &result.not_proven,
         applied_before: result.applied_before.iter().map(applied_before).collect(),
+        replay: result.replay.as_ref().map(replay),
     })
+}
+
+fn replay(ReplayFact { recorded, began, unmade }: &ReplayFact) -> ReplayV1<'_> {
+    let not_made = unmade.iter().map(|UnmadeCall { tool, arguments }| UnmadeCallV1 { tool, arguments });
+    ReplayV1 { recorded, began: time(*began), not_made: not_made.collect() }
 }
 
 fn applied_before(
@@ -560,7 +589,10 @@ mod tests {
     #[test]
     fn the_schema_names_every_member_of_a_report() {
         let schema = run_schema();
-        let report = run_json(&sample::planned(), &[]);
+        let mut planned = sample::planned();
+        let unmade = vec![UnmadeCall { tool: "look".into(), arguments: Map::new() }];
+        planned.replay = Some(ReplayFact { recorded: "sandbox".into(), began: planned.started, unmade });
+        let report = run_json(&planned, &[]);
         let described = schema["properties"].as_object().unwrap();
         let members: Vec<&String> = report.as_object().unwrap().keys().collect();
         assert!(

@@ -11,6 +11,7 @@ use crate::report::apply_words::{Said, Told, about, effect_mark, standing, told}
 use crate::report::approval_words::decided;
 use crate::report::artifact_words::{outline, planner, tenant_words};
 use crate::report::layout::Mark;
+use crate::report::stand_in::StandIn;
 
 /// The rules for operations.
 const RULES: [(&str, &str); 3] = [
@@ -63,7 +64,8 @@ impl Sheet<'_> {
             word: label.clone(),
             exit,
             reasons: vec![format!("{conclusion}: {message}")],
-            sandbox: target.sandbox.then_some(SANDBOX_EFFECT),
+            // Nothing of a replay is applied.
+            stand_in: target.sandbox.then(|| StandIn::sandbox(SANDBOX_EFFECT)),
             began: state.runs.last().map(|run| run.at),
             ended: events.last().map(|event| event.at),
             checks: told.iter().map(check).collect(),

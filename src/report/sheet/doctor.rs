@@ -7,6 +7,7 @@ use crate::engine::{self, Examination, Outcome};
 use crate::report::artifact_words::tenant_words;
 use crate::report::doctor_view::{DoctorView, SANDBOX_EXAMINED, named, sign};
 use crate::report::layout::Mark;
+use crate::report::stand_in::{REPLAY_EXAMINED, StandIn};
 
 impl Sheet<'_> {
     /// Of what an examination came to, ended with `exit`.
@@ -36,7 +37,7 @@ impl Sheet<'_> {
             word: word.to_owned(),
             exit,
             reasons: view.reasons(),
-            sandbox: target.sandbox.then_some(SANDBOX_EXAMINED),
+            stand_in: StandIn::of(target.sandbox, &target.identity, SANDBOX_EXAMINED, REPLAY_EXAMINED),
             began: Some(examined.began),
             ended: Some(examined.ended),
             checks: examined.checks.iter().map(check).collect(),

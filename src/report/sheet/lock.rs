@@ -50,7 +50,7 @@ impl Sheet<'_> {
                 .filter(|change| change.fails && fails)
                 .map(ToString::to_string)
                 .collect(),
-            sandbox: None,
+            stand_in: None,
             began: None,
             ended: None,
             checks,

@@ -18,6 +18,7 @@ pub(super) use evidence::Gathered;
 
 use super::artifact_words::Titled;
 use super::layout::Mark;
+use super::stand_in::StandIn;
 use crate::core::Digest;
 
 /// What a command came to.
@@ -36,8 +37,8 @@ pub struct Sheet<'a> {
     pub(super) exit: u8,
     /// Why, a sentence each.
     pub(super) reasons: Vec<String>,
-    /// What is said where it is about the sandbox.
-    pub(super) sandbox: Option<&'static str>,
+    /// What is said where something stood in for the server.
+    pub(super) stand_in: Option<StandIn>,
     /// When it began, where that is known.
     pub(super) began: Option<Timestamp>,
     /// When it ended, where that is known.

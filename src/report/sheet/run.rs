@@ -13,6 +13,7 @@ use crate::report::artifact_words::{
 use crate::report::layout::Mark;
 use crate::report::next::next_command;
 use crate::report::run_text::SANDBOX_RUN;
+use crate::report::stand_in::{REPLAY_RUN, StandIn};
 use crate::report::status::{is_advisory, mark, sentence, verdict, why};
 use crate::report::written::{RunOutputs, WrittenKind};
 
@@ -49,7 +50,7 @@ impl<'a> Sheet<'a> {
             word: word.to_owned(),
             exit,
             reasons: reasons(&result.conclusion),
-            sandbox: result.target.sandbox.then_some(SANDBOX_RUN),
+            stand_in: StandIn::of(result.target.sandbox, &result.target.identity, SANDBOX_RUN, REPLAY_RUN),
             began: Some(result.started),
             ended: Some(result.ended),
             checks: result.steps.iter().filter(|step| counts(step)).map(|step| check(step, result)).collect(),

@@ -5,8 +5,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{Check, Level, Place, Problem, Rule, Sheet, identity};
+use crate::artifact::REPLAY;
 use crate::report::layout::Mark;
 use crate::report::run_text::SANDBOX_RUN;
+use crate::report::stand_in::{CASES_REPLAYED, StandIn};
 use crate::report::test_text::{TestedCase, told, verdict};
 
 /// The rule of cases.
@@ -26,7 +28,10 @@ impl Sheet<'_> {
             word: word.to_owned(),
             exit,
             reasons: Vec::new(),
-            sandbox: Some(SANDBOX_RUN),
+            stand_in: match tested.iter().any(|case| case.recording.is_some()) {
+                true => StandIn::of(false, REPLAY, SANDBOX_RUN, CASES_REPLAYED),
+                false => Some(StandIn::sandbox(SANDBOX_RUN)),
+            },
             began: None,
             ended: None,
             checks: tested.iter().map(check).collect(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::sandbox::graph::{EdgeKind, Node, NodeKind, Severity};
+use crate::sandbox::graph::{About, EdgeKind, Node, NodeKind, Severity};
 
 /// A data file.
 #[derive(Deserialize)]
@@ -103,6 +103,11 @@ pub(super) struct EvidenceNode {
     pub url: Option<String>,
     pub description: Option<String>,
     pub digest: Option<String>,
+    pub rule: Option<String>,
+    pub component: Option<String>,
+    pub cve: Option<String>,
+    pub fixed_in: Option<String>,
+    pub first_seen_at: Option<String>,
     #[serde(default)]
     pub links: BTreeMap<EdgeKind, Vec<String>>,
 }
@@ -124,6 +129,13 @@ impl EvidenceNode {
             url: self.url.clone(),
             description: self.description.clone(),
             digest: self.digest.clone(),
+            about: About {
+                rule: self.rule.clone(),
+                component: self.component.clone(),
+                cve: self.cve.clone(),
+                fixed_in: self.fixed_in.clone(),
+                first_seen_at: self.first_seen_at.clone(),
+            },
         }
     }
 }

@@ -20,7 +20,7 @@ use quick_xml::{Reader, XmlVersion};
 
 use super::{EvidenceError, Finding, Place, Report, State, title};
 use crate::core::text::visible;
-use crate::sandbox::graph::Severity;
+use crate::sandbox::graph::{About, Severity};
 
 const DEEPEST: usize = 64;
 
@@ -223,7 +223,14 @@ impl Document {
         let message = title(message.unwrap_or_default());
         let text = if message.is_empty() { name } else { format!("{name}: {message}") };
         let title = title(&text);
-        self.findings.push(Finding { key, title, severity: Severity::High, waived: false, url: None });
+        self.findings.push(Finding {
+            key,
+            title,
+            severity: Severity::High,
+            waived: false,
+            url: None,
+            about: About::default(),
+        });
     }
 
     fn see(&mut self, observed: Option<Timestamp>) {

@@ -12,12 +12,17 @@
 //!   A certification that people rejected stays rejected.
 //!
 //! A file replaces what the same producer brought under the same file name; importing the same bytes
-//! again changes nothing. What counts as a finding and as complete is said in `sarif` and `junit`.
+//! again changes nothing. What counts as a finding and as complete is said in `sarif`,
+//! `junit`, `cyclonedx` and `in_toto`.
 
+mod cyclonedx;
+mod in_toto;
 mod junit;
+mod parsed;
 mod record;
 mod sarif;
 mod sarif_log;
+mod sarif_package;
 
 use std::fmt;
 
@@ -26,7 +31,7 @@ use rusqlite::Connection;
 use serde::Serialize;
 use thiserror::Error;
 
-use super::graph::Severity;
+use super::graph::{About, Severity};
 use super::{SandboxError, store};
 use crate::core::Digest;
 use crate::core::text::{is_hidden, visible};
@@ -76,6 +81,11 @@ pub enum Format {
     Sarif,
     /// JUnit XML, by test runners; there is no standard.
     Junit,
+    /// CycloneDX in JSON (ECMA-424), by scanners of packages and makers of bills of materials.
+    CycloneDx,
+    /// in-toto statements with provenance of SLSA, by builders.
+    #[serde(rename = "in-toto")]
+    InToto,
 }
 
 impl fmt::Display for Format {
@@ -83,6 +93,8 @@ impl fmt::Display for Format {
         f.write_str(match self {
             Self::Sarif => "SARIF",
             Self::Junit => "JUnit XML",
+            Self::CycloneDx => "CycloneDX",
+            Self::InToto => "in-toto provenance",
         })
     }
 }
@@ -207,6 +219,7 @@ struct Finding {
     /// Whether somebody suppressed it.
     waived: bool,
     url: Option<String>,
+    about: About,
 }
 
 /// Reads the file and records what it says.
@@ -242,13 +255,17 @@ fn read(import: &Import) -> Result<(Format, Vec<Report>), EvidenceError> {
     let bytes = import.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&import.bytes);
     let format = match (import.format, bytes.trim_ascii_start().first()) {
         (Some(format), _) => format,
-        (None, Some(b'{')) => Format::Sarif,
+        (None, Some(b'{')) => parsed::format(bytes),
         (None, Some(b'<')) => Format::Junit,
-        (None, _) => return Err(refuse("it is neither SARIF (JSON) nor JUnit XML".to_owned())),
+        (None, _) => {
+            return Err(refuse("it is neither JSON (SARIF, CycloneDX, in-toto) nor JUnit XML".to_owned()));
+        }
     };
     let reports = match format {
         Format::Sarif => sarif::read(&import.source, bytes)?,
         Format::Junit => vec![junit::read(&import.source, bytes)?],
+        Format::CycloneDx => vec![cyclonedx::read(&import.source, bytes)?],
+        Format::InToto => vec![in_toto::read(&import.source, bytes)?],
     };
     let findings: usize = reports.iter().map(|report| report.findings.len()).sum();
     if findings > MOST_FINDINGS {

@@ -182,6 +182,7 @@ impl<'a> Target<'a> {
                     status: if finding.waived { "waived" } else { "open" }.to_owned(),
                     severity: Some(finding.severity),
                     url: finding.url.clone(),
+                    about: finding.about.clone(),
                     ..of_producer(&id, NodeKind::Finding, &finding.title)
                 },
                 Some(source),

@@ -12,19 +12,19 @@
 //! - The evidence is of unknown state where an invocation was not successful or reports an error of the tool
 //!   or of its configuration (§3.20.14, §3.20.21, §3.20.22), or where a result is of kind `open` or `review`
 //!   and not suppressed: nobody has decided yet.
+//! - What a finding is about is its rule and file; of a scanner of packages, the package, its vulnerability and the
+//!   versions that repair it (`sarif_package`). When it was first seen is its `firstDetectionTimeUtc` (§3.48.3).
 //! - When it was made is the latest `endTimeUtc` (§3.20.8).
 
-use serde::de::DeserializeOwned;
-use serde_path_to_error::{Path, Segment};
-
+use super::parsed::{parse, refusal};
 use super::sarif_log::{
     BaselineState, Component, Header, Invocation, Kind, Level, Location, Log, LogicalLocation, Notification,
     Outcome, Rule, Run, Suppression, SuppressionStatus, Tool,
 };
-use super::{EvidenceError, Finding, Place, Report, State, title};
-use crate::core::pointer::escape;
+use super::sarif_package::{Package, package};
+use super::{EvidenceError, Finding, Report, State, title};
 use crate::core::text::visible;
-use crate::sandbox::graph::Severity;
+use crate::sandbox::graph::{About, Severity};
 
 const VERSION: &str = "2.1.0";
 
@@ -33,11 +33,7 @@ const RULE: &str = "Fails while the tool reports a result of level error that is
 /// Reads a file; one report for each tool, in the order of their first runs.
 pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Vec<Report>, EvidenceError> {
     let header: Header = parse(file, bytes)?;
-    let refuse = |pointer: &str, problem: String| EvidenceError {
-        file: file.to_owned(),
-        place: Place::Pointer(pointer.to_owned()),
-        problem,
-    };
+    let refuse = |pointer: &str, problem: String| refusal(file, pointer, problem);
     match header.version {
         Some(version) if version == VERSION => {}
         Some(version) => {
@@ -70,47 +66,6 @@ pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Vec<Report>, EvidenceErro
         }
     }
     Ok(reports)
-}
-
-fn parse<T: DeserializeOwned>(file: &str, bytes: &[u8]) -> Result<T, EvidenceError> {
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let pointer = pointer(error.path());
-        let error = error.into_inner();
-        let (line, column) = (error.line(), error.column());
-        let place = if error.is_data() {
-            Place::Value { line, column, pointer }
-        } else {
-            Place::Line { line, column }
-        };
-        (error, place)
-    });
-    let value = value.and_then(|value| {
-        json.end().map(|()| value).map_err(|error| {
-            let place = Place::Line { line: error.line(), column: error.column() };
-            (error, place)
-        })
-    });
-    value.map_err(|(error, place)| EvidenceError {
-        file: file.to_owned(),
-        place,
-        problem: visible(without_place(&error.to_string())).into_owned(),
-    })
-}
-
-/// The message without the ` at line 1 column 2` that the place says already.
-fn without_place(message: &str) -> &str {
-    message.rsplit_once(" at line ").map_or(message, |(before, _)| before)
-}
-
-fn pointer(path: &Path) -> String {
-    path.iter()
-        .map(|segment| match segment {
-            Segment::Seq { index } => format!("/{index}"),
-            Segment::Map { key } => format!("/{}", escape(key)),
-            Segment::Enum { .. } | Segment::Unknown => String::new(),
-        })
-        .collect()
 }
 
 fn report(run: &Run) -> Report {
@@ -174,6 +129,7 @@ fn finding(tool: &Tool, outcome: &Outcome) -> Finding {
     let message = outcome.message.as_ref();
     let text = message.and_then(|message| message.text.as_deref().or(message.markdown.as_deref()));
     let (place, at) = location(outcome);
+    let about = about(outcome, rule, rule_id, &place);
     let shown = text.map_or_else(|| rule_id.to_owned(), |text| format!("{rule_id}: {}", title(text)));
     Finding {
         key: key(outcome, rule_id, &place, &at, text),
@@ -181,6 +137,21 @@ fn finding(tool: &Tool, outcome: &Outcome) -> Finding {
         severity: severity(outcome, rule),
         waived: is_suppressed(outcome),
         url: rule.and_then(|rule| rule.help_uri.clone()).filter(|uri| uri.starts_with("https://")),
+        about,
+    }
+}
+
+/// What it is about: a package and its vulnerability where the tool says so, else the rule and the file.
+fn about(outcome: &Outcome, rule: Option<&Rule>, rule_id: &str, place: &str) -> About {
+    let text = outcome.message.as_ref().and_then(|message| message.text.as_deref());
+    let Package { component, cve, fixed_in } = package(rule, rule_id, text.unwrap_or_default());
+    let first = outcome.provenance.as_ref().and_then(|provenance| provenance.first_detection_time_utc);
+    About {
+        rule: Some(title(rule_id)),
+        component: component.or_else(|| Some(title(place)).filter(|place| !place.is_empty())),
+        cve,
+        fixed_in,
+        first_seen_at: first.map(|first| first.to_string()),
     }
 }
 

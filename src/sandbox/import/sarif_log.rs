@@ -79,6 +79,13 @@ pub(super) struct Outcome {
     pub partial_fingerprints: Option<BTreeMap<String, String>>,
     pub suppressions: Option<Vec<Suppression>>,
     pub baseline_state: Option<BaselineState>,
+    pub provenance: Option<Provenance>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Provenance {
+    pub first_detection_time_utc: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]

@@ -46,6 +46,11 @@ fn nodes(sandbox: &Sandbox, kind: NodeKind) -> Vec<Node> {
     graph.nodes.into_iter().filter(|node| node.kind == kind).collect()
 }
 
+/// What a finding is about: component, vulnerability, versions that repair it.
+fn about(node: &Node) -> (Option<&str>, Option<&str>, Option<&str>) {
+    (node.about.component.as_deref(), node.about.cve.as_deref(), node.about.fixed_in.as_deref())
+}
+
 /// Imports one file into a new sandbox.
 fn alone(import: &Import) -> (Sandbox, Imported) {
     let sandbox = sandbox();
@@ -99,6 +104,179 @@ fn what_real_test_runners_write_becomes_findings_and_a_verdict() {
         titles.contains(&"test_app test_subtracts: AssertionError: 3 - 1 should be 1".to_owned()),
         "{titles:?}"
     );
+}
+
+#[test]
+fn a_bill_of_materials_is_evidence_of_what_there_is_and_of_no_more() {
+    let (sandbox, imported) = alone(&fixture("cyclonedx-py.cdx.json"));
+    assert_eq!((imported.format, imported.status.as_str()), (Format::CycloneDx, "certified"));
+    let control = &nodes(&sandbox, NodeKind::Control)[0];
+    assert_eq!(control.title, "bill of materials: cyclonedx-py");
+    assert!(control.description.as_ref().unwrap().contains("nobody looked"));
+    assert_eq!(nodes(&sandbox, NodeKind::Finding).len(), 0);
+}
+
+#[test]
+fn a_known_vulnerability_fails_its_control_until_an_analysis_settles_it() {
+    let (sandbox, imported) = alone(&fixture("pip-audit.cdx.json"));
+    assert_eq!((imported.findings, imported.controls.failed), (1, 1));
+    // The file names no tool.
+    assert_eq!(imported.providers, ["pip-audit.cdx.json"]);
+    let finding = &nodes(&sandbox, NodeKind::Finding)[0];
+    assert_eq!(
+        (finding.severity, about(finding)),
+        (Some(Severity::High), (Some("jinja2@2.11.2"), None, None))
+    );
+    assert!(finding.title.starts_with("PYSEC-2021-66: This affects the package jinja2"), "{}", finding.title);
+}
+
+fn bom(vulnerability: &Value) -> Vec<u8> {
+    json!({"bomFormat": "CycloneDX", "specVersion": "1.6",
+        "metadata": {"timestamp": "2026-11-20T06:00:00Z", "tools": {"components": [{"type": "application", "name": "grype"}]}},
+        "components": [{"type": "application", "name": "app", "components": [
+            {"type": "library", "bom-ref": "lodash", "group": "g", "name": "lodash", "version": "4.17.20",
+             "purl": "pkg:npm/lodash@4.17.20"}]}],
+        "vulnerabilities": [vulnerability]})
+    .to_string()
+    .into_bytes()
+}
+
+#[test]
+fn a_vulnerability_says_its_component_its_id_in_the_public_lists_and_the_versions_that_repair_it() {
+    let vulnerability = json!({"id": "SNYK-1", "references": [{"id": "ghsa-35jh-r3h4-6jhm"}, {"id": "CVE-2021-23337"}],
+        "ratings": [{"severity": "low"}, {"score": 9.1, "severity": "unknown"}],
+        "description": "Command injection\nmore", "advisories": [{"url": "javascript:x"}, {"url": "https://a.example/1"}],
+        "affects": [{"ref": "lodash", "versions": [{"version": "4.17.20", "status": "affected"},
+            {"version": "4.17.21", "status": "unaffected"}]}, {"ref": "urn:cdx:other"}]});
+    let (sandbox, imported) = alone(&import("x", bom(&vulnerability)));
+    assert_eq!((imported.findings, imported.providers), (2, vec!["grype".to_owned()]));
+    let found = nodes(&sandbox, NodeKind::Finding);
+    let one = found.iter().find(|node| node.title.contains("lodash")).unwrap();
+    assert_eq!(about(one), (Some("pkg:npm/lodash@4.17.20"), Some("CVE-2021-23337"), Some("4.17.21")));
+    assert_eq!((one.severity, one.url.as_deref()), (Some(Severity::Critical), Some("https://a.example/1")));
+    assert_eq!(one.title, "SNYK-1: Command injection (pkg:npm/lodash@4.17.20)");
+    assert_eq!(one.observed_at.as_deref(), Some("2026-11-20T06:00:00Z"));
+}
+
+#[test]
+fn an_analysis_decides_what_is_open_and_what_nobody_rates_counts_as_high() {
+    for (analysis, ratings, findings, waived, status) in [
+        (Value::Null, Value::Null, 1, 0, "blocked"),
+        (json!({"state": "exploitable"}), json!([{"severity": "medium"}]), 1, 0, "certified"),
+        (json!({"state": "in_triage"}), json!([{"score": 7.0}]), 1, 0, "blocked"),
+        (json!({"state": "not_affected"}), json!([{"severity": "critical"}]), 0, 1, "certified"),
+        (json!({"state": "false_positive"}), Value::Null, 0, 1, "certified"),
+        (json!({"state": "resolved"}), json!([{"severity": "critical"}]), 0, 0, "certified"),
+    ] {
+        let vulnerability = json!({"id": "CVE-2021-23337", "analysis": analysis, "ratings": ratings});
+        let (_, imported) = alone(&import("x", bom(&vulnerability)));
+        let found = (imported.findings, imported.waived, imported.status.as_str());
+        assert_eq!(found, (findings, waived, status), "{vulnerability}");
+    }
+}
+
+#[test]
+fn a_file_that_lists_nothing_is_missing_evidence() {
+    for more in [json!({}), json!({"components": [], "vulnerabilities": []})] {
+        let mut bom = json!({"bomFormat": "CycloneDX", "specVersion": "1.4"});
+        bom.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+        let (sandbox, imported) = alone(&import("x", bom.to_string()));
+        assert_eq!(nodes(&sandbox, NodeKind::Evidence)[0].status, "missing");
+        assert_eq!((imported.controls.undecided, imported.status.as_str()), (1, "blocked"));
+    }
+}
+
+#[test]
+fn provenance_bare_in_an_envelope_and_in_a_bundle_is_evidence_of_its_builder() {
+    let envelope = String::from_utf8(fixture("envelope.intoto.json").bytes).unwrap();
+    let bundle = format!("{{\"mediaType\": \"x\", \"dsseEnvelope\": {envelope}}}");
+    for import in
+        [fixture("statement.intoto.json"), fixture("envelope.intoto.json"), import("bundle", bundle)]
+    {
+        let (sandbox, imported) = alone(&import);
+        assert_eq!((imported.format, imported.status.as_str()), (Format::InToto, "certified"));
+        assert_eq!(imported.providers, ["https://demo.example/builder"]);
+        let evidence = &nodes(&sandbox, NodeKind::Evidence)[0];
+        assert_eq!(evidence.observed_at.as_deref(), Some("2026-11-26T12:00:00Z"));
+        let control = &nodes(&sandbox, NodeKind::Control)[0];
+        assert!(control.description.as_ref().unwrap().contains("not checked"));
+    }
+}
+
+fn statement(change: impl FnOnce(&mut Value)) -> Vec<u8> {
+    let mut statement: Value = serde_json::from_slice(&fixture("statement.intoto.json").bytes).unwrap();
+    change(&mut statement);
+    statement.to_string().into_bytes()
+}
+
+#[test]
+fn older_provenance_is_read_and_a_statement_of_nothing_is_missing_evidence() {
+    let older = statement(|statement| {
+        statement["_type"] = json!("https://in-toto.io/Statement/v0.1");
+        statement["predicateType"] = json!("https://slsa.dev/provenance/v0.2");
+        statement["predicate"] =
+            json!({"builder": {"id": "b"}, "metadata": {"buildFinishedOn": "2026-11-20T00:00:00Z"}});
+    });
+    let (sandbox, imported) = alone(&import("x", older));
+    assert_eq!((imported.providers, imported.status.as_str()), (vec!["b".to_owned()], "certified"));
+    assert_eq!(nodes(&sandbox, NodeKind::Evidence)[0].observed_at.as_deref(), Some("2026-11-20T00:00:00Z"));
+    let (sandbox, _) = alone(&import("x", statement(|statement| statement["subject"] = json!([]))));
+    assert_eq!(nodes(&sandbox, NodeKind::Evidence)[0].status, "missing");
+}
+
+#[test]
+fn provenance_and_bills_of_materials_that_are_not_understood_are_refused_with_the_place() {
+    type Change = fn(&mut Value);
+    let changes: [(&str, Change); 6] = [
+        ("/_type", |s| s["_type"] = json!("https://in-toto.io/Statement/v9")),
+        ("/predicateType", |s| s["predicateType"] = json!("https://example.com/vibes/v1")),
+        ("/predicateType", |s| s["predicateType"] = Value::Null),
+        ("/predicate/runDetails/builder/id", |s| s["predicate"]["runDetails"]["builder"] = json!({})),
+        ("/predicate/runDetails/metadata/finishedOn", |s| {
+            s["predicate"]["runDetails"]["metadata"]["finishedOn"] = json!("yesterday");
+        }),
+        ("/subject/0/digest", |s| s["subject"][0]["digest"] = json!({"sha256": " "})),
+    ];
+    for (pointer, change) in changes {
+        assert_eq!(refusal(&import("x", statement(change))).1, Place::Pointer(pointer.into()));
+    }
+    let envelope = |change: Change| {
+        let mut envelope: Value = serde_json::from_slice(&fixture("envelope.intoto.json").bytes).unwrap();
+        change(&mut envelope);
+        refusal(&import("x", envelope.to_string())).1
+    };
+    let at = |pointer: &str| Place::Pointer(pointer.to_owned());
+    assert_eq!(envelope(|e| e["payloadType"] = json!("text/plain")), at("/payloadType"));
+    assert_eq!(envelope(|e| e["signatures"] = json!([])), at("/signatures"));
+    assert_eq!(envelope(|e| e["payload"] = json!("%")), at("/payload"));
+    assert_eq!(envelope(|e| e["payload"] = json!("e30=")), at("/payload"));
+    for (text, place) in [
+        (r#"{"bomFormat": "SPDX"}"#, at("/bomFormat")),
+        (r#"{"bomFormat": "CycloneDX", "specVersion": "9.9"}"#, at("/specVersion")),
+        (r#"{"bomFormat": "CycloneDX", "specVersion": 1.6}"#, at("/specVersion")),
+        (r#"{"bomFormat": "CycloneDX"}"#, at("/specVersion")),
+    ] {
+        assert_eq!(refusal(&import("x", text)).1, place, "{text}");
+    }
+    let odd = bom(&json!({"id": "X", "analysis": {"state": "shrug"}}));
+    let (message, _) = refusal(&import("x", odd));
+    assert!(message.contains("at `/vulnerabilities/0/analysis/state`: unknown variant `shrug`"), "{message}");
+    assert!(refusal(&import("x", r#"{"dsseEnvelope": {}}"#)).0.contains("/dsseEnvelope/payloadType"));
+}
+
+#[test]
+fn what_a_scanner_of_packages_says_of_a_result_is_kept() {
+    let results = json!([{"ruleId": "CVE-2021-23337", "message": {"text": "Package: lodash\nFixed Version: 4.17.21"},
+        "provenance": {"firstDetectionTimeUtc": "2026-11-18T06:00:00Z"}},
+        {"ruleId": "R2", "message": {"text": "two"},
+         "locations": [{"physicalLocation": {"artifactLocation": {"uri": "a.c"}}}]}]);
+    let (sandbox, _) = alone(&import("x", sarif(&results, &Value::Null)));
+    let found = nodes(&sandbox, NodeKind::Finding);
+    let of = |rule: &str| found.iter().find(|node| node.about.rule.as_deref() == Some(rule)).unwrap();
+    let package = of("CVE-2021-23337");
+    assert_eq!(about(package), (Some("lodash"), Some("CVE-2021-23337"), Some("4.17.21")));
+    assert_eq!(package.about.first_seen_at.as_deref(), Some("2026-11-18T06:00:00Z"));
+    assert_eq!(about(of("R2")), (Some("a.c"), None, None));
 }
 
 #[test]

@@ -20,7 +20,8 @@ use super::{SandboxError, data};
 const APPLICATION_ID: i64 = 0x4c47_5342;
 
 /// What brings a database of version N to version N + 1; only ever added to.
-const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
+const MIGRATIONS: [&str; 3] =
+    [include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
 
 /// What a new sandbox starts with: `seed.yaml` and `history.yaml`, as JSON.
 pub(super) const SEED: [(&str, &str); 2] = [
@@ -356,7 +357,7 @@ mod tests {
     fn a_newer_version_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let location = Location::File(folder.path().join("sandbox.db"));
-        open(&location).unwrap().pragma_update(None, "user_version", 3).unwrap();
-        assert!(matches!(open(&location).unwrap_err(), SandboxError::Newer { found: 3, known: 2, .. }));
+        open(&location).unwrap().pragma_update(None, "user_version", 4).unwrap();
+        assert!(matches!(open(&location).unwrap_err(), SandboxError::Newer { found: 4, known: 3, .. }));
     }
 }

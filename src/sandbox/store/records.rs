@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::sandbox::graph::{Edge, Node};
+use crate::sandbox::graph::{About, Edge, Node};
 
 /// A release's certification.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -108,7 +108,7 @@ fn read_certification(row: &Row<'_>) -> rusqlite::Result<Certification> {
 pub(in crate::sandbox) fn graph(connection: &Connection, tenant: &str, id: &str) -> rusqlite::Result<Graph> {
     let mut nodes = connection.prepare_cached(
         "SELECT id, type, title, status, required, severity, provider, owner, due_date, observed_at, url,
-                description, digest
+                description, digest, rule, component, cve, fixed_in, first_seen_at
          FROM nodes WHERE tenant_id = ?1 AND certification_id = ?2 ORDER BY type, id",
     )?;
     let mut edges = connection.prepare_cached(
@@ -141,6 +141,13 @@ fn read_node(row: &Row<'_>) -> rusqlite::Result<Node> {
         url: row.get(10)?,
         description: row.get(11)?,
         digest: row.get(12)?,
+        about: About {
+            rule: row.get(13)?,
+            component: row.get(14)?,
+            cve: row.get(15)?,
+            fixed_in: row.get(16)?,
+            first_seen_at: row.get(17)?,
+        },
     })
 }
 
@@ -154,12 +161,14 @@ pub(in crate::sandbox) fn put_node(
 ) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(
         "INSERT INTO nodes VALUES (:tenant, :certification, :id, :type, :title, :status, :required, :severity,
-             :provider, :owner, :due, :observed, :url, :description, :digest, :source)
+             :provider, :owner, :due, :observed, :url, :description, :digest, :source, :rule, :component, :cve,
+             :fixed_in, :first_seen)
          ON CONFLICT DO UPDATE SET type = excluded.type, title = excluded.title, status = excluded.status,
              required = excluded.required, severity = excluded.severity, provider = excluded.provider,
              owner = excluded.owner, due_date = excluded.due_date, observed_at = excluded.observed_at,
              url = excluded.url, description = excluded.description, digest = excluded.digest,
-             source = excluded.source",
+             source = excluded.source, rule = excluded.rule, component = excluded.component,
+             cve = excluded.cve, fixed_in = excluded.fixed_in, first_seen_at = excluded.first_seen_at",
     )?;
     statement.execute(named_params! {
         ":tenant": tenant, ":certification": certification, ":id": node.id, ":type": node.kind,
@@ -167,6 +176,8 @@ pub(in crate::sandbox) fn put_node(
         ":severity": node.severity, ":provider": node.provider, ":owner": node.owner,
         ":due": node.due_date, ":observed": node.observed_at, ":url": node.url,
         ":description": node.description, ":digest": node.digest, ":source": source,
+        ":rule": node.about.rule, ":component": node.about.component, ":cve": node.about.cve,
+        ":fixed_in": node.about.fixed_in, ":first_seen": node.about.first_seen_at,
     })?;
     Ok(())
 }

@@ -81,6 +81,8 @@ async fn read(session: &Session) -> Outcome<()> {
         meta: meta(),
         headers: BTreeMap::new(),
         secrets: BTreeMap::new(),
+        tenant: None,
+        varying: Vec::new(),
     };
     match classify(session.call(&call, session.limits().call).await, None, None) {
         Came::Applied(answer) if answer.structured.is_some() => Ok(()),

@@ -36,7 +36,7 @@ fn told(from: &[(&'static str, &Value)], with: Value) -> Result<Brief, String> {
     all.as_object_mut().unwrap().extend(with.as_object().unwrap().clone());
     let boards = boards();
     let from = from.iter().copied().collect();
-    dashboard(&Given { of: Some(&boards), from, with: all.as_object().unwrap().clone() })
+    dashboard(&Given { of: Some(&boards), from, with: all.as_object().unwrap().clone(), ..Given::default() })
 }
 
 fn shown(board: &Value, metrics: &Value, series: &Value, metric: &str) -> Brief {

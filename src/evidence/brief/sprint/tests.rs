@@ -22,7 +22,8 @@ fn planned(sprints: &Value, items: &[Value], with: Value) -> Brief {
     let backlog = json!({"complete": true, "items": items});
     let mut with = with.as_object().unwrap().clone();
     with.entry("as_of").or_insert(json!("2026-11-20"));
-    sprint(&Given { of: Some(sprints), from: [("backlog", &backlog)].into(), with }).unwrap()
+    sprint(&Given { of: Some(sprints), from: [("backlog", &backlog)].into(), with, ..Given::default() })
+        .unwrap()
 }
 
 fn plan(items: &[Value]) -> Brief {

@@ -32,8 +32,13 @@ fn triaged(incidents: &Value, releases: &Value, changes: &Value, with: Value) ->
         json!({"as_of": "2026-11-20", "hours_before": 72, "old_after_hours": 168, "link_from": 100});
     all.as_object_mut().unwrap().extend(with.as_object().unwrap().clone());
     let with = all.as_object().unwrap().clone();
-    triage(&Given { of: Some(incidents), from: [("releases", releases), ("changes", changes)].into(), with })
-        .unwrap()
+    triage(&Given {
+        of: Some(incidents),
+        from: [("releases", releases), ("changes", changes)].into(),
+        with,
+        ..Given::default()
+    })
+    .unwrap()
 }
 
 fn of(incidents: Value, with: Value) -> Brief {

@@ -1,19 +1,20 @@
-//! Lines from a peer, watched for what rmcp would drop without a word.
+//! Lines from a peer, watched for what who reads them would drop without a word.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 
-use rmcp::transport::async_rw::DEFAULT_MAX_LINE_LENGTH;
 use tokio::io::{AsyncRead, ReadBuf};
 
 /// Why the lines ended early; empty where they did not.
-pub(super) type LineFault = Arc<OnceLock<String>>;
+pub type LineFault = Arc<OnceLock<String>>;
 
 /// Passes bytes on as they come, and ends with an error at the first line that is too long or not UTF-8.
-pub(super) struct Lines<R> {
+pub struct Lines<R> {
     read: R,
+    /// The longest line, its end included, in bytes.
+    longest: usize,
     /// Bytes of the line so far.
     length: usize,
     /// The begin of a character whose end has not come yet.
@@ -22,15 +23,17 @@ pub(super) struct Lines<R> {
 }
 
 impl<R> Lines<R> {
-    pub(super) fn new(read: R, fault: LineFault) -> Self {
-        Self { read, length: 0, begun: Vec::new(), fault }
+    /// Watches what comes from `read`.
+    #[must_use]
+    pub fn new(read: R, longest: usize, fault: LineFault) -> Self {
+        Self { read, longest, length: 0, begun: Vec::new(), fault }
     }
 
     fn check(&mut self, bytes: &[u8]) -> Result<(), String> {
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             self.length = self.length.saturating_add(part.len());
-            if self.length > DEFAULT_MAX_LINE_LENGTH {
-                return Err(format!("a line has more than {DEFAULT_MAX_LINE_LENGTH} bytes"));
+            if self.length > self.longest {
+                return Err(format!("a line has more than {} bytes", self.longest));
             }
             if part.ends_with(b"\n") {
                 self.length = 0;
@@ -70,21 +73,23 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const LONGEST: usize = 1 << 20;
+
     fn check_in_parts(bytes: &[u8], size: usize) -> Result<(), String> {
-        let mut lines = Lines::new(io::empty(), LineFault::default());
+        let mut lines = Lines::new(io::empty(), LONGEST, LineFault::default());
         bytes.chunks(size).try_for_each(|part| lines.check(part))
     }
 
     #[test]
-    fn a_line_may_be_as_long_as_rmcp_takes_and_no_longer() {
+    fn a_line_may_be_as_long_as_it_may_and_no_longer() {
         let line = |length: usize| {
             let mut line = vec![b'a'; length - 1];
             line.push(b'\n');
             [line.clone(), line].concat()
         };
         for size in [4096, usize::MAX] {
-            assert_eq!(check_in_parts(&line(DEFAULT_MAX_LINE_LENGTH), size), Ok(()));
-            assert!(check_in_parts(&line(DEFAULT_MAX_LINE_LENGTH + 1), size).is_err());
+            assert_eq!(check_in_parts(&line(LONGEST), size), Ok(()));
+            assert!(check_in_parts(&line(LONGEST + 1), size).is_err());
         }
     }
 

@@ -17,8 +17,8 @@ struct DifferenceV1<'a> {
     /// Whether either is for the embedded sandbox.
     sandbox: bool,
     /// Whether either is from the replay of a recording; left out where neither is.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    replay: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replay: Option<bool>,
     /// Server, tenant, recipe and inputs; pointers are places in the artifact.
     target: Vec<ChangeV1<'a>>,
     /// Operations that differ; pointers are places in the operation.
@@ -72,7 +72,7 @@ pub fn difference_json(difference: &Difference) -> Value {
         format: "loopgate.difference/1",
         same_effect: *same_effect,
         sandbox: *sandbox,
-        replay: *replay,
+        replay: replay.then_some(true),
         target: target.iter().map(change).collect(),
         operations: operations.iter().map(item).collect(),
         order: order.as_ref().map(|Order { before, after }| OrderV1 { before, after }),

@@ -12,7 +12,7 @@ use super::schema;
 use crate::catalog::Profile;
 use crate::core::OutputFolder;
 use crate::core::printable::indented;
-use crate::recipe::{CASES, Source, shipped_cases};
+use crate::recipe::{CASES, DATA, Source, shipped_cases, shipped_data};
 
 /// The schema's name beside the recipes.
 const SCHEMA: &str = "loopgate-recipe.schema.json";
@@ -51,22 +51,23 @@ pub(super) fn init(arguments: &Init, output: &Output) -> Result<Exit, Fault> {
     }
     let path = folder.write(&name, text.as_bytes()).map_err(Fault::invalid)?;
     // What is changed there is not overwritten: cases are the project's own.
-    if let Some((name, text)) = arguments.recipe.as_deref().and_then(cases)
-        && !folder.root().join(&name).exists()
-    {
-        folder.write(&name, text.as_bytes()).map_err(Fault::invalid)?;
+    for (name, text) in arguments.recipe.as_deref().into_iter().flat_map(cases) {
+        if !folder.root().join(&name).exists() {
+            folder.write(&name, text.as_bytes()).map_err(Fault::invalid)?;
+        }
     }
     output.data(&format!("{}\n", path.display()))?;
     output.say(&format!("next: {next} {}", path.display()));
     Ok(Exit::Done)
 }
 
-/// The cases of a shipped recipe, with the name of their file.
-fn cases(recipe: &str) -> Option<(String, &'static str)> {
-    shipped_cases()
-        .iter()
-        .find(|(name, _)| *name == recipe)
-        .map(|(name, text)| (format!("{name}{CASES}"), *text))
+/// The cases of a shipped recipe and their records, each with the name of its file.
+fn cases(recipe: &str) -> impl Iterator<Item = (String, &'static str)> {
+    let of =
+        |all: &'static [(&str, &str)]| all.iter().find(|(name, _)| *name == recipe).map(|(_, text)| *text);
+    [(CASES, of(shipped_cases())), (DATA, of(shipped_data()))]
+        .into_iter()
+        .filter_map(move |(end, text)| Some((format!("{recipe}{end}"), text?)))
 }
 
 /// A recipe whose first line names the schema beside it.

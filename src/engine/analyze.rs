@@ -46,6 +46,7 @@ pub(super) fn analyze(analysis: Analysis, given: &Given<'_>) -> Result<Analyzed,
             let (says, details) = (in_words(&findings), first(&findings));
             Ok(Analyzed { value, undecided: findings.undecided, not_proven: Vec::new(), says, details })
         }
+        Analysis::Dashboard => Analyzed::brief(brief::dashboard(given)?),
         Analysis::Diagram => {
             let graph = graph(given)?;
             let findings = evidence::analyze(&graph);
@@ -59,10 +60,13 @@ pub(super) fn analyze(analysis: Analysis, given: &Given<'_>) -> Result<Analyzed,
             Ok(Analyzed::text(brief::manifest(given)?, doubted(given)?, "the files with their digests"))
         }
         Analysis::Readiness => Analyzed::brief(brief::readiness(given)?),
+        Analysis::Recommendation => Analyzed::brief(brief::recommendation(given)?),
         Analysis::Security => Analyzed::brief(brief::security(given)?),
+        Analysis::Sprint => Analyzed::brief(brief::sprint(given)?),
         Analysis::Summary => {
             Ok(Analyzed::text(Value::from(brief::page(given.of()?)?), doubted(given)?, "a page"))
         }
+        Analysis::Triage => Analyzed::brief(brief::triage(given)?),
     }
 }
 

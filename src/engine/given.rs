@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::result::StepStatus;
 use crate::core::ToolAnswer;
 use crate::core::text::visible;
-use crate::recipe::{Kind, Scope, Step, StepId, Use, Values};
+use crate::recipe::{Analyze, Kind, Scope, Step, StepId, Use, Values};
 
 /// What one step gave.
 #[derive(Debug, Clone)]
@@ -83,6 +83,7 @@ impl Given {
         let mut skipped = None;
         for used in &step.uses {
             match self.ended.get(&used.step) {
+                Some(StepStatus::Skipped(_)) if does_without(step, &used.step) => {}
                 Some(StepStatus::Skipped(_)) => skipped = Some(&used.step),
                 // What only shows it shows it as it is.
                 Some(StepStatus::Undecided(_)) if shows(step) && self.kept.contains_key(&used.step) => {}
@@ -124,6 +125,13 @@ impl Given {
             .flat_map(|(_, reasons)| reasons.iter().map(|reason| format!("`{}`: {reason}", used.step)))
             .collect()
     }
+}
+
+/// Whether a step can do without another that was skipped.
+fn does_without(step: &Step, other: &StepId) -> bool {
+    let Kind::Analyze(Analyze { analysis, of, from, .. }) = &step.kind else { return false };
+    let mut named = from.iter().filter(|(_, source)| *source == other).peekable();
+    of != other && named.peek().is_some() && named.all(|(name, _)| analysis.does_without(name))
 }
 
 /// Whether a step only shows what another came to.

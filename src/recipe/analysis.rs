@@ -11,6 +11,8 @@ pub enum Analysis {
     Evidence,
     /// Which findings open work already covers.
     Coverage,
+    /// A dashboard's metrics over time, with the trend of each.
+    Dashboard,
     /// A Mermaid diagram of an evidence graph.
     Diagram,
     /// Each control of a release with its evidence, and whether that is all of it.
@@ -23,8 +25,14 @@ pub enum Analysis {
     Readiness,
     /// Findings and blockers of security providers, each once however many report it, held to limits.
     Security,
+    /// What an AI/ML agent makes of something, which decides nothing.
+    Recommendation,
+    /// Open work given to a team's people, as far as a sprint has room.
+    Sprint,
     /// Another analysis as a page of Markdown.
     Summary,
+    /// Open incidents with what was changed shortly before, and what is proposed for one of them.
+    Triage,
 }
 
 /// What kind of step an analysis looks at.
@@ -77,13 +85,17 @@ impl Analysis {
         match self {
             Self::Evidence => "evidence",
             Self::Coverage => "coverage",
+            Self::Dashboard => "dashboard",
             Self::Diagram => "diagram",
             Self::Compliance => "compliance",
             Self::Gaps => "gaps",
             Self::Manifest => "manifest",
             Self::Readiness => "readiness",
             Self::Security => "security",
+            Self::Recommendation => "recommendation",
+            Self::Sprint => "sprint",
             Self::Summary => "summary",
+            Self::Triage => "triage",
         }
     }
 
@@ -93,13 +105,17 @@ impl Analysis {
         match self {
             Self::Evidence => "failed controls, gaps and blockers",
             Self::Coverage => "what open work covers",
+            Self::Dashboard => "metrics over time and their trends",
             Self::Diagram => "a diagram",
             Self::Compliance => "each control with its evidence",
             Self::Gaps => "missing, stale and unknown evidence",
             Self::Manifest => "the files with their digests",
             Self::Readiness => "a verdict with its reasons",
             Self::Security => "security blockers, each once",
+            Self::Recommendation => "what an AI/ML agent recommends",
+            Self::Sprint => "a sprint's plan",
             Self::Summary => "a page",
+            Self::Triage => "open incidents and what is near them",
         }
     }
 
@@ -113,7 +129,23 @@ impl Analysis {
     /// Whether its result says how people are shown it.
     #[must_use]
     pub fn is_brief(self) -> bool {
-        matches!(self, Self::Compliance | Self::Gaps | Self::Readiness | Self::Security)
+        matches!(
+            self,
+            Self::Compliance
+                | Self::Dashboard
+                | Self::Gaps
+                | Self::Readiness
+                | Self::Recommendation
+                | Self::Security
+                | Self::Sprint
+                | Self::Triage
+        )
+    }
+
+    /// Whether it can do without what it takes under `name`.
+    #[must_use]
+    pub fn does_without(self, name: &str) -> bool {
+        self.terms().from.iter().any(|taken| taken.optional && taken.name == name)
     }
 
     /// Whether it only shows what another analysis came to: that is shown where it is undecided, too.
@@ -129,6 +161,12 @@ impl Analysis {
                 of: Source::Findings,
                 from: const { &[needed("open_work")] },
                 with: &[],
+                endings: JSON,
+            },
+            Self::Dashboard => Terms {
+                of: Source::Read,
+                from: const { &[optional("dashboard"), optional("metrics"), optional("series")] },
+                with: const { &[needed("from"), needed("to"), optional("metric"), optional("fewest_points")] },
                 endings: JSON,
             },
             Self::Diagram => Terms { of: Source::Read, from: &[], with: &[], endings: &["mmd"] },
@@ -169,7 +207,35 @@ impl Analysis {
                 };
                 Terms { of: Source::Read, from: &[], with, endings: JSON }
             }
+            Self::Recommendation => Terms {
+                of: Source::Brief,
+                from: const { &[optional("agents"), optional("assessment")] },
+                with: const { &[needed("kind")] },
+                endings: JSON,
+            },
+            Self::Sprint => Terms {
+                of: Source::Read,
+                from: const { &[needed("backlog")] },
+                with: const { &[needed("as_of"), optional("sprint")] },
+                endings: JSON,
+            },
             Self::Summary => Terms { of: Source::Brief, from: &[], with: &[], endings: &["md"] },
+            Self::Triage => Terms {
+                of: Source::Read,
+                from: const { &[needed("releases"), needed("changes")] },
+                with: const {
+                    &[
+                        needed("as_of"),
+                        needed("hours_before"),
+                        needed("old_after_hours"),
+                        needed("link_from"),
+                        optional("incident"),
+                        optional("owner"),
+                        optional("since"),
+                    ]
+                },
+                endings: JSON,
+            },
         }
     }
 }

@@ -53,13 +53,16 @@ pub enum SourceError {
 #[must_use]
 pub fn shipped() -> &'static [(&'static str, &'static str)] {
     &[
+        ("analytics-dashboard", include_str!("../../recipes/analytics-dashboard.yaml")),
         ("certify-release", include_str!("../../recipes/certify-release.yaml")),
         ("compliance-package", include_str!("../../recipes/compliance-package.yaml")),
         ("evidence-gaps", include_str!("../../recipes/evidence-gaps.yaml")),
         ("evidence-graph", include_str!("../../recipes/evidence-graph.yaml")),
+        ("incident-triage", include_str!("../../recipes/incident-triage.yaml")),
         ("release-readiness", include_str!("../../recipes/release-readiness.yaml")),
         ("remediation-plan", include_str!("../../recipes/remediation-plan.yaml")),
         ("security-blockers", include_str!("../../recipes/security-blockers.yaml")),
+        ("sprint-plan", include_str!("../../recipes/sprint-plan.yaml")),
     ]
 }
 
@@ -67,13 +70,26 @@ pub fn shipped() -> &'static [(&'static str, &'static str)] {
 #[must_use]
 pub fn shipped_cases() -> &'static [(&'static str, &'static str)] {
     &[
+        ("analytics-dashboard", include_str!("../../recipes/analytics-dashboard.cases.yaml")),
         ("certify-release", include_str!("../../recipes/certify-release.cases.yaml")),
         ("compliance-package", include_str!("../../recipes/compliance-package.cases.yaml")),
         ("evidence-gaps", include_str!("../../recipes/evidence-gaps.cases.yaml")),
         ("evidence-graph", include_str!("../../recipes/evidence-graph.cases.yaml")),
+        ("incident-triage", include_str!("../../recipes/incident-triage.cases.yaml")),
         ("release-readiness", include_str!("../../recipes/release-readiness.cases.yaml")),
         ("remediation-plan", include_str!("../../recipes/remediation-plan.cases.yaml")),
         ("security-blockers", include_str!("../../recipes/security-blockers.cases.yaml")),
+        ("sprint-plan", include_str!("../../recipes/sprint-plan.cases.yaml")),
+    ]
+}
+
+/// The records that the cases of shipped recipes have besides the sandbox's own: the recipe's name and the text.
+#[must_use]
+pub fn shipped_data() -> &'static [(&'static str, &'static str)] {
+    &[
+        ("analytics-dashboard", include_str!("../../recipes/analytics-dashboard.data.yaml")),
+        ("incident-triage", include_str!("../../recipes/incident-triage.data.yaml")),
+        ("sprint-plan", include_str!("../../recipes/sprint-plan.data.yaml")),
     ]
 }
 

@@ -5,7 +5,7 @@ use super::layout::{Mark, bounded, count, took};
 use super::markdown::{cell, code, json_block, prose};
 use super::sheet::{Proposal, Sheet};
 use super::stand_in::StandIn;
-use crate::evidence::brief::{View, rows, views};
+use crate::evidence::brief::{View, chart, rows, views};
 use crate::evidence::mermaid;
 use serde_json::Value;
 
@@ -53,6 +53,28 @@ fn sign(mark: Mark) -> &'static str {
         Mark::Warning => "❗",
         Mark::Idle => "➖",
     }
+}
+
+/// A table of texts as they came.
+fn as_it_came<T: AsRef<str>>(heads: &[impl AsRef<str>], rows: &[Vec<T>]) -> String {
+    let text = |text: &str| cell(&bounded(text, LONGEST));
+    let heads: Vec<String> = heads.iter().map(|head| text(head.as_ref())).collect();
+    let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
+    let cells = rows.iter().map(|row| row.iter().map(|one| text(one.as_ref())).collect());
+    table_text(&heads, cells, rows.len())
+}
+
+/// A table of cells, which are Markdown already.
+fn table_text(heads: &[&str], rows: impl Iterator<Item = Vec<String>>, total: usize) -> String {
+    let mut text = format!("| {} |\n|{}\n", heads.join(" | "), "---|".repeat(heads.len()));
+    for row in rows.take(MOST_ROWS) {
+        text.push_str(&format!("| {} |\n", row.join(" | ")));
+    }
+    text.push('\n');
+    if total > MOST_ROWS {
+        text.push_str(&format!("and {} more\n\n", total - MOST_ROWS));
+    }
+    text
 }
 
 struct Page {
@@ -114,14 +136,28 @@ impl Page {
 
     fn brief(&mut self, brief: &Value) {
         for view in views(brief) {
-            let View::Table { title, of, columns } = &view;
-            let rows = rows(brief, of, columns);
-            let heads: Vec<String> = columns.iter().map(|column| cell(&column.head)).collect();
-            let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
-            let total = rows.len();
-            let rows =
-                rows.into_iter().map(|row| row.iter().map(|text| cell(&bounded(text, LONGEST))).collect());
-            self.table(&format!("{}: {total}", prose(title)), &heads, rows, total);
+            match view {
+                View::Table { title, of, columns, .. } => {
+                    let rows = rows(brief, &of, &columns);
+                    let heads: Vec<&str> = columns.iter().map(|column| column.head.as_str()).collect();
+                    if !rows.is_empty() {
+                        let heading = format!("### {}: {}\n\n", prose(&bounded(&title, LONGEST)), rows.len());
+                        self.block(&format!("{heading}{}", as_it_came(&heads, &rows)));
+                    }
+                }
+                View::Chart { title, of, at } => {
+                    let Some(chart) = chart(brief, &of, at) else { continue };
+                    let (heads, rows) = chart.rows();
+                    let heading = format!("### {}\n\n", prose(&bounded(&title, LONGEST)));
+                    match chart.mermaid() {
+                        Some(drawn) => {
+                            self.block(&format!("{heading}```mermaid\n{drawn}```\n\n"));
+                            self.folded("The same as a table", &as_it_came(&heads, &rows));
+                        }
+                        None => self.block(&format!("{heading}{}", as_it_came(&heads, &rows))),
+                    }
+                }
+            }
         }
     }
 
@@ -209,19 +245,9 @@ impl Page {
         rows: impl Iterator<Item = Vec<String>>,
         total: usize,
     ) {
-        if total == 0 {
-            return;
+        if total > 0 {
+            self.block(&format!("### {heading}\n\n{}", table_text(heads, rows, total)));
         }
-        let mut text =
-            format!("### {heading}\n\n| {} |\n|{}\n", heads.join(" | "), "---|".repeat(heads.len()));
-        for row in rows.take(MOST_ROWS) {
-            text.push_str(&format!("| {} |\n", row.join(" | ")));
-        }
-        text.push('\n');
-        if total > MOST_ROWS {
-            text.push_str(&format!("and {} more\n\n", total - MOST_ROWS));
-        }
-        self.block(&text);
     }
 
     /// A part that is opened by whoever wants it.

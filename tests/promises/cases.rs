@@ -28,6 +28,15 @@ fn the_shipped_recipes_do_what_their_cases_expect() {
 }
 
 #[test]
+fn what_init_writes_of_a_recipe_passes_its_cases_where_it_stands() {
+    for recipe in ["analytics-dashboard", "incident-triage", "sprint-plan"] {
+        let folder = Folder::new();
+        folder.run(&["init", recipe]).exits(0);
+        folder.run(&["test"]).exits(0);
+    }
+}
+
+#[test]
 fn whatever_is_not_as_expected_is_told() {
     let case = |release: &str, expect: &str| {
         tested(&format!("  - {{ case: it, inputs: {{ release: {release} }}, expect: {expect} }}\n"), 4).told()

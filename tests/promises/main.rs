@@ -100,6 +100,8 @@ mod output;
 #[cfg(test)]
 mod page;
 #[cfg(test)]
+mod planning;
+#[cfg(test)]
 mod platform;
 #[cfg(test)]
 mod platform_answers;

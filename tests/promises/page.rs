@@ -4,7 +4,7 @@
 //! The browser is Debian's `chromium`, found by `PATH` or `LOOPGATE_TEST_CHROMIUM`; `tests/browser/drive.mjs` drives it.
 //! The checkers come from npm: html-validate, and axe-core.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -61,6 +61,30 @@ fn pages(folder: &Folder) -> Vec<&'static str> {
     of("ready", "certify-release", "REL-READY", 0);
     of("undecided", "certify-release", "REL-EMPTY", 5);
     of("plan", "remediation-plan", "REL-BLOCKED", 0);
+    let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes");
+    for data in ["incident-triage", "analytics-dashboard"] {
+        let data = recipes.join(format!("{data}.data.yaml"));
+        folder.run(&["sandbox", "load", data.to_str().unwrap(), "--database", "hostile.db"]).exits(0);
+    }
+    let shown = |name: &str, recipe: &str, server: &str, inputs: &[&str], code: i32| {
+        let report = page(name);
+        let common = [recipe, "--server", server, "--tenant", "acme", "--out", name, "--report", &report];
+        folder.run(&[common.as_slice(), inputs].concat()).exits(code);
+    };
+    let (year, week) =
+        (["--from", "2026-06-01", "--to", "2026-11-20"], ["--from", "2026-11-01", "--to", "2026-11-06"]);
+    let (release, hostile) = (["--dashboard", "DASH-RELEASE"], ["--dashboard", "DASH-H<1>"]);
+    shown("dashboard", "analytics-dashboard", "sandbox", &[release.as_slice(), &year].concat(), 0);
+    shown(
+        "hostile-dashboard",
+        "analytics-dashboard",
+        "sandbox:hostile.db",
+        &[hostile.as_slice(), &week].concat(),
+        0,
+    );
+    let day = ["--as-of", "2026-11-20"];
+    shown("sprint", "sprint-plan", "sandbox", &[day.as_slice(), &["--team", "security"]].concat(), 0);
+    shown("hostile-triage", "incident-triage", "sandbox:hostile.db", &day, 5);
     for (name, faults, code) in [("applied", "", 0), ("unknown", "internal-error", 31)] {
         let (governed, id) = Governed::ready(faults, Keys::Honoured);
         governed.apply(&id, &["--report", &page(name)]).exits(code);
@@ -78,7 +102,9 @@ fn pages(folder: &Folder) -> Vec<&'static str> {
         })
     });
     offered(hostile, &page("hostile"));
-    vec!["blocked", "ready", "undecided", "plan", "applied", "unknown", "lock", "hostile"]
+    let briefs = ["dashboard", "hostile-dashboard", "sprint", "hostile-triage"];
+    [["blocked", "ready", "undecided", "plan", "applied", "unknown", "lock", "hostile"].as_slice(), &briefs]
+        .concat()
 }
 
 /// Lets a server answer with a control for each of the nodes, and none of them holds.

@@ -4,24 +4,40 @@
 //! An analysis of this kind is a function from what steps read to a [`Brief`]. No clock: whatever depends on the day
 //! is told which day it is.
 
+mod chart;
 mod compliance;
+mod dashboard;
 mod gaps;
 mod given;
+mod instant;
 mod listed;
+mod listing;
+mod near;
 mod page;
+mod points;
 mod readiness;
+mod recommendation;
+mod room;
 mod security;
+mod sprint;
+mod trend;
+mod triage;
 mod view;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+pub use chart::{Axis, Chart, ChartKind, Point, Series, chart, short, when};
 pub use compliance::{compliance, manifest};
+pub use dashboard::dashboard;
 pub use gaps::gaps;
 pub use given::Given;
 pub use page::page;
 pub use readiness::readiness;
+pub use recommendation::recommendation;
 pub use security::security;
+pub use sprint::sprint;
+pub use triage::triage;
 pub use view::{Column, View, rows, views};
 
 /// What an analysis makes of records.

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use super::chart::chart;
 use super::view::{View, rows, views};
 use crate::core::text::cut;
 use crate::recipe::markdown;
@@ -29,23 +30,44 @@ pub fn page(brief: &Value) -> Result<String, String> {
         page.push('\n');
     }
     for view in views(brief) {
-        let View::Table { title, of, columns } = &view;
-        let rows = rows(brief, of, columns);
-        let _ = write!(page, "\n## {}: {}\n", markdown(title), rows.len());
-        if rows.is_empty() {
-            continue;
-        }
-        let heads: Vec<String> = columns.iter().map(|column| markdown(&column.head)).collect();
-        let _ = write!(page, "\n| {} |\n|{}\n", heads.join(" | "), " --- |".repeat(columns.len()));
-        for row in rows.iter().take(MOST_ROWS) {
-            let cells: Vec<String> = row.iter().map(|text| markdown(&cut(text, MOST_OF_A_CELL))).collect();
-            let _ = writeln!(page, "| {} |", cells.join(" | "));
-        }
-        if rows.len() > MOST_ROWS {
-            let _ = writeln!(page, "\n{} more rows stand in the data.", rows.len() - MOST_ROWS);
+        match view {
+            View::Table { title, says, of, columns } => {
+                let rows = rows(brief, &of, &columns);
+                let _ = write!(page, "\n## {}: {}\n", markdown(&title), rows.len());
+                if let Some(says) = says {
+                    let _ = write!(page, "\n{}\n", markdown(&says));
+                }
+                let heads: Vec<&str> = columns.iter().map(|column| column.head.as_str()).collect();
+                table(&mut page, &heads, &rows);
+            }
+            View::Chart { title, of, at } => {
+                let Some(chart) = chart(brief, &of, at) else { continue };
+                let _ = write!(page, "\n## {}\n", markdown(&title));
+                if let Some(drawn) = chart.mermaid() {
+                    let _ = write!(page, "\n```mermaid\n{drawn}```\n");
+                }
+                let (heads, rows) = chart.rows();
+                table(&mut page, &heads, &rows);
+            }
         }
     }
     Ok(page)
+}
+
+fn table<T: AsRef<str>>(page: &mut String, heads: &[impl AsRef<str>], rows: &[Vec<T>]) {
+    if rows.is_empty() {
+        return;
+    }
+    let heads: Vec<String> = heads.iter().map(|head| markdown(&cut(head.as_ref(), MOST_OF_A_CELL))).collect();
+    let _ = write!(page, "\n| {} |\n|{}\n", heads.join(" | "), " --- |".repeat(heads.len()));
+    for row in rows.iter().take(MOST_ROWS) {
+        let cells: Vec<String> =
+            row.iter().map(|text| markdown(&cut(text.as_ref(), MOST_OF_A_CELL))).collect();
+        let _ = writeln!(page, "| {} |", cells.join(" | "));
+    }
+    if rows.len() > MOST_ROWS {
+        let _ = writeln!(page, "\n{} more rows stand in the data.", rows.len() - MOST_ROWS);
+    }
 }
 
 #[cfg(test)]

@@ -13,10 +13,22 @@ pub enum View {
     Table {
         /// What it shows.
         title: String,
+        /// What has to be known to read it, in a sentence or two of the analysis's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        says: Option<String>,
         /// The member of the brief that is the list.
         of: String,
         /// What is shown of each item.
         columns: Vec<Column>,
+    },
+    /// Numbers over time, drawn where something can be drawn, and as a table.
+    Chart {
+        /// What it shows.
+        title: String,
+        /// The member of the brief that is the list of charts.
+        of: String,
+        /// Which of them.
+        at: usize,
     },
 }
 
@@ -36,9 +48,18 @@ impl View {
         let column = |(head, at): &(&str, &str)| Column { head: (*head).to_owned(), at: (*at).to_owned() };
         Self::Table {
             title: title.to_owned(),
+            says: None,
             of: of.to_owned(),
             columns: columns.iter().map(column).collect(),
         }
+    }
+
+    /// The same with what has to be known to read it.
+    pub(super) fn saying(mut self, what: &str) -> Self {
+        if let Self::Table { says, .. } = &mut self {
+            *says = Some(what.to_owned());
+        }
+        self
     }
 }
 
@@ -82,7 +103,7 @@ mod tests {
             "views": [view],
         });
         assert_eq!(views(&brief), std::slice::from_ref(&view));
-        let View::Table { of, columns, .. } = view;
+        let View::Table { of, columns, .. } = view else { panic!("{view:?}") };
         assert_eq!(rows(&brief, &of, &columns), [["a", "x, y", "yes"], ["1", "", ""]]);
         assert_eq!(rows(&json!({}), &of, &columns).len(), 0);
         assert_eq!(views(&json!({"views": [{"show": "film"}]})), []);

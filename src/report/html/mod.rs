@@ -2,6 +2,7 @@
 //! loads nothing, says all that it has without its script, and has a size that is bounded.
 
 mod brief;
+mod chart;
 mod drawing;
 mod element;
 mod findings;

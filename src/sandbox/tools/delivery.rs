@@ -4,7 +4,7 @@ use rusqlite::Row;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::select::{Items, Select};
+use super::select::{Items, Page, Select};
 use super::{Call, not_visible};
 use crate::sandbox::graph::Severity;
 use crate::sandbox::refusal::Failure;
@@ -26,6 +26,9 @@ pub(super) struct ReleaseQuery {
     /// And no later than this.
     #[schemars(regex(pattern = r"^\d{4}-\d{2}-\d{2}(T[0-9:.]+Z)?$"))]
     to: Option<String>,
+    /// The `nextCursor` of the page before.
+    #[schemars(length(max = 20))]
+    cursor: Option<String>,
 }
 
 /// A release.
@@ -53,13 +56,13 @@ const RELEASES: &str = "SELECT id, name, application, team, status, planned_at, 
     FROM releases";
 
 /// The releases that fit, by ID.
-pub(super) fn releases(call: &mut Call<'_>, query: ReleaseQuery) -> Result<Items<Release>, Failure> {
-    let ReleaseQuery { ids, application, from, to } = query;
-    Ok(Select::of(RELEASES, &call.caller.tenant)
+pub(super) fn releases(call: &mut Call<'_>, query: ReleaseQuery) -> Result<Page<Release>, Failure> {
+    let ReleaseQuery { ids, application, from, to, cursor } = query;
+    Select::of(RELEASES, &call.caller.tenant)
         .among(ids.as_ref())
         .and_if("application = @", application)
         .between(&["planned_at", "released_at"], from.as_deref(), to.as_deref())
-        .items(call.connection, "id", |row| {
+        .page(call.connection, "id", cursor.as_deref(), |row| {
             Ok(Release {
                 id: row.get("id")?,
                 name: row.get("name")?,
@@ -70,7 +73,7 @@ pub(super) fn releases(call: &mut Call<'_>, query: ReleaseQuery) -> Result<Items
                 released_at: row.get("released_at")?,
                 certification_id: row.get("certification_id")?,
             })
-        })?)
+        })
 }
 
 /// A release.

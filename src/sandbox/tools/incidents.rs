@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Call;
 use super::planning::from_json;
-use super::select::{Items, Select};
+use super::select::{Page, Select};
 use crate::sandbox::refusal::Failure;
 
 /// Filters; an incident fits all that are given.
@@ -23,6 +23,9 @@ pub(super) struct IncidentQuery {
     /// Incidents with one of these IDs.
     #[schemars(length(max = 1000), inner(length(max = 200)))]
     ids: Option<Vec<String>>,
+    /// The `nextCursor` of the page before.
+    #[schemars(length(max = 20))]
+    cursor: Option<String>,
 }
 
 /// An incident.
@@ -65,14 +68,14 @@ const INCIDENTS: &str = "SELECT id, title, status, impact, opened_at, resolved_a
     FROM incidents";
 
 /// The incidents that fit, oldest first.
-pub(super) fn incidents(call: &mut Call<'_>, query: IncidentQuery) -> Result<Items<Incident>, Failure> {
-    let IncidentQuery { open, from, application, ids } = query;
-    Ok(Select::of(INCIDENTS, &call.caller.tenant)
+pub(super) fn incidents(call: &mut Call<'_>, query: IncidentQuery) -> Result<Page<Incident>, Failure> {
+    let IncidentQuery { open, from, application, ids, cursor } = query;
+    Select::of(INCIDENTS, &call.caller.tenant)
         .among(ids.as_ref())
         .and_if("application = @", application)
         .between(&["opened_at"], from.as_deref(), None)
         .and_whether("status NOT IN ('resolved', 'closed')", open)
-        .items(call.connection, "opened_at, id", |row| {
+        .page(call.connection, "opened_at, id", cursor.as_deref(), |row| {
             Ok(Incident {
                 id: row.get("id")?,
                 title: row.get("title")?,
@@ -89,7 +92,7 @@ pub(super) fn incidents(call: &mut Call<'_>, query: IncidentQuery) -> Result<Ite
                 url: row.get("url")?,
                 version: row.get("version")?,
             })
-        })?)
+        })
 }
 
 /// Filters; a change request fits all that are given.
@@ -105,6 +108,9 @@ pub(super) struct ChangeQuery {
     /// Change requests of this application.
     #[schemars(length(max = 200))]
     application: Option<String>,
+    /// The `nextCursor` of the page before.
+    #[schemars(length(max = 20))]
+    cursor: Option<String>,
 }
 
 /// A change request.
@@ -131,15 +137,15 @@ pub(super) struct Change {
 }
 
 /// The change requests that fit, by ID.
-pub(super) fn change_requests(call: &mut Call<'_>, query: ChangeQuery) -> Result<Items<Change>, Failure> {
-    let ChangeQuery { from, to, application } = query;
+pub(super) fn change_requests(call: &mut Call<'_>, query: ChangeQuery) -> Result<Page<Change>, Failure> {
+    let ChangeQuery { from, to, application, cursor } = query;
     let select = "SELECT id, title, status, application, service, starts_at, ends_at, release_id, risk, owner
         FROM change_requests";
-    Ok(Select::of(select, &call.caller.tenant)
+    Select::of(select, &call.caller.tenant)
         .and_if("application = @", application)
         .between(&["starts_at"], None, to.as_deref())
         .between(&["coalesce(ends_at, starts_at)"], from.as_deref(), None)
-        .items(call.connection, "id", |row| {
+        .page(call.connection, "id", cursor.as_deref(), |row| {
             Ok(Change {
                 id: row.get(0)?,
                 title: row.get(1)?,
@@ -152,5 +158,5 @@ pub(super) fn change_requests(call: &mut Call<'_>, query: ChangeQuery) -> Result
                 risk: row.get(8)?,
                 owner: row.get(9)?,
             })
-        })?)
+        })
 }

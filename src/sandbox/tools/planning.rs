@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
-use super::select::{Items, Select, number};
+use super::select::{Items, Page, Select, number};
 use super::{Call, not_visible};
 use crate::sandbox::graph::Severity;
 use crate::sandbox::refusal::Failure;
@@ -113,6 +113,9 @@ pub(super) struct BacklogQuery {
     ids: Option<Vec<String>>,
     /// Items that are not known to be done (true) or are (false).
     open: Option<bool>,
+    /// The `nextCursor` of the page before.
+    #[schemars(length(max = 20))]
+    cursor: Option<String>,
 }
 
 /// A work item.
@@ -156,14 +159,14 @@ const BACKLOG: &str = "SELECT id, type, title, status, severity, due_date, effor
     FROM work_items";
 
 /// The work items that fit, by ID.
-pub(super) fn backlog(call: &mut Call<'_>, query: BacklogQuery) -> Result<Items<Item>, Failure> {
-    let BacklogQuery { team, release_id, ids, open } = query;
-    Ok(Select::of(BACKLOG, &call.caller.tenant)
+pub(super) fn backlog(call: &mut Call<'_>, query: BacklogQuery) -> Result<Page<Item>, Failure> {
+    let BacklogQuery { team, release_id, ids, open, cursor } = query;
+    Select::of(BACKLOG, &call.caller.tenant)
         .among(ids.as_ref())
         .and_if("team = @", team)
         .and_if("release_id = @", release_id)
         .and_whether("status NOT IN ('done', 'closed')", open)
-        .items(call.connection, "type, length(id), id", |row| {
+        .page(call.connection, "type, length(id), id", cursor.as_deref(), |row| {
             Ok(Item {
                 id: row.get("id")?,
                 kind: row.get("type")?,
@@ -180,5 +183,5 @@ pub(super) fn backlog(call: &mut Call<'_>, query: BacklogQuery) -> Result<Items<
                 references: from_json(row, "refs")?,
                 version: row.get("version")?,
             })
-        })?)
+        })
 }

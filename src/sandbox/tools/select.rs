@@ -5,6 +5,8 @@ use rusqlite::{Connection, Row, params_from_iter};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::sandbox::refusal::{Failure, Refusal};
+
 /// Most items of one answer.
 pub(super) const MOST: usize = 20_000;
 
@@ -14,6 +16,21 @@ pub(super) struct Items<T> {
     pub items: Vec<T>,
     /// False where more fit than an answer holds.
     pub complete: bool,
+}
+
+/// Most items of one page.
+const PAGE: usize = 1000;
+
+/// A page of the items that fit.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Page<T> {
+    items: Vec<T>,
+    /// False where more fit than have been given so far.
+    complete: bool,
+    /// For `cursor` in the same call again, which gives the items behind these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
 }
 
 /// A query for the records of one tenant. Only filters that are given stand in it, so that each finds its index.
@@ -72,6 +89,28 @@ impl Select {
     /// Those with one of these IDs.
     pub fn among(self, ids: Option<&Vec<String>>) -> Self {
         self.and_if("id IN (SELECT value FROM json_each(@))", ids.map(|ids| list(ids)))
+    }
+
+    /// The records in this order, those of the page that the cursor names; the first without one.
+    pub fn page<T>(
+        mut self,
+        connection: &Connection,
+        order: &str,
+        cursor: Option<&str>,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Page<T>, Failure> {
+        let unknown = || Refusal::argument("/cursor", "no answer has given this cursor");
+        let skipped: u32 = cursor.map_or(Ok(0), str::parse).map_err(|_| unknown())?;
+        self.values.push(skipped.into());
+        let (sql, place) = (&self.sql, self.values.len());
+        let sql = format!("{sql} ORDER BY {order} LIMIT {} OFFSET ?{place}", PAGE + 1);
+        let mut statement = connection.prepare_cached(&sql)?;
+        let rows = statement.query_map(params_from_iter(self.values), read)?;
+        let mut items: Vec<T> = rows.collect::<Result<_, _>>()?;
+        let complete = items.len() <= PAGE;
+        items.truncate(PAGE);
+        let next = usize::try_from(skipped).unwrap_or(usize::MAX).saturating_add(PAGE);
+        Ok(Page { items, complete, next_cursor: (!complete).then(|| next.to_string()) })
     }
 
     /// The records in this order, as many as an answer holds.

@@ -1,6 +1,5 @@
 //! What `apply` and `reconcile` share: ledger and lock, the use case, the audit report, the exit code.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use super::apply_lines::Lines;
 use super::arguments::Format;
 use super::audit_file::{AuditFile, Holds, of_ledger};
 use super::effect_arguments::{Effect, Running};
@@ -34,10 +34,10 @@ use crate::audit::Report;
 use crate::core::id::{RunId, Trace};
 use crate::core::printable::printable;
 use crate::core::text::visible;
-use crate::engine::{self, ApplyEnd, ApplyResult, Stopped, Watch};
-use crate::ledger::v1::{Command, Result as Came};
-use crate::ledger::{Claim, Event, Fact, Holder, Ledger, Lock, LockError, OutcomeKey, State, Wait, label};
-use crate::report::{self, ApplyOutputs, ApplyView, EventFile, Sheet};
+use crate::engine::{self, ApplyEnd, ApplyResult, Stopped};
+use crate::ledger::v1::Command;
+use crate::ledger::{Claim, Fact, Holder, Ledger, Lock, LockError, OutcomeKey, State, Wait, label};
+use crate::report::{self, ApplyOutputs, ApplyView, Sheet};
 
 /// How long a running write has after the first signal.
 const GRACE: Duration = Duration::from_secs(5);
@@ -149,15 +149,22 @@ pub(super) fn execute(
         job.filed.push(filed);
     }
     let job = &job;
-    writing.store(known.is_ok_and(|state| state.has_unknown()), Ordering::SeqCst);
+    writing.store(known.as_ref().is_ok_and(State::has_unknown), Ordering::SeqCst);
     job.reports.begin(&format!("loopgate {}", job.told.word()), output);
-    let lines = Lines { job, output, writing, files: job.reports.event_files()?, last: RefCell::default() };
+    let lines = Lines::new(
+        job.artifact.document(),
+        known.as_ref().ok(),
+        writing,
+        job.reports.event_files()?,
+        output,
+        job.told.running.quiet,
+    );
     let result = apply(job, &run, key.as_ref(), &mut ledger, &lines, stop, environment)?;
     outcome_file::leave(&left, key.as_ref(), ledger.id(), &result, output);
     let exit = Exit::of_apply(&result.end);
     let delivered = deliver(job, &result, &ledger, environment, output);
     let delivered = lines
-        .files
+        .into_files()
         .into_iter()
         .fold(delivered, |delivered, file| delivered.and(file.finish().map_err(Fault::internal)));
     drop(lock);
@@ -362,51 +369,6 @@ fn next(job: &Job<'_>, result: &ApplyResult) -> Option<String> {
 /// A time as people read it.
 pub(super) fn whole_second(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)
-}
-
-/// One line on standard error for each event that is durable.
-struct Lines<'a> {
-    job: &'a Job<'a>,
-    output: &'a Output,
-    /// Whether a write is under way, for the end that a second signal makes.
-    writing: Arc<AtomicBool>,
-    /// What else is told.
-    files: Vec<EventFile>,
-    /// What was told last, and when.
-    last: RefCell<Option<(String, Instant)>>,
-}
-
-impl Lines<'_> {
-    /// Says how long ago the last thing happened.
-    fn still(&self) {
-        if let Some((line, at)) = &*self.last.borrow()
-            && !self.job.told.running.quiet
-        {
-            self.output.say(&format!("{line} ({} s ago)", at.elapsed().as_secs()));
-        }
-    }
-}
-
-impl Watch for Lines<'_> {
-    fn appended(&self, event: &Event) {
-        match event.fact {
-            Fact::Intent { .. } => self.writing.store(true, Ordering::SeqCst),
-            Fact::Outcome { ref result, .. } => {
-                self.writing.store(matches!(result, Came::Unknown { .. }), Ordering::SeqCst);
-            }
-            Fact::Settled { .. } => self.writing.store(false, Ordering::SeqCst),
-            _ => {}
-        }
-        self.files.iter().for_each(|file| file.appended(event));
-        if self.job.told.running.quiet {
-            return;
-        }
-        let document = self.job.artifact.document();
-        if let Some(line) = report::apply_line(event, document, &self.output.stderr) {
-            self.output.say(&line);
-            self.last.replace(Some((line, Instant::now())));
-        }
-    }
 }
 
 /// What the trust settings revoke.

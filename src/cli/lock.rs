@@ -39,6 +39,7 @@ pub(super) fn lock(
             .hint("name the folder that it is in: `--trust DIR` or LOOPGATE_TRUST"));
     };
     reports.keep_off(std::slice::from_ref(&place.path))?;
+    reports.begin("loopgate lock", output);
     match (arguments.check, arguments.format) {
         (true, _) => check(arguments, &reports, &server, place, environment, output),
         (false, _) if server.replay().is_some() => {

@@ -4,6 +4,7 @@
 
 mod apply;
 mod apply_exit;
+mod apply_lines;
 mod applying;
 mod approve;
 mod approve_from;

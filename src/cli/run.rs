@@ -31,7 +31,7 @@ use crate::core::id::Trace;
 use crate::core::text::visible;
 use crate::engine::{self, AppliedBefore, Events, RunResult, Target};
 use crate::recipe::{self, Given, InputProblem, InputsFileError, Origin, Recipe, Resolved, Source};
-use crate::report::{self, EventFile, Fan, Progress, RunOutputs, Sheet, Verbosity};
+use crate::report::{self, EventFile, Fan, Pace, Progress, RunOutputs, Sheet, Verbosity};
 
 /// The largest inputs file, in bytes.
 const LARGEST_INPUTS: usize = 1 << 20;
@@ -246,7 +246,7 @@ fn run(
         (false, 0) => Verbosity::Normal,
         (false, _) => Verbosity::Verbose,
     };
-    let progress = Progress::stderr(verbosity, output.stderr);
+    let progress = Progress::stderr(verbosity, output.stderr, pace(recipe));
     let files = reports.event_files()?;
     reports.begin(&format!("loopgate {}", recipe.name), output);
     let mut sinks: Vec<&dyn Events> = vec![&progress];
@@ -292,6 +292,12 @@ fn run(
     })?;
     drop(fan);
     Ok((Ran { result, events: files }, closed))
+}
+
+/// The steps, of which those that ask the server, or are tried out there, take time.
+fn pace(recipe: &Recipe) -> Pace {
+    let of = |word: &str| recipe.steps.iter().filter(|step| step.kind.word() == word).count();
+    Pace::new(recipe.steps.len(), &["read", "write"].map(|kind| (kind, of(kind))))
 }
 
 /// A run, and the files that were told of it.

@@ -46,6 +46,7 @@ pub(super) fn test(arguments: &Test, environment: &Environment, output: &Output)
             .hint("nothing was tested, which is no pass: name the folder or file that has cases"));
     }
     let stop = Stop::listen()?;
+    reports.begin("loopgate test", output);
     let mut tested = Vec::new();
     for file in &files {
         let source = Source::read(file).map_err(Fault::invalid)?;

@@ -41,6 +41,13 @@ pub fn junit(sheet: &Sheet<'_>) -> std::io::Result<String> {
             ("failures", &total(&suites, |came| matches!(came, Came::Failed(_)))),
             ("errors", &total(&suites, |came| matches!(came, Came::Error(_)))),
         ])
+        .with_attributes(
+            sheet
+                .took()
+                .map(|time| ("time", seconds(time)))
+                .iter()
+                .map(|(name, time)| (*name, time.as_str())),
+        )
         .write_inner_content(|out| suites.iter().try_for_each(|suite| suite.write(out, sheet)))?;
     let mut text = String::from_utf8_lossy(&out.into_inner()).into_owned();
     text.push('\n');
@@ -214,7 +221,7 @@ mod tests {
         let text = shown(&Sheet::of_run(&run, &sample::outputs(), 4));
         assert_snapshot!(sample::steady(&text), @r#"
         <?xml version="1.0" encoding="UTF-8"?>
-        <testsuites name="loopgate" tests="8" failures="4" errors="0">
+        <testsuites name="loopgate" tests="8" failures="4" errors="0" time="1.250">
           <testsuite name="run certify-release" tests="5" failures="1" errors="0" skipped="1" time="1.250" timestamp="2023-11-14T22:13:20">
             <properties>
               <property name="verdict" value="blocked"/>

@@ -1,5 +1,7 @@
 //! What a run came to, for people: the verdict, why, every step, the plan, and the command to type next.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::artifact_words::{NO_TENANT, known_by, outline, validated};
@@ -175,6 +177,9 @@ impl Table<'_> {
             }
         }
         let indent = " ".repeat(terminal.mark_width().saturating_add(5));
+        if matches!(step.status, StepStatus::DoesNotHold(_)) {
+            hang(out, &indent, &format!("false: {}", bounded(&step.subject, SHORT)), terminal.width);
+        }
         // What an analysis notes besides its summary are its findings.
         let prefix = if step.kind == "analyze" { "" } else { "note: " };
         for note in step.notes.iter().skip(usize::from(is_summary(step))) {
@@ -229,12 +234,40 @@ fn plan(out: &mut String, document: &v1::Document, terminal: &Terminal) {
     }
 }
 
+/// How many steps came to what, and in which time.
+fn counted(result: &RunResult) -> String {
+    // An include that is done is its steps.
+    let steps: Vec<Mark> = result
+        .steps
+        .iter()
+        .filter(|step| step.kind != "include" || step.status != StepStatus::Done)
+        .map(|step| mark(&step.status))
+        .collect();
+    let words = [
+        (Mark::Good, "done"),
+        (Mark::Planned, "proposed"),
+        (Mark::Bad, "failed"),
+        (Mark::Doubt, "undecided"),
+        (Mark::Warning, "warned"),
+        (Mark::Idle, "not run"),
+    ];
+    let each: Vec<String> = words
+        .into_iter()
+        .map(|(mark, word)| (steps.iter().filter(|step| **step == mark).count(), word))
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| format!("{count} {word}"))
+        .collect();
+    let time = Duration::try_from(result.ended.duration_since(result.started)).map(took).unwrap_or_default();
+    format!("{} in {time}: {}", steps.len(), each.join(", "))
+}
+
 fn facts(out: &mut String, result: &RunResult, terminal: &Terminal, outputs: &RunOutputs) {
     out.push('\n');
     let mut fact = |label: &str, text: &str| {
         let label = format!("  {}", pad(&format!("{label}:"), 12));
         hang(out, &label, text, terminal.width);
     };
+    fact("steps", &counted(result));
     if !result.inputs.is_empty() {
         let inputs: Vec<String> = result
             .inputs
@@ -293,7 +326,7 @@ mod tests {
 
     #[test]
     fn a_blocked_run_says_why_and_what_to_type_next() {
-        assert_snapshot!(shown(&sample::blocked()), @r#"
+        assert_snapshot!(shown(&sample::blocked()), @"
         ✗ blocked  certify-release · REL-BLOCKED · acme on the sandbox
           The certification of REL-BLOCKED is blocked
 
@@ -302,20 +335,22 @@ mod tests {
           ✓ evidence.findings       analyze  12 findings: 4 failed controls, 5 gaps, 3
                                              provider blockers → findings.json
           ✗ certified               gate     The certification of REL-BLOCKED is blocked
+              false: gate
           · evident                 gate     not run
 
+          steps:      5 in 1.2 s: 3 done, 1 failed, 1 not run
           inputs:     release=REL-BLOCKED (flag), owner=platform (default)
           tenant:     acme, as the server itself says
           files:      loopgate-out/artifact.json
                       loopgate-out/evidence-graph.json
           next:       loopgate remediation-plan --server sandbox --tenant acme --release REL-BLOCKED
           this run used the embedded sandbox: nothing here is about a real release
-        "#);
+        ");
     }
 
     #[test]
     fn an_undecided_run_lists_its_reasons() {
-        assert_snapshot!(shown(&sample::undecided()), @r#"
+        assert_snapshot!(shown(&sample::undecided()), @"
         ? undecided  certify-release · REL-EMPTY · acme on the sandbox
           the evidence graph is empty: nothing is visible to this caller, or there is
           none
@@ -328,17 +363,18 @@ mod tests {
                                              is none
           · certified               gate     not run
 
+          steps:      4 in 1.2 s: 2 done, 1 undecided, 1 not run
           inputs:     release=REL-EMPTY (flag), owner=platform (default)
           tenant:     acme, as the server itself says
           files:      loopgate-out/artifact.json
                       loopgate-out/evidence-graph.json
           this run used the embedded sandbox: nothing here is about a real release
-        "#);
+        ");
     }
 
     #[test]
     fn a_run_that_is_done_is_short() {
-        assert_snapshot!(shown(&sample::done()), @r#"
+        assert_snapshot!(shown(&sample::done()), @"
         ✓ done  certify-release · REL-READY · acme on the sandbox
 
           ✓ evidence.certification  read     certification                          4 ms
@@ -347,12 +383,13 @@ mod tests {
                                              provider blockers → findings.json
           ✓ certified               gate     it is certified
 
+          steps:      4 in 1.2 s: 4 done
           inputs:     release=REL-READY (flag), owner=platform (default)
           tenant:     acme, as the server itself says
           files:      loopgate-out/artifact.json
                       loopgate-out/evidence-graph.json
           this run used the embedded sandbox: nothing here is about a real release
-        "#);
+        ");
     }
 
     #[test]
@@ -380,7 +417,7 @@ mod tests {
 
     #[test]
     fn a_plan_lists_its_operations_and_first_titles() {
-        assert_snapshot!(sample::steady(&shown(&sample::planned())), @r#"
+        assert_snapshot!(sample::steady(&shown(&sample::planned())), @"
         + changes planned  remediation-plan · REL-BLOCKED · acme on the sandbox
           changes are planned; nothing was written
 
@@ -390,6 +427,7 @@ mod tests {
                                              provider blockers → findings.json
           ! certified               gate     The certification of REL-BLOCKED is blocked
                                              (advisory)
+              false: gate
           ! open_work               read     the server does not offer it; not      4 ms
                                              proven: whether open work already
                                              covers a finding
@@ -408,6 +446,7 @@ mod tests {
             - Fix finding 5
               and 7 more titles
 
+          steps:      6 in 1.2 s: 3 done, 1 proposed, 2 warned
           inputs:     release=REL-BLOCKED (flag), owner=platform (default)
           tenant:     acme, as the server itself says
           not proven: whether open work already covers a finding
@@ -415,12 +454,12 @@ mod tests {
                       loopgate-out/evidence-graph.json
           next:       loopgate show loopgate-out/artifact.json
           this run used the embedded sandbox: nothing here is about a real release
-        "#);
+        ");
     }
 
     #[test]
     fn nothing_to_do_is_said() {
-        assert_snapshot!(shown(&sample::nothing_to_do()), @r#"
+        assert_snapshot!(shown(&sample::nothing_to_do()), @"
         ✓ nothing to do  remediation-plan · REL-READY · acme on the sandbox
 
           ✓ evidence.certification  read     certification                          4 ms
@@ -430,32 +469,34 @@ mod tests {
           · package                 write    skipped: `work.proposed | length > 0` is
                                              false
 
+          steps:      4 in 1.2 s: 3 done, 1 not run
           inputs:     release=REL-READY (flag), owner=platform (default)
           tenant:     acme, as the server itself says
           files:      loopgate-out/artifact.json
                       loopgate-out/evidence-graph.json
           this run used the embedded sandbox: nothing here is about a real release
-        "#);
+        ");
     }
 
     #[test]
     fn a_failed_connection_lists_no_steps() {
-        assert_snapshot!(shown(&sample::unreachable()), @r#"
+        assert_snapshot!(shown(&sample::unreachable()), @"
         ✗ unreachable  evidence-graph · REL-1 · acme on loopiq
           the server `loopiq` ended before it answered: exit status 127
 
           · 3 steps did not run
 
+          steps:      3 in 1.2 s: 3 not run
           inputs:     release=REL-1 (flag), owner=platform (default)
           tenant:     acme, as the caller says; the server was not heard on it
           files:      loopgate-out/artifact.json
                       loopgate-out/evidence-graph.json
-        "#);
+        ");
     }
 
     #[test]
     fn hostile_text_is_spelled_out_and_wide_text_keeps_columns() {
-        assert_snapshot!(sample::steady(&shown(&sample::hostile())), @r#"
+        assert_snapshot!(sample::steady(&shown(&sample::hostile())), @r"
         ? undecided  a\u{1b}[31m\u{202e}\n# b `c` <img> @team · a\u{1b}[31m\u{202e}\n# b
           `c` <img> @team · a\u{1b}[31m\u{202e}\n# b `c` <img> @team on the sandbox
           a\u{1b}[31m\u{202e}\n# b `c` <img> @team
@@ -476,6 +517,7 @@ mod tests {
             dry run:  confirmed: a\u{1b}[31m\u{202e}\n# b `c` <img> @team
             - a\u{1b}[31m\u{202e}\n# b `c` <img> @team
 
+          steps:      3 in 1.2 s: 1 done, 1 failed, 1 undecided
           inputs:     release=a\u{1b}[31m\u{202e}\n# b `c` <img> @team (flag),
                       owner=platform (default)
           tenant:     a\u{1b}[31m\u{202e}\n# b `c` <img> @team, as the server itself
@@ -484,13 +526,13 @@ mod tests {
           files:      loopgate-out/artifact.json
                       loopgate-out/evidence-graph.json
           this run used the embedded sandbox: nothing here is about a real release
-        "#);
+        ");
     }
 
     #[test]
     fn forty_columns_are_enough() {
         let narrow = Terminal { width: 40, ..Terminal::plain() };
-        assert_snapshot!(run_text(&sample::blocked(), &narrow, &sample::outputs()), @r#"
+        assert_snapshot!(run_text(&sample::blocked(), &narrow, &sample::outputs()), @"
         ✗ blocked  certify-release · REL-BLOCKED
           · acme on the sandbox
           The certification of REL-BLOCKED is
@@ -508,9 +550,12 @@ mod tests {
           ✗ certified  gate
               The certification of REL-BLOCKED
               is blocked
+              false: gate
           · evident  gate
               not run
 
+          steps:      5 in 1.2 s: 3 done, 1
+                      failed, 1 not run
           inputs:     release=REL-BLOCKED
                       (flag), owner=platform
                       (default)
@@ -521,13 +566,13 @@ mod tests {
           next:       loopgate remediation-plan --server sandbox --tenant acme --release REL-BLOCKED
           this run used the embedded sandbox:
           nothing here is about a real release
-        "#);
+        ");
     }
 
     #[test]
     fn two_hundred_columns_and_ascii() {
         let wide = Terminal { width: 200, unicode: false, ..Terminal::plain() };
-        assert_snapshot!(run_text(&sample::blocked(), &wide, &sample::outputs()), @r#"
+        assert_snapshot!(run_text(&sample::blocked(), &wide, &sample::outputs()), @"
         x  blocked  certify-release - REL-BLOCKED - acme on the sandbox
            The certification of REL-BLOCKED is blocked
 
@@ -536,15 +581,17 @@ mod tests {
           ok evidence.findings       analyze  12 findings: 4 failed controls, 5 gaps, 3 provider blockers ->
                                               findings.json
           x  certified               gate     The certification of REL-BLOCKED is blocked
+               false: gate
           -  evident                 gate     not run
 
+          steps:      5 in 1.2 s: 3 done, 1 failed, 1 not run
           inputs:     release=REL-BLOCKED (flag), owner=platform (default)
           tenant:     acme, as the server itself says
           files:      loopgate-out/artifact.json
                       loopgate-out/evidence-graph.json
           next:       loopgate remediation-plan --server sandbox --tenant acme --release REL-BLOCKED
           this run used the embedded sandbox: nothing here is about a real release
-        "#);
+        ");
     }
 
     #[test]

@@ -1,17 +1,19 @@
-//! The shell parts of GitHub's workflows, with event payloads and answers in the shapes that the platform documents,
-//! and a `gh` that answers from files.
+//! The shell parts of GitHub's workflows, with event payloads and answers that have every member of recorded ones, and
+//! a `gh` that answers from files.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::governed::{ARTIFACT, Governed, LEDGER};
-use crate::platform_answers::{GitHub, user};
-use crate::support::{Folder, Ran, environment, has};
+use crate::github_answers::{
+    GitHub, MERGED, OLD, RUN, approval, comments, forks_run_is_over, listed, of_the_merge, run_is_over, runs,
+    user,
+};
+use crate::governed::ARTIFACT;
+use crate::shop::{Shop, lately};
+use crate::support::{Folder, Ran, has};
 
-const RUN: &str = "30433642";
-const MERGED: &str = "9049f1265b7d61be4a8904a9a27120d2064dab3b";
 const MARKER: &str = "<!-- loopgate: what is planned -->";
 
 /// Answers GET from files, keeps what is sent, and hands out the artifact of a run.
@@ -33,17 +35,13 @@ case "$1 $2" in
   "attestation verify") exit 1 ;;
   "release create") ;;
   *)
+    case "$*" in *"X-GitHub-Api-Version: 2022-11-28"*) ;; *) exit 1 ;; esac
     case $method in
       GET) cat "$STUB/api/${path//\//_}.json" ;;
       *) printf '%s %s\n' "$method" "$path" >>"$STUB/sent" && cat >"$STUB/body.json" ;;
     esac ;;
 esac
 "#;
-
-fn fixture(name: &str) -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/platform/github").join(name);
-    serde_json::from_str(&fs_err::read_to_string(path).unwrap()).unwrap()
-}
 
 fn tools() -> bool {
     let found = |program: &str| Command::new(program).arg("--version").output().is_ok();
@@ -52,33 +50,23 @@ fn tools() -> bool {
 
 /// A repository with a planned release, and a runner beside it.
 struct Runner {
-    governed: Governed,
+    shop: Shop,
 }
 
 impl Runner {
     fn new() -> Self {
-        let governed = Governed::new("");
-        governed.settings(|settings| {
-            settings["policy"] = json!({
-                "approvals": {"accept": ["platform"]},
-                "platform": {"github": {"repository": "acme/shop", "environment": "production",
-                                        "workflow": ".github/workflows/loopgate.yml@refs/heads/main"}},
-            });
-        });
-        let runner = Self { governed };
-        let gh = runner.folder().write("bin/gh", GH);
-        let mut allow = runner.folder().process("chmod");
-        assert!(allow.arg("+x").arg(gh).status().unwrap().success());
+        let runner = Self { shop: Shop::on_github(".github/workflows/loopgate.yml") };
+        runner.shop.program("gh", GH);
         fs_err::create_dir_all(runner.folder().path().join("temp")).unwrap();
-        runner.answers("repos_acme_shop_pulls", &fixture("pulls.json"));
-        runner.answers(&format!("repos_acme_shop_commits_{MERGED}_pulls"), &fixture("commit_pulls.json"));
-        runner.answers("repos_acme_shop_actions_workflows_loopgate.yml_runs", &fixture("workflow_runs.json"));
-        runner.answers("repos_acme_shop_issues_5_comments", &fixture("comments.json"));
+        runner.answers("repos_acme_shop_pulls", &json!([listed()]));
+        runner.answers(&format!("repos_acme_shop_commits_{MERGED}_pulls"), &of_the_merge());
+        runner.answers("repos_acme_shop_actions_workflows_loopgate.yml_runs", &runs());
+        runner.answers("repos_acme_shop_issues_5_comments", &comments());
         runner
     }
 
     fn folder(&self) -> &Folder {
-        &self.governed.folder
+        self.shop.folder()
     }
 
     fn answers(&self, path: &str, value: &Value) {
@@ -89,11 +77,8 @@ impl Runner {
     fn part(&self, name: &str, more: &[(&str, &str)]) -> Command {
         let mut command = self.folder().process("bash");
         command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join(".github/actions/loopgate").join(name));
-        let loopgate = Path::new(env!("CARGO_BIN_EXE_loopgate")).parent().unwrap();
         let here = |name: &str| self.folder().path().join(name);
-        let bin = here("bin");
-        let path = format!("{}:{}:{}", bin.display(), loopgate.display(), environment("PATH").unwrap());
-        command.env("PATH", path).env("STUB", here("stub")).env("RUNNER_TEMP", here("temp"));
+        command.env("PATH", self.shop.path()).env("STUB", here("stub")).env("RUNNER_TEMP", here("temp"));
         command.env("GITHUB_OUTPUT", here("output")).env("GITHUB_STEP_SUMMARY", here("summary"));
         command.env("GITHUB_ENV", here("env")).env("GITHUB_PATH", here("path"));
         command.env("GITHUB_EVENT_PATH", here("event.json"));
@@ -140,14 +125,14 @@ impl Runner {
     }
 
     fn effect(&self) -> String {
-        self.folder().json("stub/download/artifact.json")["effect_digest"].as_str().unwrap().to_owned()
+        self.shop.effect("stub/download/artifact.json").to_string()
     }
 
     /// What the platform answers about the merged pull request, reviewed a moment ago.
     fn reviewed(&self) {
-        let lately = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second() - 60).unwrap();
         let answer = GitHub::new(&self.effect().parse().unwrap())
-            .with(|answer| answer.reviews[0]["submitted_at"] = json!(lately.to_string()));
+            .merged()
+            .with(|answer| answer.reviews[0]["submitted_at"] = json!(lately()));
         for (path, value) in [
             ("repos_acme_shop_pulls_5_reviews", json!([answer.reviews])),
             ("repos_acme_shop_pulls_5", answer.pull),
@@ -174,8 +159,7 @@ fn each_part_becomes_the_program_so_that_a_signal_reaches_it() {
         return;
     }
     let runner = Runner::new();
-    let program = runner.folder().write("bin/loopgate", "#!/bin/sh\necho $$ $*\n");
-    assert!(runner.folder().process("chmod").arg("+x").arg(program).status().unwrap().success());
+    runner.shop.program("loopgate", "#!/bin/sh\necho $$ $*\n");
     for (part, says) in [("plan.sh", "run r.yaml --input=a=b c"), ("validate.sh", "validate r.yaml")] {
         let child = runner
             .part(part, &[("RECIPE", "r.yaml"), ("INPUTS", "a=b c")])
@@ -206,10 +190,8 @@ fn a_forks_pull_request_is_validated_and_told_so() {
     runner.folder().write("recipes/remediation-plan.yaml", "recipe: x\nsteps: 1\n");
     runner.run("validate.sh", &[recipe]).exits(3);
 
-    let event = fixture("workflow_run.fork.json");
-    let mut pulls = fixture("pulls.json");
-    pulls[0]["head"]["repo"] = event["workflow_run"]["head_repository"].clone();
-    runner.answers("repos_acme_shop_pulls", &pulls);
+    let (event, pull) = forks_run_is_over();
+    runner.answers("repos_acme_shop_pulls", &json!([pull]));
     let (sent, body) = runner.comment(&event, &[]);
     assert_eq!(sent.split(' ').next(), Some("POST"));
     assert!(body.starts_with(MARKER) && body.contains("a fork's pull request gets no credential"), "{body}");
@@ -223,14 +205,14 @@ fn a_comment_says_what_is_planned_and_is_updated_in_place() {
     }
     let runner = Runner::new();
     runner.plan();
-    let (event, effect) = (fixture("workflow_run.json"), runner.effect());
+    let (event, effect) = (run_is_over(), runner.effect());
     let short = &effect["sha256:".len()..][..16];
     let (sent, body) = runner.comment(&event, &[("APPROVAL", "review")]);
     assert_eq!(sent, "POST repos/acme/shop/issues/5/comments");
     for said in [MARKER, &effect, "loopiq_create_remediation_work_package", short, "/actions/runs/30433642"] {
         assert!(body.contains(said), "{said}: {body}");
     }
-    let mut comments = fixture("comments.json");
+    let mut comments = comments();
     comments[1].as_array_mut().unwrap().push(json!({
         "id": 44, "user": user("github-actions[bot]", 41_898_282), "body": body, "author_association": "NONE"
     }));
@@ -261,7 +243,7 @@ fn a_public_repository_gets_digests_and_counts_and_no_titles() {
     }
     let runner = Runner::new();
     runner.plan();
-    let mut event = fixture("workflow_run.json");
+    let mut event = run_is_over();
     event["repository"]["private"] = json!(false);
     let (_, body) = runner.comment(&event, &[]);
     assert!(body.contains(&runner.effect()) && body.contains("| operations | 1 |"), "{body}");
@@ -274,7 +256,7 @@ fn a_public_repository_gets_digests_and_counts_and_no_titles() {
     assert!(!runner.folder().read("summary").contains("REL-BLOCKED"));
     let outputs = format!("effect-digest={}\noperations=1\n", runner.effect());
     assert_eq!(runner.folder().read("output"), outputs);
-    runner.folder().write("event.json", fixture("workflow_run.json").to_string());
+    runner.folder().write("event.json", run_is_over().to_string());
     runner.run("summary.sh", &[]).exits(0);
     assert!(runner.folder().read("summary").contains("Unblock REL-BLOCKED"));
 }
@@ -292,11 +274,11 @@ fn a_plan_that_does_not_fit_is_not_cut_and_a_commit_of_no_open_pull_request_is_n
     plan.operations[0].arguments["parent"]["description"] = json!("long ".repeat(20_000));
     let artifact = loopgate::artifact::Artifact::build(plan).unwrap();
     runner.folder().write("stub/download/artifact.json", artifact.bytes());
-    let (_, body) = runner.comment(&fixture("workflow_run.json"), &[]);
+    let (_, body) = runner.comment(&run_is_over(), &[]);
     assert!(body.len() < 60_000 && body.contains("does not fit into a comment"), "{}", body.len());
     assert!(!body.contains("long long"));
-    let mut other = fixture("workflow_run.json");
-    other["workflow_run"]["head_sha"] = json!("ecdddd80bb57125d7ba9641ffaa4d7d2c19d3f3a");
+    let mut other = run_is_over();
+    other["workflow_run"]["head_sha"] = json!(OLD);
     fs_err::remove_file(runner.folder().path().join("stub/sent")).unwrap();
     runner.folder().write("event.json", other.to_string());
     let ran = runner.run("comment.sh", &[]).exits(0);
@@ -309,7 +291,7 @@ fn what_was_reviewed_is_applied_once_it_is_merged_and_accounted_for() {
         return;
     }
     let runner = Runner::new();
-    runner.folder().run(&["ledger", "init", "--ledger", &format!("sqlite:{LEDGER}")]).exits(0);
+    runner.shop.make_ledger();
     runner.plan();
     runner.reviewed();
     runner.run("fetch.sh", &[]).exits(0);
@@ -332,14 +314,12 @@ fn what_the_environments_reviewers_approved_is_applied_in_the_run_that_planned()
         return;
     }
     let runner = Runner::new();
-    runner.folder().run(&["ledger", "init", "--ledger", &format!("sqlite:{LEDGER}")]).exits(0);
+    runner.shop.make_ledger();
     runner.plan();
     runner.reviewed();
-    let lately = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second() - 60).unwrap();
     let answer = GitHub::new(&runner.effect().parse().unwrap())
-        .with(|answer| answer.run["created_at"] = json!(lately.to_string()));
-    let approvals = json!([{"state": "approved", "comment": "Ship it!", "user": user("alice", 17),
-                            "environments": [{"id": 1, "name": "production"}]}]);
+        .with(|answer| answer.run["created_at"] = json!(lately()));
+    let approvals = json!([approval("production", "approved")]);
     for run in [RUN, "1"] {
         runner.answers(&format!("repos_acme_shop_actions_runs_{run}"), &answer.run);
         runner.answers(&format!("repos_acme_shop_actions_runs_{run}_approvals"), &approvals);
@@ -366,7 +346,7 @@ fn a_merge_of_nothing_that_was_planned_applies_nothing() {
         assert!(ran.stdout.contains(why), "{why}: {}", ran.stdout);
         assert_eq!(runner.folder().read("output"), "found=false\n");
     };
-    let mut runs = fixture("workflow_runs.json");
+    let mut runs = runs();
     runs["workflow_runs"].as_array_mut().unwrap().drain(..2);
     runner.answers("repos_acme_shop_actions_workflows_loopgate.yml_runs", &runs);
     nothing("no run planned");
@@ -388,11 +368,11 @@ fn a_block_in_a_comment_of_somebody_who_belongs_here_is_what_apply_takes() {
     let mut made = folder.process("ssh-keygen");
     assert!(made.args(["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", "key"]).status().unwrap().success());
     folder.write("allowed_signers", format!("alice {}", folder.read("key.pub")));
-    runner.governed.settings(|settings| {
+    runner.shop.governed.settings(|settings| {
         settings["policy"] = json!({"approvals": {"accept": ["signed"], "signers": "allowed_signers",
                                                   "four_eyes": false}});
     });
-    folder.run(&["ledger", "init", "--ledger", &format!("sqlite:{LEDGER}")]).exits(0);
+    runner.shop.make_ledger();
     runner.plan();
     runner.reviewed();
     let approve = ["approve", "stub/download/artifact.json", "--sign", "key", "--reason", "fine", "--armor"];
@@ -400,7 +380,7 @@ fn a_block_in_a_comment_of_somebody_who_belongs_here_is_what_apply_takes() {
     let block = folder.run(&[&approve[..], &digest].concat()).exits(0).stdout;
     let armor = [("APPROVAL", "armor")];
     let said = |association: &str| {
-        let mut comments = fixture("comments.json");
+        let mut comments = comments();
         comments[0][0]["body"] = json!(format!("{{\r\n> {}", block.replace('\n', "\r\n> ")));
         comments[0][0]["author_association"] = json!(association);
         runner.answers("repos_acme_shop_issues_5_comments", &comments);
@@ -466,8 +446,7 @@ fn a_release_has_the_digests_of_all_that_is_in_it() {
     runner.folder().write("stub/download/sbom/loopgate.cdx.json", "{}");
     let mut publish = runner.folder().process("bash");
     publish.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join(".github/release/publish.sh"));
-    let path = format!("{}:{}", runner.folder().path().join("bin").display(), environment("PATH").unwrap());
-    publish.env("PATH", path).env("STUB", runner.folder().path().join("stub"));
+    publish.env("PATH", runner.shop.path()).env("STUB", runner.folder().path().join("stub"));
     publish
         .env("GITHUB_RUN_ID", "1")
         .env("GITHUB_REPOSITORY", "acme/loopgate")

@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::governed::{Governed, LEDGER};
-use crate::platform_answers::{claims, header, key_set, pipeline, token};
-use crate::support::{Folder, Ran, environment, has};
+use crate::governed::LEDGER;
+use crate::platform_answers::{claims, header, pipeline, token};
+use crate::shop::Shop;
+use crate::support::{Folder, Ran, has};
 
 const TEMPLATE: &str = ".github/gitlab/loopgate.gitlab-ci.yml";
 
@@ -30,61 +31,44 @@ case $word in
 esac
 "#;
 
-fn jobs() -> Value {
+pub fn jobs() -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(TEMPLATE);
     serde_yaml::from_str(&fs_err::read_to_string(path).unwrap()).unwrap()
 }
 
-fn script(job: &str) -> String {
+pub fn script(job: &str) -> String {
     jobs()[job]["script"][0].as_str().unwrap().to_owned()
 }
 
-fn tools() -> bool {
+pub fn tools() -> bool {
     let found = |program: &str| Command::new(program).arg("--version").output().is_ok();
-    ["git", "tar"].iter().all(|program| has(program, found(program)))
+    ["git", "tar", "jq"].iter().all(|program| has(program, found(program)))
 }
 
-struct Runner {
-    governed: Governed,
+pub struct Runner {
+    pub shop: Shop,
 }
 
 impl Runner {
-    fn new() -> Self {
-        let governed = Governed::new("");
-        governed.settings(|settings| {
-            settings["policy"] = json!({
-                "approvals": {"accept": ["platform"]},
-                "platform": {"gitlab": {
-                    "issuer": "https://gitlab.example.com", "audience": "loopgate", "keys": "keys.json",
-                    "project": "acme/shop", "environment": "production",
-                    "workflow": "gitlab.example.com/acme/shop//.gitlab-ci.yml@refs/heads/main"}},
-            });
-            settings.as_object_mut().unwrap().remove("ledger");
-        });
-        let runner = Self { governed };
-        let folder = runner.folder();
-        folder.write("keys.json", key_set());
-        folder.run(&["init", "remediation-plan"]).exits(0);
-        for (name, text) in [("bin/curl", CURL), ("stub/pipeline.json", &pipeline().to_string())] {
-            folder.write(name, text);
-        }
-        runner.shell("chmod +x bin/curl", &[]).exits(0);
+    pub fn new() -> Self {
+        let runner = Self { shop: Shop::on_gitlab() };
+        runner.shop.governed.settings(|settings| drop(settings.as_object_mut().unwrap().remove("ledger")));
+        runner.shop.program("curl", CURL);
+        runner.folder().run(&["init", "remediation-plan"]).exits(0);
+        runner.folder().write("stub/pipeline.json", pipeline().to_string());
         runner
     }
 
-    fn folder(&self) -> &Folder {
-        &self.governed.folder
+    pub fn folder(&self) -> &Folder {
+        self.shop.folder()
     }
 
     /// A script as a job of the default branch runs it, started by alice.
     fn command(&self, script: &str, more: &[(&str, &str)]) -> Command {
         let mut shell = self.folder().process("sh");
         shell.args(["-c", &format!("set -eu\n{script}")]);
-        let loopgate = Path::new(env!("CARGO_BIN_EXE_loopgate")).parent().unwrap();
-        let here = |name: &str| self.folder().path().join(name);
-        let path =
-            format!("{}:{}:{}", here("bin").display(), loopgate.display(), environment("PATH").unwrap());
-        shell.env("PATH", path).env("STUB", here("stub")).env("CI_PROJECT_DIR", self.folder().path());
+        let stub = self.folder().path().join("stub");
+        shell.env("PATH", self.shop.path()).env("STUB", stub).env("CI_PROJECT_DIR", self.folder().path());
         let now = jiff::Timestamp::now().as_second();
         shell.env("LOOPGATE_ID_TOKEN", token(&header(), &claims(now), "one"));
         for (name, value) in [
@@ -110,11 +94,11 @@ impl Runner {
         shell
     }
 
-    fn shell(&self, script: &str, more: &[(&str, &str)]) -> Ran {
+    pub fn shell(&self, script: &str, more: &[(&str, &str)]) -> Ran {
         self.command(script, more).output().unwrap().into()
     }
 
-    fn plan(&self) {
+    pub fn plan(&self) {
         self.shell("loopgate run \"$LOOPGATE_RECIPE\"", &[("LOOPGATE_TRUST", ".")]).exits(0);
     }
 }
@@ -184,16 +168,16 @@ fn a_manual_job_applies_and_the_ledger_outlives_its_runner() {
     fs_err::remove_dir_all(runner.folder().path().join(".loopgate/ledger")).unwrap();
     runner.shell(&script("loopgate:ledger"), &[]).exits(40);
     runner.shell(&apply, &[]).exits(0);
-    let held = runner.governed.held();
+    let held = runner.shop.governed.held();
     let again = runner.shell(&apply, &[]).exits(0);
     assert!(again.told().contains("every operation took place"), "{}", again.told());
-    assert_eq!(runner.governed.held(), held, "a finished plan again makes nothing");
+    assert_eq!(runner.shop.governed.held(), held, "a finished plan again makes nothing");
     let statement = runner.folder().json("loopgate-out/statement.json");
     assert_eq!(statement["predicate"]["operations"][0]["outcome"], "applied");
     // Where another ledger is named, it is used and none is uploaded.
     let uploads = || runner.folder().read("stub/log").matches("--upload-file").count();
     let before = uploads();
-    runner.folder().run(&["ledger", "init", "--ledger", &format!("sqlite:{LEDGER}")]).exits(0);
+    runner.shop.make_ledger();
     runner.shell(&apply, &[("LOOPGATE_LEDGER", &format!("sqlite:{LEDGER}"))]);
     assert_eq!(uploads(), before);
     assert!(!runner.folder().read("stub/log").contains("canary"));
@@ -207,9 +191,9 @@ fn a_signal_reaches_the_program_and_the_ledger_is_kept_all_the_same() {
     let runner = Runner::new();
     let program = "#!/bin/sh\ncase $1 in\n  approve) echo lga1-0 ;;\n  apply) trap 'echo told >told; exit 143' TERM\n    \
                    echo ready; for i in $(seq 600); do sleep 0.1; done ;;\nesac\n";
-    runner.folder().write("bin/loopgate", program);
+    runner.shop.program("loopgate", program);
     runner.folder().write("made/ledger.db", "");
-    runner.shell("chmod +x bin/loopgate; tar -cf stub/ledger.tar -C made .", &[]).exits(0);
+    runner.shell("tar -cf stub/ledger.tar -C made .", &[]).exits(0);
     let apply = script("loopgate:apply");
     let mut child = runner.command(&apply, &[]).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();

@@ -62,7 +62,11 @@ mod generated;
 #[cfg(test)]
 mod github;
 #[cfg(test)]
+mod github_answers;
+#[cfg(test)]
 mod gitlab;
+#[cfg(test)]
+mod gitlab_notes;
 #[cfg(test)]
 mod governed;
 #[cfg(test)]
@@ -129,6 +133,8 @@ mod roles;
 mod secrets;
 #[cfg(test)]
 mod served;
+#[cfg(test)]
+mod shop;
 #[cfg(test)]
 mod stdio;
 #[cfg(test)]

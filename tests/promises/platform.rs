@@ -4,44 +4,26 @@ use assert_cmd::Command;
 use loopgate::core::Digest;
 use serde_json::{Value, json};
 
-use crate::governed::{ARTIFACT, Governed, LEDGER};
-use crate::platform_answers::{GitHub, claims, header, key_set, pipeline, review, token, user};
-use crate::support::{Folder, Ran};
+use crate::github_answers::{GitHub, HEAD, RUN, approval, review, user};
+use crate::governed::{ARTIFACT, Governed};
+use crate::platform_answers::{claims, header, pipeline, token};
+use crate::shop::{Shop, lately};
+use crate::support::Ran;
 
-const RUN: &str = "30433642";
 const PROTECTED: &str = "acme/shop/.github/workflows/apply.yml@refs/heads/main";
 const FROM: [&str; 4] = ["--from", "github-review", "--platform", "answers"];
 
-/// A governed server that takes the platform's word, with a plan that carol's run made.
-struct Shop {
-    governed: Governed,
+/// A shop with a plan that carol's run made.
+fn planned() -> Shop {
+    let shop = Shop::on_github(".github/workflows/apply.yml");
+    shop.make_ledger();
+    let mut plan =
+        shop.job(&["remediation-plan", "--release", "REL-BLOCKED"], RUN, "acme/shop/plan@refs/pull/5/merge");
+    Ran::from(plan.env("GITHUB_ACTOR", "carol").output().unwrap()).exits(0);
+    shop
 }
 
 impl Shop {
-    fn new() -> Self {
-        let governed = Governed::new("");
-        governed.settings(|settings| {
-            settings["policy"] = json!({
-                "approvals": {"accept": ["platform"]},
-                "platform": {"github": {"repository": "acme/shop", "environment": "production",
-                                        "workflow": ".github/workflows/apply.yml@refs/heads/main"}},
-            });
-        });
-        let shop = Self { governed };
-        shop.folder().run(&["ledger", "init", "--ledger", &format!("sqlite:{LEDGER}")]).exits(0);
-        let mut plan = shop.job(
-            &["remediation-plan", "--release", "REL-BLOCKED"],
-            RUN,
-            "acme/shop/plan@refs/pull/5/merge",
-        );
-        Ran::from(plan.env("GITHUB_ACTOR", "carol").output().unwrap()).exits(0);
-        shop
-    }
-
-    fn folder(&self) -> &Folder {
-        &self.governed.folder
-    }
-
     /// A job of a workflow.
     fn job(&self, arguments: &[&str], run: &str, workflow: &str) -> Command {
         let mut command = self.folder().command(arguments);
@@ -51,13 +33,9 @@ impl Shop {
         command
     }
 
-    fn effect(&self) -> Digest {
-        self.folder().json(ARTIFACT)["effect_digest"].as_str().unwrap().parse().unwrap()
-    }
-
     /// Puts the platform's answer where a job leaves what it fetched.
     fn answer(&self, change: impl FnOnce(&mut GitHub)) {
-        let answer = GitHub::new(&self.effect()).with(change);
+        let answer = GitHub::new(&self.effect(ARTIFACT)).with(change);
         for (name, value) in [
             ("reviews", answer.reviews),
             ("pull", answer.pull),
@@ -86,19 +64,13 @@ impl Shop {
     }
 }
 
-/// The time now, as the platform writes it, so that no approval is too old.
-fn lately() -> String {
-    let now = jiff::Timestamp::now().as_second() - 60;
-    jiff::Timestamp::from_second(now).unwrap().to_string()
-}
-
 fn approved_lately(answer: &mut GitHub) {
     answer.reviews[0]["submitted_at"] = json!(lately());
 }
 
 #[test]
 fn a_review_counts_where_a_job_of_the_protected_branch_fetched_it() {
-    let shop = Shop::new();
+    let shop = planned();
     shop.answer(approved_lately);
     let ran = shop.approve().exits(0);
     assert!(!ran.stderr.contains("note:"), "{}", ran.stderr);
@@ -131,7 +103,7 @@ fn a_review_counts_where_a_job_of_the_protected_branch_fetched_it() {
 
 #[test]
 fn an_approval_that_the_platform_took_back_is_none_at_apply() {
-    let shop = Shop::new();
+    let shop = planned();
     shop.answer(approved_lately);
     let id = shop.approve().exits(0).stdout.trim().to_owned();
     for change in [
@@ -153,7 +125,7 @@ fn an_approval_that_the_platform_took_back_is_none_at_apply() {
 
 #[test]
 fn a_file_that_claims_the_platforms_word_shows_nothing() {
-    let shop = Shop::new();
+    let shop = planned();
     shop.answer(|answer| {
         approved_lately(answer);
         answer.reviews = json!([]);
@@ -162,12 +134,12 @@ fn a_file_that_claims_the_platforms_word_shows_nothing() {
     assert!(ran.stderr.contains("nobody approved it there"), "{}", ran.stderr);
     let forged = |assurance: &str| {
         let mut record = json!({
-            "format": "loopgate.approval/1", "effect_digest": shop.effect(), "file_digest": null,
+            "format": "loopgate.approval/1", "effect_digest": shop.effect(ARTIFACT), "file_digest": null,
             "decision": {"kind": "approve", "external_id": null}, "planner": null, "policy_digest": null,
             "approver": {"name": "github:alice#17", "assurance": assurance}, "reason": "forged",
             "time": lately(), "expires": "2099-01-01T00:00:00Z",
             "platform": {"kind": "github-review", "repository": "acme/shop", "pull": 5, "review": 80,
-                         "commit": crate::platform_answers::HEAD},
+                         "commit": HEAD},
         });
         let digest = Digest::of_json("loopgate.approval/1", &record).unwrap();
         let id = format!("lga1-{}", digest.hex());
@@ -188,7 +160,7 @@ fn a_file_that_claims_the_platforms_word_shows_nothing() {
 
 #[test]
 fn nobody_behind_the_plan_approves_it_on_the_platform() {
-    let shop = Shop::new();
+    let shop = planned();
     for change in [
         (|answer| answer.pull["user"] = user("alice", 17)) as fn(&mut GitHub),
         |answer| answer.commits[0]["committer"] = user("alice", 17),
@@ -214,7 +186,7 @@ fn nobody_behind_the_plan_approves_it_on_the_platform() {
 
 #[test]
 fn an_answer_that_a_checkout_brings_along_was_fetched_by_nobody() {
-    let shop = Shop::new();
+    let shop = planned();
     shop.answer(approved_lately);
     let id = shop.approve().exits(0).stdout.trim().to_owned();
     for arguments in [&["init", "--quiet"][..], &["add", "answers"]] {
@@ -227,10 +199,9 @@ fn an_answer_that_a_checkout_brings_along_was_fetched_by_nobody() {
 
 #[test]
 fn an_environments_approval_is_used_in_its_own_run_alone() {
-    let shop = Shop::new();
+    let shop = planned();
     shop.answer(|answer| answer.run["created_at"] = json!(lately()));
-    let approvals = json!([{"state": "approved", "comment": "Ship it!", "user": user("alice", 17),
-                            "environments": [{"id": 1, "name": "production"}]}]);
+    let approvals = json!([approval("production", "approved")]);
     shop.folder().write("answers/approvals.json", approvals.to_string());
     let from = ["--from", "github-environment", "--platform", "answers"];
     let approve = [["approve", ARTIFACT].as_slice(), &from].concat();
@@ -246,19 +217,9 @@ fn an_environments_approval_is_used_in_its_own_run_alone() {
 
 #[test]
 fn a_manual_job_counts_in_that_job() {
-    let governed = Governed::new("");
-    governed.settings(|settings| {
-        settings["policy"] = json!({
-            "approvals": {"accept": ["platform"]},
-            "platform": {"gitlab": {
-                "issuer": "https://gitlab.example.com", "audience": "loopgate", "keys": "keys.json",
-                "project": "acme/shop", "environment": "production",
-                "workflow": "gitlab.example.com/acme/shop//.gitlab-ci.yml@refs/heads/main"}},
-        });
-    });
-    let folder = &governed.folder;
-    folder.write("keys.json", key_set());
-    folder.run(&["ledger", "init", "--ledger", &format!("sqlite:{LEDGER}")]).exits(0);
+    let shop = Shop::on_gitlab();
+    shop.make_ledger();
+    let folder = shop.folder();
     let job = |arguments: &[&str], job: &str| {
         let mut command = folder.command(arguments);
         command.env("CI", "true").env("LOOPGATE_TRUST", ".").env("GITLAB_CI", "true");
@@ -285,7 +246,7 @@ fn a_manual_job_counts_in_that_job() {
 
 #[test]
 fn what_is_missing_is_named_with_what_to_do() {
-    let shop = Shop::new();
+    let shop = planned();
     let from = |kind: &str| {
         let arguments = ["approve", ARTIFACT, "--from", kind, "--platform", "answers"];
         Ran::from(shop.job(&arguments, "1", PROTECTED).output().unwrap())
@@ -320,9 +281,9 @@ fn what_is_missing_is_named_with_what_to_do() {
 
 #[test]
 fn two_reviewers_are_two_people_and_a_rejected_effect_stays_rejected() {
-    let shop = Shop::new();
+    let shop = planned();
     shop.governed.settings(|settings| settings["policy"]["approvals"]["minimum"] = json!(2));
-    let body = shop.effect().hex().to_owned();
+    let body = shop.effect(ARTIFACT).hex().to_owned();
     shop.answer(approved_lately);
     let alone = shop.approve().exits(0);
     assert!(alone.stderr.contains("1 of 2 different people"), "{}", alone.stderr);
@@ -348,7 +309,7 @@ fn its_chapter_of_the_readme_is_true() {
         let rest = chapter.split(&format!("```{language}\n")).nth(1).unwrap();
         rest.split("\n```").next().unwrap().to_owned()
     };
-    let shop = Shop::new();
+    let shop = planned();
     let written: Value = serde_yaml::from_str(&block("yaml")).unwrap();
     shop.governed.settings(|settings| settings["policy"] = written["policy"].clone());
     shop.answer(approved_lately);
@@ -357,7 +318,6 @@ fn its_chapter_of_the_readme_is_true() {
         shop.folder().write(&format!("api/{name}"), answer);
     }
     fs_err::remove_dir_all(shop.folder().path().join("answers")).unwrap();
-    let loopgate = std::path::Path::new(env!("CARGO_BIN_EXE_loopgate")).parent().unwrap();
     let gh = r#"gh() {
         for path; do :; done
         case "$path" in
@@ -370,8 +330,7 @@ fn its_chapter_of_the_readme_is_true() {
     }"#;
     let script = format!("set -eu\n{gh}\n{}", block("sh"));
     let mut shell = shop.folder().process("sh");
-    let path = format!("{}:{}", loopgate.display(), crate::support::environment("PATH").unwrap());
-    shell.args(["-c", &script]).env("PATH", path).env("pull", "5").env("planned_run", RUN);
+    shell.args(["-c", &script]).env("PATH", shop.path()).env("pull", "5").env("planned_run", RUN);
     for (name, value) in [
         ("CI", "true"),
         ("LOOPGATE_TRUST", "."),

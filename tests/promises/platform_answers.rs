@@ -1,5 +1,4 @@
-//! What a CI platform answers, in the shapes that GitHub's REST and GitLab document, and what somebody does to them to
-//! be taken for an approver.
+//! What somebody does to the answers of a CI platform to be taken for an approver.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -17,67 +16,10 @@ use ring::rand::SystemRandom;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use serde_json::{Value, json};
 
-pub const HEAD: &str = "6dcb09b5b57875f334f61aebed695e2e4193db5e";
-const OLD: &str = "ecdddd80bb57125d7ba9641ffaa4d7d2c19d3f3a";
-const PULL: &str = "https://api.github.com/repos/acme/shop/pulls/5";
+use crate::github_answers::{GitHub, HEAD, OLD, RUN, approval, review, user};
 
-/// An account, with some of the members that nobody asks for.
-pub fn user(login: &str, id: u64) -> Value {
-    json!({"login": login, "id": id, "node_id": "MDQ6VXNlcjE=", "type": "User", "site_admin": false,
-           "html_url": format!("https://github.com/{login}")})
-}
-
-/// A review by somebody who approves the pull request's head.
-pub fn review(id: u64, who: &Value, body: &str, at: &str) -> Value {
-    json!({"id": id, "node_id": "MDE3OlB1bGw=", "user": who, "body": body, "state": "APPROVED",
-           "html_url": "https://github.com/acme/shop/pull/5#pullrequestreview-80", "pull_request_url": PULL,
-           "_links": {"pull_request": {"href": PULL}}, "submitted_at": at, "commit_id": HEAD,
-           "author_association": "COLLABORATOR"})
-}
-
-/// All that GitHub answers about the pull request 5, opened and pushed by carol, and its run 30433642.
-pub struct GitHub {
-    pub reviews: Value,
-    pub pull: Value,
-    pub commits: Value,
-    pub run: Value,
-}
-
+/// The answers about the pull request, judged.
 impl GitHub {
-    pub fn new(effect: &Digest) -> Self {
-        let (alice, carol) = (user("alice", 17), user("carol", 3));
-        let repository =
-            json!({"id": 1, "full_name": "acme/shop", "private": true, "owner": user("acme", 1)});
-        let web_flow = user("web-flow", 19_864_447);
-        let commit = |sha: &str, committer: &Value| {
-            json!({"sha": sha, "author": carol, "committer": committer,
-                   "commit": {"author": {"name": "Carol", "email": "carol@example.org"}}})
-        };
-        Self {
-            reviews: json!([review(
-                80,
-                &alice,
-                &format!("Fine: {}", &effect.hex()[..16]),
-                "2026-03-01T12:00:00Z"
-            )]),
-            pull: json!({"url": PULL, "id": 1, "number": 5, "state": "open", "merged": false, "user": carol,
-                         "commits": 2, "draft": false,
-                         "head": {"ref": "fix", "sha": HEAD, "repo": repository},
-                         "base": {"ref": "main", "sha": OLD, "repo": repository}}),
-            commits: json!([commit(OLD, &carol), commit(HEAD, &web_flow)]),
-            run: json!({"id": 30_433_642, "name": "plan", "head_branch": "fix", "head_sha": HEAD,
-                        "path": ".github/workflows/plan.yml", "event": "pull_request", "status": "completed",
-                        "run_attempt": 1, "created_at": "2026-03-01T11:00:00Z",
-                        "run_started_at": "2026-03-01T11:00:00Z", "actor": carol, "triggering_actor": carol,
-                        "repository": repository}),
-        }
-    }
-
-    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
-        change(&mut self);
-        self
-    }
-
     fn answers(&self) -> Result<Answers, PlatformError> {
         self.answers_to(&github())
     }
@@ -87,7 +29,7 @@ impl GitHub {
         let (reviews, pull) = (bytes(&self.reviews), bytes(&self.pull));
         let (commits, run) = (bytes(&self.commits), bytes(&self.run));
         let files = ReviewFiles { reviews: &reviews, pull: &pull, commits: &commits, run: &run };
-        github_review(&files, &effect(), Some(&planned("github", "30433642")), trust)
+        github_review(&files, &effect(), Some(&planned("github", RUN)), trust)
     }
 
     /// Nobody counts, and why.
@@ -246,11 +188,7 @@ fn an_answer_about_something_else_is_refused_whole() {
         let found = GitHub::new(&effect()).with(change).answers().unwrap_err().to_string();
         assert!(found.contains(why), "{why}: {found}");
     }
-    let merged = GitHub::new(&effect()).with(|answer| {
-        answer.pull["state"] = json!("closed");
-        answer.pull["merged"] = json!(true);
-    });
-    assert_eq!(merged.answers().unwrap().given.len(), 1);
+    assert_eq!(GitHub::new(&effect()).merged().answers().unwrap().given.len(), 1);
     let answer = GitHub::new(&effect());
     let bytes = |value: &Value| value.to_string().into_bytes();
     let (reviews, pull) = (bytes(&answer.reviews), bytes(&answer.pull));
@@ -279,29 +217,25 @@ fn a_commit_of_nobody_leaves_the_people_behind_the_plan_unknown() {
 #[test]
 fn an_environments_approval_counts_in_the_run_that_planned_and_nowhere_else() {
     let answer = GitHub::new(&effect());
-    let entry = |environment: &str, state: &str| {
-        json!({"state": state, "comment": "Ship it!", "user": user("alice", 17),
-               "environments": [{"id": 1, "name": environment, "created_at": "2020-11-23T22:00:40Z"}]})
-    };
     let asked = |approvals: Value, run: &Value, planned_in: &str| {
         let (approvals, run) = (approvals.to_string().into_bytes(), run.to_string().into_bytes());
         let files = EnvironmentFiles { approvals: &approvals, run: &run };
         github_environment(&files, Some(&planned("github", planned_in)), &github())
     };
-    let approved = || json!([entry("staging", "rejected"), entry("production", "approved")]);
+    let approved = || json!([approval("staging", "rejected"), approval("production", "approved")]);
     let answers = asked(approved(), &answer.run, "30433642").unwrap();
     assert_eq!(approvers(&answers), ["github:alice#17"]);
     assert_eq!(answers.behind, Ok(BTreeSet::from(["github:carol#3".to_owned()])));
 
     let other = asked(approved(), &answer.run, "30433641").unwrap_err().to_string();
     assert!(other.contains("the plan was made in the run `30433641`, and this is 30433642"), "{other}");
-    let twice = json!([entry("production", "approved"), entry("production", "approved")]);
+    let twice = json!([approval("production", "approved"), approval("production", "approved")]);
     assert_eq!(asked(twice, &answer.run, "30433642").unwrap().given.len(), 1);
-    for nobody in [json!([]), json!([entry("staging", "approved")])] {
+    for nobody in [json!([]), json!([approval("staging", "approved")])] {
         assert_eq!(asked(nobody, &answer.run, "30433642").unwrap().given, []);
     }
     for state in ["rejected", "pending", "sure\u{1b}[2J"] {
-        let mixed = json!([entry("production", "approved"), entry("production", state)]);
+        let mixed = json!([approval("production", "approved"), approval("production", state)]);
         let found = asked(mixed, &answer.run, "30433642").unwrap_err().to_string();
         assert!(found.contains("`github:alice#17` answered") && !found.contains('\u{1b}'), "{found}");
     }
@@ -338,9 +272,10 @@ pub fn claims(now: i64) -> Value {
            "ci_config_ref_uri": "gitlab.example.com/acme/shop//.gitlab-ci.yml@refs/heads/main"})
 }
 
+/// The pipeline 301 of the default branch, which carol caused.
 pub fn pipeline() -> Value {
-    json!({"id": 301, "iid": 3, "project_id": 20, "sha": HEAD, "ref": "main", "status": "manual", "source": "push",
-           "user": {"id": 3, "username": "carol", "name": "Carol", "state": "active"}})
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/platform/gitlab/pipeline.json");
+    serde_json::from_str(&fs_err::read_to_string(path).unwrap()).unwrap()
 }
 
 pub fn token(header: &Value, claims: &Value, signed_by: &str) -> String {

@@ -154,12 +154,12 @@ fn its_script_survives_a_strict_shell() {
 }
 
 #[test]
-fn its_way_from_an_empty_repository_leads_to_an_applied_plan_in_five_commands() {
+fn its_way_from_an_empty_repository_leads_to_an_applied_plan_in_four_commands() {
     if !has("git", std::process::Command::new("git").arg("--version").output().is_ok()) {
         return;
     }
     let script = block_of("### GitHub", "sh");
-    assert_eq!(script.matches("loopgate ").count(), 5);
+    assert_eq!(script.matches("loopgate ").count(), 4);
     let folder = Folder::new();
     shell(&folder, "sh", &format!("set -eu\n{script}")).exits(0);
     folder.run(&["audit", "verify", "loopgate-out/audit.json"]).exits(0);

@@ -211,6 +211,50 @@ fn a_step_of_github_gets_annotations_outputs_and_a_summary_and_loses_nothing_of_
     folder.run(&certify("REL-BLOCKED", &["github"])).exits(2);
 }
 
+#[test]
+fn every_command_with_reports_closes_the_group_that_it_opens_in_a_step_of_github() {
+    let folder = Folder::new();
+    let case = "{ case: it, inputs: { release: REL-READY }, expect: { verdict: gate-fails } }";
+    folder.write(
+        "recipes/mine.cases.yaml",
+        format!("recipe: certify-release\ntenant: acme\ncases: [{case}]\n"),
+    );
+    folder.run(&["lock", "--server", "sandbox"]).exits(0);
+    let lock = folder.read("loopgate.lock");
+    let doctor = ["doctor", "--server", "sandbox", "--tenant", "globex", "--foreign-tenant", "acme"];
+    for (arguments, code, title, says) in [
+        (&["test"][..], 4, "loopgate test", "file=recipes/mine.cases.yaml,line=3::it: the verdict is `done`"),
+        (&["lock", "--check", "--server", "sandbox"], 21, "loopgate lock", "tool `loopiq_search_world`."),
+        (
+            &doctor,
+            4,
+            "loopgate doctor",
+            "title=loopgate foreign-tenants::server `sandbox`: a read for `acme` is",
+        ),
+    ] {
+        let text = match title {
+            "loopgate lock" => lock.replace("\"loopiq_search_work\":", "\"loopiq_search_world\":"),
+            _ => lock.clone(),
+        };
+        folder.write("loopgate.lock", text);
+        let ran = in_github(&folder, &with_reports(arguments, &["github"])).exits(code);
+        let lines: Vec<&str> = ran.stderr.lines().collect();
+        assert_eq!(lines.first(), Some(&format!("::group::{title}").as_str()), "{}", ran.stderr);
+        assert_eq!(lines.iter().filter(|line| **line == "::endgroup::").count(), 1, "{}", ran.stderr);
+        let errors: Vec<&&str> = lines.iter().filter(|line| line.starts_with("::error ")).collect();
+        assert!(errors.len() == 1 && errors[0].contains(says), "{}", ran.stderr);
+        let output = folder.read("output");
+        assert!(output.starts_with("before=1\nverdict="), "{output}");
+        assert!(output.contains(&format!("\nexit-code={code}\nproblems=")), "{output}");
+        assert!(folder.read("summary").starts_with("before\n## ❌ "), "{}", folder.read("summary"));
+        assert!(!ran.stdout.contains("::group") && !ran.stdout.contains("::error"), "{}", ran.stdout);
+    }
+    // Nothing wrong is nothing annotated.
+    let ran = in_github(&folder, &["lock", "--server", "sandbox", "--report", "github"]).exits(0);
+    assert!(ran.stderr.starts_with("::group::loopgate lock\n::endgroup::\n"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("::error") && !ran.stderr.contains("::warning"), "{}", ran.stderr);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_report_takes_the_place_of_a_link_and_never_follows_it() {

@@ -11,6 +11,8 @@ most=60000
 event=${GITHUB_EVENT_PATH:?}
 repository=${GITHUB_REPOSITORY:?}
 said() { jq -r "$1 // empty" "$event"; }
+# The answers of this version are those that are read here, whichever a newer `gh` would ask for.
+api() { gh api --header 'X-GitHub-Api-Version: 2022-11-28' "$@"; }
 
 run=$(said .workflow_run.id)
 head=$(said .workflow_run.head_sha)
@@ -18,7 +20,7 @@ from=$(said .workflow_run.head_repository.full_name)
 branch=$(said .workflow_run.head_branch)
 conclusion=$(said .workflow_run.conclusion)
 
-pull=$(gh api --method GET "repos/$repository/pulls" -f state=open -f head="${from%%/*}:$branch" -f per_page=100 |
+pull=$(api --method GET "repos/$repository/pulls" -f state=open -f head="${from%%/*}:$branch" -f per_page=100 |
   jq -r --arg head "$head" --arg from "$from" \
     'map(select(.head.sha == $head and .head.repo.full_name == $from)) | .[0].number // empty')
 if [ -z "$pull" ]; then
@@ -49,7 +51,8 @@ planned() {
     count=$(jq '.operations | length' "$work/shown.json")
     short=${digest#sha256:}
     short=${short:0:16}
-    echo "**loopgate** · $count operations are planned for \`$head\` in [this run]($link)."
+    case $count in 1) what="1 operation is" ;; *) what="$count operations are" ;; esac
+    echo "**loopgate** · $what planned for \`$head\` in [this run]($link)."
     echo
     echo "| | |"
     echo "|---|---|"
@@ -61,9 +64,9 @@ planned() {
       echo "What they say is not shown in a public repository."
     else
       loopgate show "$work/plan/artifact.json" --format markdown >"$work/shown.md"
-      size=$(wc -c <"$work/shown.md")
+      size=$(($(wc -c <"$work/shown.md")))
       if [ "$size" -gt "$most" ]; then
-        echo "The plan has $((size)) bytes and does not fit into a comment. It is never cut: see all of it with \`show\`."
+        echo "The plan has $size bytes and does not fit into a comment. It is never cut: see all of it with \`show\`."
       else
         cat "$work/shown.md"
       fi
@@ -90,7 +93,7 @@ planned() {
   fi
 } >"$body"
 
-known=$(gh api --paginate --slurp "repos/$repository/issues/$pull/comments?per_page=100" |
+known=$(api --paginate --slurp "repos/$repository/issues/$pull/comments?per_page=100" |
   jq -r --arg marker "$marker" \
     '[.[][] | select(.user.login == "github-actions[bot]" and (.body | startswith($marker)))] | .[0].id // empty')
 if [ -n "$known" ]; then
@@ -98,4 +101,4 @@ if [ -n "$known" ]; then
 else
   set -- --method POST "repos/$repository/issues/$pull/comments"
 fi
-jq -n --rawfile body "$body" '{ body: $body }' | gh api "$@" --input - --silent
+jq -n --rawfile body "$body" '{ body: $body }' | api "$@" --input - --silent

@@ -8,7 +8,8 @@ if [ -f "$out/artifact.json" ] && loopgate show "$out/artifact.json" --format js
   digest=$(jq -r .effect_digest "$RUNNER_TEMP/shown.json")
   count=$(jq '.operations | length' "$RUNNER_TEMP/shown.json")
   printf 'effect-digest=%s\noperations=%s\n' "$digest" "$count" >>"${GITHUB_OUTPUT:?}"
-  [ "$private" = true ] || echo "$count operations are planned: \`$digest\`" >>"${GITHUB_STEP_SUMMARY:?}"
+  case $count in 1) what="1 operation is" ;; *) what="$count operations are" ;; esac
+  [ "$private" = true ] || echo "$what planned: \`$digest\`" >>"${GITHUB_STEP_SUMMARY:?}"
 fi
 if [ "$private" = true ] && [ -f "$out/summary.md" ]; then
   cat "$out/summary.md" >>"${GITHUB_STEP_SUMMARY:?}"

@@ -119,7 +119,8 @@ fn next(platform: CiPlatform) -> String {
             "then: commit, and protect the default branch and the environment `production`\n\
              then: the variables that .gitlab/loopgate.gitlab-ci.yml names; where .gitlab-ci.yml was kept, include that \
              file in it\n\
-             then: fill in loopgate.yaml, and start the job loopgate:ledger once\n"
+             then: fill in loopgate.yaml, and start the job loopgate:ledger once\n\
+             then: a schedule of the default branch, for the job loopgate:say that tells merge requests what is planned\n"
         }
     };
     format!("{try_out}{then}")

@@ -88,7 +88,7 @@ fn problem(view: &DoctorView<'_>, examination: &Examination) -> Option<Problem> 
     Some(Problem {
         rule: name.to_owned(),
         level,
-        message: format!("{} Server `{}`: {says}", examination.check.asks(), view.server),
+        message: format!("server `{}`: {says}; what should hold: {}", view.server, examination.check.asks()),
         place: None,
         name: Some(format!("{}/{name}", view.server)),
         identity: identity(&json!([view.server, name])),

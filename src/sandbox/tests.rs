@@ -570,21 +570,44 @@ async fn the_search_filters_by_all_that_is_given_and_says_where_it_stops() {
 async fn a_list_says_where_it_stops() {
     let sandbox = sandbox();
     let client = Client::of(&sandbox).await;
-    let add = |from: i64, to: i64| {
-        let sql = "WITH RECURSIVE n(i) AS (SELECT ?1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
-            INSERT INTO change_requests (tenant_id, id, title, status, application)
-            SELECT 'acme', 'CHG-X' || i, 't', 'requested', 'many' FROM n";
-        sandbox.connection().execute(sql, [from, to]).unwrap();
-    };
     for (from, to, complete) in [(1, 20_000, true), (20_001, 20_001, false)] {
-        add(from, to);
-        let filter = json!({"application": "many"});
-        let answer = client.acme("loopiq_search_change_requests", filter).await.unwrap();
-        assert_eq!(
-            (&answer["complete"], answer["items"].as_array().unwrap().len()),
-            (&json!(complete), 20_000)
-        );
+        let sql = "WITH RECURSIVE n(i) AS (SELECT ?1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
+            INSERT INTO metrics (tenant_id, id, name, team) SELECT 'acme', 'm' || i, 'm', 'security' FROM n";
+        sandbox.connection().execute(sql, [from, to]).unwrap();
+        let answer = client.acme("loopiq_list_metrics", json!({"team": "security"})).await.unwrap();
+        let items = answer["items"].as_array().unwrap().len();
+        assert_eq!((&answer["complete"], items), (&json!(complete), 20_000));
     }
+}
+
+#[tokio::test]
+async fn a_long_list_comes_in_pages_and_every_item_once() {
+    let sandbox = sandbox();
+    let client = Client::of(&sandbox).await;
+    let sql = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2001)
+        INSERT INTO change_requests (tenant_id, id, title, status, application)
+        SELECT 'acme', 'CHG-X' || i, 't', 'requested', 'many' FROM n";
+    sandbox.connection().execute(sql, []).unwrap();
+    let tool = "loopiq_search_change_requests";
+    let (mut cursor, mut sizes, mut ids) = (Value::Null, Vec::new(), BTreeSet::new());
+    loop {
+        let mut query = json!({"application": "many"});
+        if !cursor.is_null() {
+            query["cursor"] = cursor;
+        }
+        let answer = client.acme(tool, query).await.unwrap();
+        let items = answer["items"].as_array().unwrap();
+        sizes.push(items.len());
+        ids.extend(items.iter().map(|item| item["id"].as_str().unwrap().to_owned()));
+        cursor = answer["nextCursor"].clone();
+        assert_eq!(answer["complete"], json!(cursor.is_null()));
+        if cursor.is_null() {
+            break;
+        }
+    }
+    assert_eq!((sizes.as_slice(), ids.len()), (&[1000, 1000, 1][..], 2001));
+    let (code, message) = client.acme(tool, json!({"cursor": "soon"})).await.unwrap_err();
+    assert_eq!((code.as_str(), message.contains("/cursor")), ("INVALID_ARGUMENT", true), "{message}");
 }
 
 #[tokio::test]

@@ -146,6 +146,47 @@ fn a_record_that_moved_since_the_plan_is_not_written() {
 }
 
 #[test]
+fn a_record_on_a_late_page_counts_like_one_on_the_first() {
+    let governed = allowing(&ALL);
+    let folder = &governed.folder;
+    folder.write("many.yaml", Generator { items: 2500, ..Generator::new(7) }.file());
+    folder.run(&["sandbox", "load", "many.yaml", "--database", DATABASE]).exits(0);
+    folder.write(
+        "late.yaml",
+        r#"recipe: late
+summary: The last of many.
+profile: loopiq
+steps:
+  - id: work
+    read: backlog
+    with: { team: payments }
+    emit: work.json
+  - id: assign
+    write: assign_work
+    reason: It is the last
+    with:
+      sprint: SPR-PAY-09
+      assignments: [{ id: "{{ work.items[-1].id }}", version: "{{ work.items[-1].version }}", assignee: li.na }]
+"#,
+    );
+    folder.run(&["run", "late.yaml", "--report", "json=run.json"]).exits(0);
+    let items = folder.json("loopgate-out/work.json")["items"].clone();
+    let last = items.as_array().unwrap().last().unwrap()["id"].as_str().unwrap().to_owned();
+    assert!(items.as_array().unwrap().len() > 2500);
+    let calls = folder.json("run.json")["steps"][0]["calls"].as_array().unwrap().len();
+    assert_eq!(calls, 3, "a thousand to a page");
+    let id = governed.approve("alice");
+    let moved = format!("UPDATE work_items SET title = title || '!' WHERE id = '{last}'");
+    let connection = Connection::open(folder.path().join(DATABASE)).unwrap();
+    assert_eq!(connection.execute(&moved, []).unwrap(), 1);
+    governed.apply(&id, &[]).exits(21);
+    let back = format!("UPDATE work_items SET title = rtrim(title, '!') WHERE id = '{last}'");
+    connection.execute(&back, []).unwrap();
+    drop(connection);
+    governed.apply(&id, &[]).exits(0);
+}
+
+#[test]
 fn each_family_is_behind_its_switch() {
     for (families, lacking) in [
         (&["semantic", "agents", "records"], "routes"),

@@ -43,11 +43,13 @@ impl Lost {
         Self { expected: held(&folder.path().join(DATABASE)), messages: wire.messages(), ready }
     }
 
-    /// Every message of an apply, lost itself or with its answer; a part of them where not everything is asked for.
+    /// Every message of an apply, lost itself or with its answer; a part of them where not everything is asked for, and
+    /// always that of the outcome.
     pub fn steps(&self) -> Vec<(At, Cut)> {
         let all = (1..=self.messages)
             .flat_map(|number| [Cut::Before, Cut::After].map(|cut| (At::Number(number), cut)));
-        all.step_by(if environment("LOOPGATE_TEST_ALL").is_some() { 1 } else { 11 }).collect()
+        let part = all.step_by(if environment("LOOPGATE_TEST_ALL").is_some() { 1 } else { 11 });
+        part.chain([(At::Text("\"kind\":\"outcome\""), Cut::Before)]).collect()
     }
 
     /// Lets that go wrong at every step, so many at a time, mends it before the next apply, and says how often an apply

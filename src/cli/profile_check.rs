@@ -46,12 +46,17 @@ pub(super) fn check(
             Err(fault) => findings.join(fault)?,
         }
     }
-    let operations = match recipes.is_empty() {
+    let mut operations: BTreeSet<String> = match recipes.is_empty() {
         true => profile.operations.keys().cloned().collect(),
         false => used.operations(profile),
     };
     let surveyed = surveyed(&server, &samples, environment)?;
     server.told(output);
+    // What recipes go without where it is not offered is no misfit there.
+    let offers = |tool: &str| surveyed.tools.iter().any(|offered| offered.name == tool);
+    operations.retain(|name| {
+        !used.goes_without(name) || profile.operation(name).is_none_or(|operation| offers(&operation.tool))
+    });
     let fit = profile.fit(&surveyed.tools, &operations);
     findings.misfits(fit.misfits);
     findings.raw_tools(&used, profile, &surveyed);

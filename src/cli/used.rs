@@ -10,6 +10,8 @@ use crate::recipe::{Kind, Recipe, Source, Span, Step};
 pub(super) struct Used {
     /// By name, with the place of the first call: the source, and the line where that is in it.
     pub called: BTreeMap<String, (String, Option<Span>)>,
+    /// Those of them that some step does not go without.
+    needed: BTreeSet<String>,
 }
 
 impl Used {
@@ -24,7 +26,11 @@ impl Used {
                 }
                 _ => Vec::new(),
             };
+            let optional = matches!(&step.kind, Kind::Read(read) if read.optional.is_some());
             for name in called {
+                if !optional {
+                    self.needed.insert(name.clone());
+                }
                 let place = || (source.name.clone(), line_of(step, source));
                 self.called.entry(name.clone()).or_insert_with(place);
             }
@@ -43,6 +49,11 @@ impl Used {
             operations.extend(operation.listed_by.clone());
         }
         operations
+    }
+
+    /// Whether every step that calls it goes without where it is not offered.
+    pub fn goes_without(&self, name: &str) -> bool {
+        self.called.contains_key(name) && !self.needed.contains(name)
     }
 
     /// The tools behind all of it.

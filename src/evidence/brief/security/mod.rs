@@ -81,7 +81,7 @@ struct Limit {
     blockers: usize,
     sources: usize,
     /// None where there is no limit.
-    most: Option<f64>,
+    most: Option<Value>,
     exceeded: bool,
 }
 
@@ -314,9 +314,14 @@ fn limit(blockers: &[Blocker<'_>], word: &'static str, severity: Severity, most:
         severity: word,
         blockers: count,
         sources: of().map(|blocker| blocker.ids.len()).sum(),
-        most,
+        most: most.map(whole),
         exceeded,
     }
+}
+
+/// A number as it is written: without a fraction where it has none.
+fn whole(number: f64) -> Value {
+    format!("{number}").parse::<u64>().map_or_else(|_| Value::from(number), Value::from)
 }
 
 #[cfg(test)]

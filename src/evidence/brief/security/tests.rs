@@ -124,6 +124,8 @@ fn the_limits_are_held_for_each_severity_on_blockers_and_not_on_their_sources() 
         finding("F-3", "container-scan", "medium", json!({})),
     ];
     let verdict_with = |more| verdict(&with(&graph(&twice), more).unwrap()).to_owned();
+    let limits = with(&graph(&twice), json!({})).unwrap().data["by_severity"].clone();
+    assert_eq!((&limits[1]["most"], &limits[2]["most"]), (&json!(0), &Value::Null));
     assert_eq!(verdict_with(json!({})), "blocked");
     assert_eq!(verdict_with(json!({"most_high": 1})), "within limits");
     assert_eq!(verdict_with(json!({"most_high": 1, "most_medium": 0})), "blocked");

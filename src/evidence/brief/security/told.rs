@@ -78,7 +78,7 @@ impl Told<'_> {
             .limits
             .iter()
             .filter(|limit| limit.blockers > 0)
-            .map(|limit| match limit.most {
+            .map(|limit| match &limit.most {
                 Some(most) => format!("{} {} of at most {most}", limit.blockers, limit.severity),
                 None => format!("{} {}", limit.blockers, limit.severity),
             })

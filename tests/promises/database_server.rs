@@ -14,7 +14,7 @@ use crate::cluster::{Cluster, MAKE, PASSWORD, as_nobody};
 use crate::database::{Shared, init, there};
 use crate::database_lost::{Ended, Lost};
 use crate::governed::{DATABASE, Governed, Keys};
-use crate::support::{Folder, Ran, has};
+use crate::support::{Folder, Ran};
 use crate::wire::{Fault, Loss};
 
 /// A cluster that something may befall; it is ended with the process.

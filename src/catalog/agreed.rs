@@ -5,7 +5,7 @@ use super::lock::LockedServer;
 use super::profile::Profile;
 use crate::core::text::visible;
 
-/// What was agreed on for one server; by default nothing, which leaves all but raw routes.
+/// What was agreed on for one server; by default nothing, which leaves all but generic records and raw routes.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Agreed {
     /// What the settings and the lock call the server; `sandbox` for the embedded one, empty where nobody knows.

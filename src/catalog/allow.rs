@@ -22,7 +22,7 @@ pub struct AllowList {
     pub families: BTreeSet<Family>,
 }
 
-/// Which tools of a server may be called: a list's, else all but raw routes.
+/// Which tools of a server may be called: a list's, else all but generic records and raw routes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Allowed(Option<AllowList>);
 
@@ -50,7 +50,7 @@ impl Allowed {
     pub fn forbids(&self, profile: &Profile, tool: &str) -> Option<Forbidden> {
         let family = profile.family_of(tool);
         let allowed = match (&self.0, family) {
-            (None, family) => family != Some(Family::Routes),
+            (None, family) => !matches!(family, Some(Family::Records | Family::Routes)),
             (Some(list), family) => {
                 list.tools.contains(tool) || family.is_some_and(|family| list.families.contains(&family))
             }
@@ -117,7 +117,7 @@ mod tests {
     const READ: &str = "loopiq_get_release_certification";
 
     #[test]
-    fn raw_routes_are_off_until_the_settings_name_them() {
+    fn what_reaches_around_the_service_is_off_until_the_settings_name_it() {
         let profile = profile();
         let usual = Allowed::default();
         assert_eq!(usual.forbids(&profile, READ), None);
@@ -126,6 +126,8 @@ mod tests {
         assert!(forbidden.hint("own").contains("add `routes` to `allow.families` of the server `own`"));
         assert_eq!(allowed(&[], &[Family::Routes]).forbids(&profile, "call_route"), None);
         assert_eq!(allowed(&["call_route"], &[]).forbids(&profile, "call_route"), None);
+        assert!(usual.forbids(&profile, "loopiq_update_record").is_some());
+        assert_eq!(usual.forbids(&profile, "loopiq_run_ai_ml_agent"), None);
     }
 
     #[test]

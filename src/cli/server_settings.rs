@@ -66,7 +66,7 @@ pub(super) struct Server {
     /// Whether the credential, or what the program is started with, is meant for dry runs of writes.
     #[serde(default)]
     pub dry_runs: bool,
-    /// The tools and families of operations that may be called, and no others [default: all but raw routes].
+    /// The tools and families of operations that may be called, and no others [default: all but generic records and raw routes].
     #[serde(default)]
     pub allow: Option<AllowList>,
     /// What dry runs of writes are made with instead.

@@ -209,12 +209,12 @@ fn each_family_is_behind_its_switch() {
     let ran = governed.apply(&id, &[]);
     assert!(ran.code == 3 || ran.code == 21, "{} {}", ran.code, ran.told());
     assert!(left(&governed).ends_with("null]"), "{}", left(&governed));
-    // The embedded sandbox has no settings: raw routes are off there.
+    // The embedded sandbox has no settings: generic records and raw routes are off there.
     let folder = Folder::new();
     folder.write("everything.yaml", format!("{EVERYTHING}{ROUTE}"));
     let told =
         folder.run(&["run", "everything.yaml", "--server", "sandbox", "--tenant", "acme"]).exits(3).told();
-    assert!(told.contains("the settings do not allow the tool `loopiq_invoke_route`"), "{told}");
+    assert!(told.contains("the settings do not allow the tool `loopiq_get_record`"), "{told}");
 }
 
 const ASKED: &str = r#"recipe: asked

@@ -74,7 +74,8 @@ pub fn artifact(name: &str) -> String {
 /// The IDs of the packages that a sandbox holds for that team.
 pub fn packages(database: &PathBuf, name: &str) -> Vec<String> {
     let connection = Connection::open(database).unwrap();
-    let mut statement = connection.prepare("SELECT id FROM stories WHERE title = ?1").unwrap();
+    let mut statement =
+        connection.prepare("SELECT id FROM work_items WHERE type = 'story' AND title = ?1").unwrap();
     let rows = statement.query_map([format!("Work of {name}")], |row| row.get(0)).unwrap();
     rows.map(Result::unwrap).collect()
 }

@@ -23,6 +23,9 @@ fn subcommands(folder: &Folder) -> Vec<String> {
     first.map(|line| line.split_whitespace().next().unwrap().to_owned()).collect()
 }
 
+/// How many recipes are shipped.
+const SHIPPED: usize = 10;
+
 #[test]
 fn an_agent_is_offered_the_recipes_and_nothing_that_writes() {
     let folder = Folder::new();
@@ -46,11 +49,12 @@ fn an_agent_is_offered_the_recipes_and_nothing_that_writes() {
         let listed = agent.ask("tools/list", json!({}))["result"]["tools"].take();
         assert_eq!(names(&listed), shipped);
         for tool in listed.as_array().unwrap() {
-            let plans = tool["name"] == "remediation-plan";
+            let plans = ["incident-triage", "remediation-plan", "sprint-plan"]
+                .map(Value::from)
+                .contains(&tool["name"]);
             assert_eq!(tool["annotations"]["readOnlyHint"], !plans, "{tool}");
             assert_eq!(tool["annotations"]["destructiveHint"], false);
             assert_eq!(tool["annotations"]["openWorldHint"], true);
-            assert_eq!(tool["inputSchema"]["required"], json!(["release"]));
             assert_eq!(tool["inputSchema"]["additionalProperties"], false);
             let told = tool["description"].as_str().unwrap();
             assert_eq!(
@@ -60,6 +64,9 @@ fn an_agent_is_offered_the_recipes_and_nothing_that_writes() {
             );
             assert!(told.contains("never an instruction"), "{told}");
         }
+        let certify =
+            listed.as_array().unwrap().iter().find(|tool| tool["name"] == "certify-release").unwrap();
+        assert_eq!(certify["inputSchema"]["required"], json!(["release"]));
         for name in commands
             .iter()
             .map(String::as_str)
@@ -513,7 +520,7 @@ fn what_a_call_left_and_what_a_recipe_does_can_be_read_and_nothing_else() {
         "{changed}"
     );
     let listed = agent.ask("resources/list", json!({}));
-    assert_eq!(listed["result"]["resources"].as_array().unwrap().len(), 3 + 6);
+    assert_eq!(listed["result"]["resources"].as_array().unwrap().len(), SHIPPED + 6);
 }
 
 #[test]

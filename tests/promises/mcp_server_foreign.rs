@@ -54,7 +54,7 @@ fn the_official_inspector_lists_calls_and_reads_in_both_eras() {
             "{era}: {}",
             listed.stderr
         );
-        assert_eq!(listed.json()["tools"].as_array().unwrap().len(), 3);
+        assert_eq!(listed.json()["tools"].as_array().unwrap().len(), 10);
         let call = |tool: &str, release: &str| {
             let release = format!("release={release}");
             ask(&["--method", "tools/call", "--tool-name", tool, "--tool-arg", &release])

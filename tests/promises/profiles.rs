@@ -138,7 +138,7 @@ fn a_recipe_that_the_profile_or_the_server_cannot_do_is_listed_with_its_line() {
 fn a_check_says_what_it_could_not_know() {
     let folder = Folder::new();
     folder.write("loopgate.yaml", settings(&peer(), &["loopiq", "honest"], "loopiq"));
-    let check = ["profile", "check", "--server", "peer", "--tenant", "acme"];
+    let check = ["profile", "check", "--server", "peer", "--tenant", "acme", "remediation-plan"];
     // Its schemas name nothing at all, so nothing of them can be wrong.
     let ran = folder.run(&check).exits(0);
     assert!(ran.stdout.contains("known only from an answer: what `certification` gives"), "{}", ran.stdout);

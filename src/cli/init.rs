@@ -12,7 +12,7 @@ use super::schema;
 use crate::catalog::Profile;
 use crate::core::OutputFolder;
 use crate::core::printable::indented;
-use crate::recipe::{CASES, DATA, Source, shipped_cases, shipped_data};
+use crate::recipe::{CASES, Source, shipped_beside, shipped_cases};
 
 /// The schema's name beside the recipes.
 const SCHEMA: &str = "loopgate-recipe.schema.json";
@@ -61,13 +61,12 @@ pub(super) fn init(arguments: &Init, output: &Output) -> Result<Exit, Fault> {
     Ok(Exit::Done)
 }
 
-/// The cases of a shipped recipe and their records, each with the name of its file.
+/// The cases of a shipped recipe and the files that they name, each with the name of its file.
 fn cases(recipe: &str) -> impl Iterator<Item = (String, &'static str)> {
-    let of =
-        |all: &'static [(&str, &str)]| all.iter().find(|(name, _)| *name == recipe).map(|(_, text)| *text);
-    [(CASES, of(shipped_cases())), (DATA, of(shipped_data()))]
-        .into_iter()
-        .filter_map(move |(end, text)| Some((format!("{recipe}{end}"), text?)))
+    let cases = shipped_cases().iter().find(|(name, _)| *name == recipe).map(|(_, text)| *text);
+    let named = move |(name, _): &&(&str, &str)| cases.is_some_and(|cases| cases.contains(*name));
+    let beside = shipped_beside().iter().filter(named).map(|(name, text)| ((*name).to_owned(), *text));
+    cases.map(|text| (format!("{recipe}{CASES}"), text)).into_iter().chain(beside)
 }
 
 /// A recipe whose first line names the schema beside it.

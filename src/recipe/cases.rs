@@ -14,8 +14,6 @@ use crate::core::Pointer;
 
 /// The end of the name of a file with cases.
 pub const CASES: &str = ".cases.yaml";
-/// The end of the name of a file with the records of a shipped recipe's cases.
-pub const DATA: &str = ".data.yaml";
 
 /// The cases of one recipe.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

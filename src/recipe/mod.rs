@@ -45,7 +45,7 @@ mod yaml;
 mod yaml_places;
 
 pub use analysis::Analysis;
-pub use cases::{At, CASES, Case, Cases, DATA, Evidence, Expected, Planned};
+pub use cases::{At, CASES, Case, Cases, Evidence, Expected, Planned};
 pub use diagnostic::{Diagnostic, Problems, Span};
 pub use document::json_schema;
 pub use escape::markdown;
@@ -59,7 +59,7 @@ pub use resolve::{
     variable,
 };
 pub use scope::{Scope, Values};
-pub use source::{LARGEST_SOURCE, Source, SourceError, shipped, shipped_cases, shipped_data};
+pub use source::{LARGEST_SOURCE, Source, SourceError, shipped, shipped_beside, shipped_cases};
 pub use step::{
     Analyze, Condition, Emit, Expectation, Gate, Include, Kind, Read, Recipe, Reconcile, Retry, Step, StepId,
     Use, Write,

@@ -83,13 +83,15 @@ pub fn shipped_cases() -> &'static [(&'static str, &'static str)] {
     ]
 }
 
-/// The records that the cases of shipped recipes have besides the sandbox's own: the recipe's name and the text.
+/// The files that the cases of shipped recipes name, records and evidence: the file's name and the text.
 #[must_use]
-pub fn shipped_data() -> &'static [(&'static str, &'static str)] {
+pub fn shipped_beside() -> &'static [(&'static str, &'static str)] {
     &[
-        ("analytics-dashboard", include_str!("../../recipes/analytics-dashboard.data.yaml")),
-        ("incident-triage", include_str!("../../recipes/incident-triage.data.yaml")),
-        ("sprint-plan", include_str!("../../recipes/sprint-plan.data.yaml")),
+        ("analytics-dashboard.data.yaml", include_str!("../../recipes/analytics-dashboard.data.yaml")),
+        ("incident-triage.data.yaml", include_str!("../../recipes/incident-triage.data.yaml")),
+        ("reviews.data.yaml", include_str!("../../recipes/reviews.data.yaml")),
+        ("sprint-plan.data.yaml", include_str!("../../recipes/sprint-plan.data.yaml")),
+        ("trivy.sarif", include_str!("../../recipes/trivy.sarif")),
     ]
 }
 

@@ -29,7 +29,7 @@ fn the_shipped_recipes_do_what_their_cases_expect() {
 
 #[test]
 fn what_init_writes_of_a_recipe_passes_its_cases_where_it_stands() {
-    for recipe in ["analytics-dashboard", "incident-triage", "sprint-plan"] {
+    for (recipe, _) in loopgate::recipe::shipped() {
         let folder = Folder::new();
         folder.run(&["init", recipe]).exits(0);
         folder.run(&["test"]).exits(0);

@@ -300,6 +300,15 @@ fn a_release_with_ten_thousand_pieces_of_evidence_is_certified_or_not() {
         .filter(|node| node["status"] == "failed" && node["type"] == "control")
         .count();
     assert_eq!(failed, failing);
+    // What else looks at a release's evidence takes as much; a control that passes on nothing decides nothing.
+    folder.sandbox("evidence-gaps", Generator::RELEASE, &[]).exits(5);
+    let gaps = folder.json("loopgate-out/evidence-gaps.json")["gaps"].as_array().unwrap().len();
+    let lacks = |node: &Value| node["type"] == "evidence" && node["status"] == "stale";
+    assert_eq!(gaps, generator.evidence().iter().filter(|node| lacks(node)).count());
+    folder.sandbox("evidence-graph", Generator::RELEASE, &[]).exits(5);
+    assert_eq!(folder.json("loopgate-out/findings.json"), findings);
+    folder.sandbox("remediation-plan", Generator::RELEASE, &[]).exits(5);
+    assert!(!folder.exists("loopgate-out/artifact.json"));
 }
 
 #[test]

@@ -139,4 +139,8 @@ fn ten_thousand_findings_are_reviewed() {
         10_001
     );
     folder.sandbox("compliance-package", "REL-MANY", &[]).exits(0);
+    // A package of so many tasks is more than the tool takes, and nothing is planned.
+    let told = folder.sandbox("remediation-plan", "REL-MANY", &[]).exits(3).told();
+    assert!(told.contains("at `/children`"), "{told}");
+    assert!(!folder.exists("loopgate-out/artifact.json"));
 }

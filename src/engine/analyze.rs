@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::evidence::brief::{self, Brief, Given};
-use crate::evidence::{self, Findings, Graph, Limits, Verdict};
+use crate::evidence::{self, Finding, Findings, Graph, Limits, Verdict};
 use crate::recipe::Analysis;
 
 /// The longest list of nodes in a diagram.
@@ -118,20 +118,12 @@ fn in_words(findings: &Findings<'_>) -> String {
 
 /// The first of what blocks; may hold hostile text.
 fn first(findings: &Findings<'_>) -> Vec<String> {
-    let blocking = &findings.blocking;
-    let mut lines: Vec<String> = blocking
-        .iter()
-        .take(MOST_DETAILS)
-        .map(|finding| {
-            let owner = finding.owner.map(|owner| format!(", {owner}")).unwrap_or_default();
-            let severity = finding.severity.map(|severity| format!("{severity}: ")).unwrap_or_default();
-            format!("{severity}{} ({}{owner})", finding.title, finding.id)
-        })
-        .collect();
-    if blocking.len() > MOST_DETAILS {
-        lines.push(format!("and {} more", blocking.len() - MOST_DETAILS));
-    }
-    lines
+    let line = |finding: &Finding<'_>| {
+        let owner = finding.owner.map(|owner| format!(", {owner}")).unwrap_or_default();
+        let severity = finding.severity.map(|severity| format!("{severity}: ")).unwrap_or_default();
+        format!("{severity}{} ({}{owner})", finding.title, finding.id)
+    };
+    brief::first(findings.blocking.iter().map(line), MOST_DETAILS, "")
 }
 
 fn counted(count: usize, one: &str, many: &str) -> String {

@@ -3,13 +3,11 @@
 //! Complete is another thing than good: failed evidence is there. A required control is complete where evidence for it
 //! is there and none that is required is lacking, or where it was waived.
 
-use std::collections::HashMap;
-
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::listed::{Listed, state, text};
-use super::{Brief, Given, View};
+use super::listing::{Listed, said, state, text};
+use super::{Brief, Given, View, first};
 use crate::core::Digest;
 use crate::core::text::excerpt;
 use crate::evidence::analyze;
@@ -88,13 +86,7 @@ pub fn compliance(given: &Given<'_>) -> Result<Brief, String> {
         .filter(|(_, node)| node.kind == NodeKind::Control)
         .map(|(place, node)| control(&graph, &below, place, node))
         .collect();
-    let said: HashMap<&str, &Value> = value
-        .get("nodes")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(|node| Some((node.get("id")?.as_str()?, node)))
-        .collect();
+    let said = said(value);
     let evidence: Vec<Piece<'_>> = graph
         .nodes
         .iter()
@@ -166,10 +158,7 @@ fn brief(
     brief.put("incomplete", incomplete.iter().map(|control| control.id).collect::<Vec<_>>())?;
     brief.put("controls", controls)?;
     brief.put("evidence", evidence)?;
-    brief.details = incomplete.iter().take(MOST_DETAILS).map(|control| line(control)).collect();
-    if incomplete.len() > MOST_DETAILS {
-        brief.details.push(format!("and {} more", incomplete.len() - MOST_DETAILS));
-    }
+    brief.details = first(incomplete.iter().map(|control| line(control)), MOST_DETAILS, "");
     brief.put("about", about(certification))?;
     brief.views = vec![
         View::table("Certification", "about", &[("What", "what"), ("Says", "says")]),

@@ -10,7 +10,7 @@ use super::chart::{Chart, ChartKind, Point, Series, short, when};
 use super::instant::{end, instant};
 use super::listing::{Doubts, Record, records, text, word};
 use super::trend::{Asked, Trend, sparkline, trend};
-use super::{Brief, Given, View};
+use super::{Brief, Given, View, first};
 use crate::core::text::excerpt;
 
 /// Metrics and dashboards that the details name.
@@ -87,10 +87,7 @@ pub fn dashboard(given: &Given<'_>) -> Result<Brief, String> {
     brief.put("charts", charts.iter().map(|(_, chart)| chart).collect::<Vec<_>>())?;
     brief.put("trend", held(said("metric"), &measured))?;
     brief.summary = summary(board, &shown);
-    brief.details = shown.iter().take(MOST_DETAILS).map(|one| one.line()).collect();
-    if shown.len() > MOST_DETAILS {
-        brief.details.push(format!("and {} more metrics", shown.len() - MOST_DETAILS));
-    }
+    brief.details = first(shown.iter().map(|one| one.line()), MOST_DETAILS, " metrics");
     brief.views = vec![trends().saying(RULE)];
     let of = "charts".to_owned();
     let drawn = charts.into_iter().enumerate();

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::given::{day, days};
-use super::{Brief, Given, View};
+use super::{Brief, Given, View, first};
 use crate::evidence::graph::{Graph, Limits, Node};
 use crate::evidence::links::Links;
 use crate::evidence::words::{NodeKind, Severity, State};
@@ -117,10 +117,7 @@ fn brief(gaps: &[Gap<'_>], undecided: Vec<String>, dated: bool) -> Result<Brief,
     if !dated {
         brief.not_proven.push("ages and due dates were not looked at: no day was given".to_owned());
     }
-    brief.details = gaps.iter().take(MOST_DETAILS).map(line).collect();
-    if gaps.len() > MOST_DETAILS {
-        brief.details.push(format!("and {} more", gaps.len() - MOST_DETAILS));
-    }
+    brief.details = first(gaps.iter().map(line), MOST_DETAILS, "");
     brief.views = vec![
         View::table(
             "Lacking evidence",

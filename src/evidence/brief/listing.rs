@@ -1,15 +1,35 @@
-//! Lists of records as reads give them, and what keeps a list from being relied on.
+//! Records as reads give them, one by one and in lists, and what keeps a list from being relied on.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
 use crate::core::text::excerpt;
+use crate::evidence::words::State;
 
 /// Doubts that are told; the rest is counted.
 const MOST_DOUBTS: usize = 8;
 /// Characters of an ID or a word in a sentence.
 const MOST_OF_A_WORD: usize = 60;
+
+/// The projected value of an operation that lists: `{complete, items}`.
+pub(super) struct Listed<'a> {
+    /// What was listed, as it came.
+    pub items: &'a [Value],
+    /// Whether the server says that this is all of it.
+    pub is_complete: bool,
+}
+
+impl<'a> Listed<'a> {
+    /// Reads a list. Where there is none, nothing is listed and it is not complete.
+    pub fn read(value: &'a Value) -> Self {
+        let items = value.get("items").and_then(Value::as_array);
+        Self {
+            items: items.map(Vec::as_slice).unwrap_or_default(),
+            is_complete: items.is_some() && value.get("complete") == Some(&Value::Bool(true)),
+        }
+    }
+}
 
 /// Why nothing is decided, as far as it is told.
 #[derive(Debug, Default)]
@@ -78,6 +98,17 @@ pub(super) fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
     value.get(name)?.as_str().filter(|text| !text.trim().is_empty())
 }
 
+/// The state of a record, as the profile translates it.
+pub(super) fn state(value: &Value) -> State {
+    State::of(text(value, "state"))
+}
+
+/// What each node of a graph says besides what [`crate::evidence::Graph`] has of it.
+pub(super) fn said(graph: &Value) -> HashMap<&str, &Value> {
+    let nodes = graph.get("nodes").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    nodes.iter().filter_map(|node| Some((node.get("id")?.as_str()?, node))).collect()
+}
+
 /// An ID or a word of others in a sentence.
 pub(super) fn word(text: &str) -> String {
     format!("`{}`", excerpt(text, MOST_OF_A_WORD))
@@ -109,6 +140,22 @@ pub(super) fn records<'a>(what: &str, answer: &'a Value, doubts: &mut Doubts) ->
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn only_a_list_that_says_so_is_complete() {
+        let complete = |value: Value| Listed::read(&value).is_complete;
+        assert!(complete(json!({"complete": true, "items": []})));
+        for value in [
+            json!({"complete": false, "items": []}),
+            json!({"items": []}),
+            json!({"complete": true}),
+            json!({"complete": "true", "items": []}),
+            json!({"complete": true, "items": {}}),
+            json!(null),
+        ] {
+            assert!(!complete(value.clone()), "{value}");
+        }
+    }
 
     #[test]
     fn a_list_that_is_not_whole_and_records_that_cannot_be_told_apart_are_doubts() {

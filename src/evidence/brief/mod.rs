@@ -10,7 +10,6 @@ mod dashboard;
 mod gaps;
 mod given;
 mod instant;
-mod listed;
 mod listing;
 mod near;
 mod page;
@@ -55,6 +54,13 @@ pub struct Brief {
     pub details: Vec<String>,
     /// How people are shown the data.
     pub views: Vec<View>,
+}
+
+/// The first of so many lines, and how many there are besides, such as `and 3 more metrics`.
+pub(crate) fn first(lines: impl ExactSizeIterator<Item = String>, most: usize, what: &str) -> Vec<String> {
+    let more = lines.len().saturating_sub(most);
+    let rest = (more > 0).then(|| format!("and {more} more{what}"));
+    lines.take(most).chain(rest).collect()
 }
 
 impl Brief {

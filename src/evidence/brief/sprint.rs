@@ -10,7 +10,7 @@ use super::given::day;
 use super::listing::{Doubts, Record, records, text, word};
 use super::points::Points;
 use super::room::Room;
-use super::{Brief, Given, View};
+use super::{Brief, Given, View, first};
 use crate::core::text::excerpt;
 use crate::evidence::words::Severity;
 
@@ -311,12 +311,11 @@ impl<'a> Plan<'a> {
     }
 
     fn details(&self) -> Vec<String> {
-        let mut lines = Vec::new();
         let mut items: HashMap<&str, Vec<&str>> = HashMap::new();
         for planned in &self.planned {
             items.entry(planned.person).or_default().push(planned.item.id);
         }
-        for one in self.people.values().take(MOST_DETAILS) {
+        let people = self.people.values().map(|one| {
             let capacity = one.capacity.map_or_else(|| "no".to_owned(), Points::shown);
             let items = items.get(one.person).map(Vec::as_slice).unwrap_or_default();
             let named: Vec<&str> = items.iter().take(MOST_DETAILS).copied().collect();
@@ -324,19 +323,15 @@ impl<'a> Plan<'a> {
             let above = if one.above { ", above capacity" } else { "" };
             let used = one.kept.plus(one.proposed).shown();
             let named = if named.is_empty() { "nothing".to_owned() } else { named.join(", ") };
-            lines.push(format!("{}: {used} of {capacity} points{above}: {named}{more}", one.person));
-        }
-        if self.people.len() > MOST_DETAILS {
-            lines.push(format!("and {} more people", self.people.len() - MOST_DETAILS));
-        }
-        for Unplanned { why, item } in self.unplanned.iter().take(MOST_DETAILS) {
+            format!("{}: {used} of {capacity} points{above}: {named}{more}", one.person)
+        });
+        let unplanned = self.unplanned.iter().map(|Unplanned { why, item }| {
             let severity = item.severity.unwrap_or("unknown severity");
             let effort = item.effort.map(|effort| format!(", {} points", effort.shown())).unwrap_or_default();
-            lines.push(format!("not planned: {severity}: {} ({}{effort}): {why}", item.title, item.id));
-        }
-        if self.unplanned.len() > MOST_DETAILS {
-            lines.push(format!("and {} more not planned", self.unplanned.len() - MOST_DETAILS));
-        }
+            format!("not planned: {severity}: {} ({}{effort}): {why}", item.title, item.id)
+        });
+        let mut lines = first(people, MOST_DETAILS, " people");
+        lines.extend(first(unplanned, MOST_DETAILS, " not planned"));
         lines
     }
 }

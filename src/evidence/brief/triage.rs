@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::instant::{end, instant};
 use super::listing::{Doubts, Record, records, word};
 use super::near::{Changed, Moment, Near, near};
-use super::{Brief, Given, View};
+use super::{Brief, Given, View, first};
 use crate::core::text::excerpt;
 use crate::evidence::words::Severity;
 
@@ -159,10 +159,7 @@ fn tell(
     if let Some(proposal) = proposals.first() {
         brief.details.push(format!("proposed for {}: {}", proposal.incident, proposal.reason));
     }
-    brief.details.extend(incidents.iter().take(MOST_DETAILS).map(line));
-    if incidents.len() > MOST_DETAILS {
-        brief.details.push(format!("and {} more", incidents.len() - MOST_DETAILS));
-    }
+    brief.details.extend(first(incidents.iter().map(line), MOST_DETAILS, ""));
     brief.views = views(!proposals.is_empty());
     Ok(brief)
 }

@@ -12,8 +12,8 @@ use jiff::civil::Date;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::listed::{Listed, state, text};
-use super::{Brief, Given, View};
+use super::listing::{Listed, state, text};
+use super::{Brief, Given, View, first};
 use crate::core::text::excerpt;
 use crate::evidence::doubt::Doubts;
 use crate::evidence::graph::{Graph, Limits, Node};
@@ -371,10 +371,7 @@ impl<'a> Review<'a> {
         brief.put("as_of", self.asked.today.to_string())?;
         brief.put("reasons", &self.reasons)?;
         brief.put("overdue", overdue)?;
-        brief.details = changes.iter().take(MOST_DETAILS).map(Open::line).collect();
-        if changes.len() > MOST_DETAILS {
-            brief.details.push(format!("and {} more", changes.len() - MOST_DETAILS));
-        }
+        brief.details = first(changes.iter().map(Open::line), MOST_DETAILS, "");
         brief.put("changes", &changes)?;
         brief.put("tolerated", &tolerated)?;
         brief.views = vec![

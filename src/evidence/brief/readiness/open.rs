@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::evidence::brief::given::{day, days};
-use crate::evidence::brief::listed::text;
+use crate::evidence::brief::listing::text;
 use crate::evidence::graph::{Graph, Node};
 use crate::evidence::words::Severity;
 use crate::evidence::{Cause, Finding, FindingKind};

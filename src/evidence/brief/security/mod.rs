@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::given::{day, days};
-use super::listed::text;
+use super::listing::{said, text};
 use super::{Brief, Given};
 use crate::core::text::excerpt;
 use crate::evidence::analyze;
@@ -165,12 +165,6 @@ pub fn security(given: &Given<'_>) -> Result<Brief, String> {
         something_else: parted.something_else,
     };
     told.brief(today, doubts.0)
-}
-
-/// What each node says besides what the graph has of it.
-fn said(graph: &Value) -> HashMap<&str, &Value> {
-    let nodes = graph.get("nodes").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    nodes.iter().filter_map(|node| Some((node.get("id")?.as_str()?, node))).collect()
 }
 
 fn part<'a>(

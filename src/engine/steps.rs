@@ -37,7 +37,8 @@ pub(super) struct Steps<'a> {
     emitted: Vec<Emitted>,
     /// The step that gave the evidence graph which was analyzed last.
     analyzed: Option<StepId>,
-    briefs: Vec<StepValue>,
+    /// The steps that gave what people are shown.
+    briefs: Vec<StepId>,
     writes: Vec<Write<'a>>,
     not_proven: Vec<String>,
 }
@@ -122,11 +123,11 @@ impl<'a> Steps<'a> {
 
     /// What the steps leave.
     pub fn finish(mut self) -> Left {
+        let given = &mut self.given;
+        let mut left = |step: StepId| Some(StepValue { value: given.take(&step)?, step: step.to_string() });
         Left {
-            evidence: self
-                .analyzed
-                .and_then(|step| Some(StepValue { value: self.given.take(&step)?, step: step.to_string() })),
-            briefs: self.briefs,
+            evidence: self.analyzed.and_then(&mut left),
+            briefs: self.briefs.into_iter().filter_map(left).collect(),
             steps: self.results,
             emitted: self.emitted,
             not_proven: self.not_proven,
@@ -305,8 +306,7 @@ impl<'a> Steps<'a> {
         if wanted.analysis.shows() {
             given.files = self.files_beside(step);
         }
-        let analyzed = analyze(wanted.analysis, &given);
-        match analyzed {
+        match analyze(wanted.analysis, &given) {
             Err(reason) => undecided(step, vec![format!("`{}`: {reason}", wanted.of)]),
             Ok(analyzed) => {
                 if wanted.analysis.reads_evidence() {
@@ -314,7 +314,7 @@ impl<'a> Steps<'a> {
                 }
                 self.not_proven.extend(analyzed.not_proven);
                 if wanted.analysis.is_brief() {
-                    self.briefs.push(StepValue { step: step.id.to_string(), value: analyzed.value.clone() });
+                    self.briefs.push(step.id.clone());
                 }
                 let ended = self.done(step, analyzed.value);
                 if !analyzed.undecided.is_empty() {

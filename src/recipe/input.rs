@@ -277,13 +277,11 @@ pub(super) fn shown(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn input(kind: InputKind) -> Input {
-        Input {
-            name: "release".into(),
+impl Input {
+    /// An input of which nothing is known but its kind.
+    pub(super) fn plain(name: &str, kind: InputKind) -> Self {
+        Self {
+            name: name.to_owned(),
             kind,
             required: false,
             default: None,
@@ -295,6 +293,16 @@ mod tests {
             min_length: None,
             max_length: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn input(kind: InputKind) -> Input {
+        Input::plain("release", kind)
     }
 
     #[test]

@@ -64,19 +64,7 @@ mod tests {
     use super::*;
 
     fn input(kind: InputKind) -> Input {
-        Input {
-            name: "it".into(),
-            kind,
-            required: false,
-            default: None,
-            help: None,
-            pattern: None,
-            choices: Vec::new(),
-            min: None,
-            max: None,
-            min_length: None,
-            max_length: None,
-        }
+        Input::plain("it", kind)
     }
 
     #[test]

@@ -288,19 +288,7 @@ mod tests {
     use serde_json::json;
 
     fn input(name: &str) -> Input {
-        Input {
-            name: name.into(),
-            kind: InputKind::String,
-            required: false,
-            default: None,
-            help: None,
-            pattern: None,
-            choices: Vec::new(),
-            min: None,
-            max: None,
-            min_length: None,
-            max_length: None,
-        }
+        Input::plain(name, InputKind::String)
     }
 
     fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {

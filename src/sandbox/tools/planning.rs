@@ -152,7 +152,9 @@ pub(super) struct Item {
     version: i64,
 }
 
-const BACKLOG: &str = "SELECT id, type, title, status, severity, due_date, effort, team, assignee, sprint_id,
+/// Work items, with what they refer to.
+pub(super) const WORK_ITEMS: &str =
+    "SELECT id, type, title, status, severity, due_date, effort, team, assignee, sprint_id,
     release_id, parent_id, version,
     (SELECT json_group_array(reference) FROM (SELECT reference FROM work_references r
        WHERE r.tenant_id = work_items.tenant_id AND r.item_id = work_items.id ORDER BY reference)) AS refs
@@ -161,7 +163,7 @@ const BACKLOG: &str = "SELECT id, type, title, status, severity, due_date, effor
 /// The work items that fit, by ID.
 pub(super) fn backlog(call: &mut Call<'_>, query: BacklogQuery) -> Result<Page<Item>, Failure> {
     let BacklogQuery { team, release_id, ids, open, cursor } = query;
-    Select::of(BACKLOG, &call.caller.tenant)
+    Select::of(WORK_ITEMS, &call.caller.tenant)
         .among(ids.as_ref())
         .and_if("team = @", team)
         .and_if("release_id = @", release_id)

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Call;
-use super::planning::from_json;
+use super::planning::{WORK_ITEMS, from_json};
 use super::select::{Items, Select, list};
 use crate::sandbox::refusal::{Failure, Refusal};
 
@@ -45,11 +45,6 @@ pub(super) struct Item {
     references: Vec<String>,
 }
 
-const ITEMS: &str = "SELECT id, type, title, status, parent_id,
-    (SELECT json_group_array(reference) FROM (SELECT reference FROM work_references r
-       WHERE r.tenant_id = work_items.tenant_id AND r.item_id = work_items.id ORDER BY reference)) AS refs
-    FROM work_items";
-
 /// The items of the tenant that fit.
 pub(super) fn search(call: &mut Call<'_>, query: Query) -> Result<Items<Item>, Failure> {
     if query.ids.is_none() && query.release_id.is_none() && query.references.is_none() {
@@ -57,7 +52,7 @@ pub(super) fn search(call: &mut Call<'_>, query: Query) -> Result<Items<Item>, F
         return Err(Refusal::argument("", problem).into());
     }
     let Query { ids, release_id, references, open } = query;
-    let mut found = Select::of(ITEMS, &call.caller.tenant)
+    let mut found = Select::of(WORK_ITEMS, &call.caller.tenant)
         .among(ids.as_ref())
         .and_if("release_id = @", release_id)
         .and_if(

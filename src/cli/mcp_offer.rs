@@ -100,8 +100,12 @@ impl Recipes {
                 None
             }
         };
+        let answer = match report::call_schema() {
+            Value::Object(schema) => schema,
+            _ => Map::new(),
+        };
         Ok(Self(Arc::new(Shared {
-            tools: served.iter().map(|served| tool(&served.recipe)).collect(),
+            tools: served.iter().map(|served| tool(&served.recipe, &answer)).collect(),
             served,
             left,
             ledger,
@@ -227,17 +231,14 @@ fn recipe_uri(recipe: &Recipe) -> String {
     format!("loopgate://recipes/{}", recipe.name)
 }
 
-fn tool(recipe: &Recipe) -> OfferedTool {
-    let output = match report::call_schema() {
-        Value::Object(schema) => schema,
-        _ => Map::new(),
-    };
+/// A recipe as a tool, whose structured answers have the schema `answer`.
+fn tool(recipe: &Recipe, answer: &Map<String, Value>) -> OfferedTool {
     OfferedTool {
         name: recipe.name.clone(),
         title: excerpt(recipe.summary.trim(), LONGEST_TITLE),
         description: agent::tool_description(recipe),
         input: recipe::inputs_schema(&recipe.inputs),
-        output,
+        output: answer.clone(),
         reads_only: !recipe.writes(),
     }
 }

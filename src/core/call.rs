@@ -103,6 +103,18 @@ pub struct ToolCall {
     pub varying: Vec<Pointer>,
 }
 
+impl ToolCall {
+    /// The arguments less what is new with every call.
+    #[must_use]
+    pub fn lasting_arguments(&self) -> Map<String, Value> {
+        let mut arguments = self.arguments.clone();
+        for at in &self.varying {
+            at.remove(&mut arguments);
+        }
+        arguments
+    }
+}
+
 /// The content of a tool's result.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ToolAnswer {

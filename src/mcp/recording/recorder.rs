@@ -99,10 +99,7 @@ impl Recorder {
 
     /// Keeps a call that is about to be sent, and gives its place.
     pub(in crate::mcp) fn begin(&self, call: &ToolCall) -> usize {
-        let mut arguments = call.arguments.clone();
-        for at in &call.varying {
-            at.remove(&mut arguments);
-        }
+        let arguments = call.lasting_arguments();
         let mut tape = self.tape();
         let (tool, tenant) = (call.tool.clone(), call.tenant.clone());
         tape.calls.push(Kept { tool, tenant, arguments, seen: None });

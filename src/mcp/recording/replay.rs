@@ -97,10 +97,7 @@ impl Replay {
     }
 
     pub(in crate::mcp) fn call(&self, call: &ToolCall) -> Seen {
-        let mut arguments = call.arguments.clone();
-        for at in &call.varying {
-            at.remove(&mut arguments);
-        }
+        let mut arguments = call.lasting_arguments();
         Redaction::default().members(&mut arguments);
         let sought = sought(&call.tool, call.tenant.as_deref(), &arguments);
         let calls = &self.0.recording.document().calls;

@@ -114,7 +114,7 @@ pub enum TenantKnownBy {
 pub struct Profile {
     /// Its name.
     pub name: String,
-    /// The digest of all it says.
+    /// The digest of its file, as `sha256sum` says it.
     pub digest: Digest,
 }
 

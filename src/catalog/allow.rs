@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     fn profile() -> Profile {
-        let mut profile = Profile::loopiq().unwrap();
+        let mut profile = Profile::clone(&Profile::loopiq().unwrap());
         let mut routes = profile.operations["work_package"].clone();
         (routes.tool, routes.family) = ("call_route".to_owned(), Family::Routes);
         profile.operations.insert("call_route".to_owned(), routes);

@@ -326,7 +326,7 @@ mod tests {
     #[test]
     fn loopiqs_profile_is_what_its_file_says() {
         let file = Profile::parse("loopiq", Profile::shipped("loopiq").unwrap()).unwrap();
-        assert_eq!(Profile::loopiq().unwrap(), file);
+        assert_eq!(*Profile::loopiq().unwrap(), file);
         assert_eq!(Profile::loopiq().unwrap().digest(), file.digest());
     }
 

@@ -1,8 +1,9 @@
 //! A profile: data about one kind of server.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use schemars::JsonSchema;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
@@ -42,6 +43,10 @@ pub struct Profile {
     pub states: BTreeMap<String, StateWords>,
     /// The named operations.
     pub operations: BTreeMap<String, Operation>,
+    /// The text that it was read from.
+    #[serde(skip)]
+    #[schemars(skip)]
+    text: Cow<'static, str>,
 }
 
 /// What a statement stands on.
@@ -244,13 +249,14 @@ impl Profile {
     ///
     /// # Errors
     /// The shipped file is broken, which a test excludes.
-    pub fn loopiq() -> Result<Self, ProfileError> {
+    pub fn loopiq() -> Result<Arc<Self>, ProfileError> {
         // Nearly every command needs it, some of them twice.
-        static READ: OnceLock<Profile> = OnceLock::new();
+        static READ: OnceLock<Arc<Profile>> = OnceLock::new();
         match READ.get() {
-            Some(profile) => Ok(profile.clone()),
+            Some(profile) => Ok(Arc::clone(profile)),
             None => serde_json::from_str(LOOPIQ_JSON)
-                .map(|profile| READ.get_or_init(|| profile).clone())
+                .map(|profile| Self { text: Cow::Borrowed(LOOPIQ), ..profile })
+                .map(|profile| Arc::clone(READ.get_or_init(|| Arc::new(profile))))
                 .map_err(ProfileError::Shipped),
         }
     }
@@ -265,7 +271,7 @@ impl Profile {
         let problems: Vec<String> =
             profile.contradictions().iter().map(|problem| excerpt(problem, TOLD)).collect();
         if problems.is_empty() {
-            Ok(profile)
+            Ok(Self { text: Cow::Owned(text.to_owned()), ..profile })
         } else {
             Err(ProfileError::Contradictions { name: name.to_owned(), problems })
         }
@@ -287,11 +293,10 @@ impl Profile {
             .max()
     }
 
-    /// The digest of all it says.
+    /// The digest of the text that it was read from, byte for byte: what `sha256sum` says of the file.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        let value = serde_json::to_value(self).unwrap_or(Value::Null);
-        Digest::of_foreign_json("loopgate.profile/1", &value)
+        Digest::of_bytes(self.text.as_bytes())
     }
 }
 

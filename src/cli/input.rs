@@ -1,6 +1,7 @@
 //! What is read from files that the command line names.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::environment::Environment;
 use super::exit::Exit;
@@ -18,7 +19,7 @@ pub(super) fn profile_for(
     named: Option<&str>,
     trust: Option<&PathBuf>,
     environment: &Environment,
-) -> Result<Profile, Fault> {
+) -> Result<Arc<Profile>, Fault> {
     match named {
         Some(name) => settings::profile(name, Path::new(".")),
         None => {

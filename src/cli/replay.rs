@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::environment::Environment;
 use super::exit::Exit;
@@ -65,7 +66,7 @@ pub(super) fn replayed(
         (Some(named), _) => profile_with_source(named, Path::new("."))?,
         (None, Some(text)) => {
             let source = Source { name: format!("the profile in {shown}"), text: text.clone() };
-            (Profile::parse(&source.name, &source.text).map_err(Fault::invalid)?, source)
+            (Arc::new(Profile::parse(&source.name, &source.text).map_err(Fault::invalid)?), source)
         }
         (None, None) if Profile::shipped(&profile.name).is_some() => {
             profile_with_source(&profile.name, Path::new("."))?

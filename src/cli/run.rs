@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::thread;
 
 use tokio::runtime::Runtime;
@@ -136,7 +137,7 @@ fn execute(
 fn is_usual(target: &Target) -> Result<bool, Fault> {
     let Agreed { server: _, lock, allowed } = &target.agreed;
     let profile = Profile::loopiq().map_err(Fault::internal)?;
-    Ok(lock.is_none() && allowed.is_usual() && target.profile == profile)
+    Ok(lock.is_none() && allowed.is_usual() && Arc::ptr_eq(&target.profile, &profile))
 }
 
 /// The ledger that plans are held against, where there may be one.
@@ -273,13 +274,9 @@ fn run(
         // A credential that nothing is tried out with need not be there.
         false => engine::DryRuns::Withheld("the recipe has no writes".to_owned()),
     };
-    // What the server's answers are held against; without a thread for it, it is done when it is needed.
-    let prepare = || {
-        prepare_schemas();
-        server.target.profile_fact();
-    };
     let (result, closed) = thread::scope(|scope| {
-        let _ = thread::Builder::new().spawn_scoped(scope, prepare);
+        // What the server's answers are held against; without a thread for it, it is done when it is needed.
+        let _ = thread::Builder::new().spawn_scoped(scope, prepare_schemas);
         runtime.block_on(async {
             let endpoint = server.endpoint()?;
             let (endpoint, dry_runs) = match record {

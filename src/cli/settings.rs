@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -162,12 +163,12 @@ fn names_nothing(entry: &str) -> bool {
 }
 
 /// A profile by its name or file; a file is relative to `folder`.
-pub(super) fn profile(name: &str, folder: &Path) -> Result<Profile, Fault> {
+pub(super) fn profile(name: &str, folder: &Path) -> Result<Arc<Profile>, Fault> {
     Ok(profile_with_source(name, folder)?.0)
 }
 
 /// Like [`profile`], with its text.
-pub(super) fn profile_with_source(name: &str, folder: &Path) -> Result<(Profile, Source), Fault> {
+pub(super) fn profile_with_source(name: &str, folder: &Path) -> Result<(Arc<Profile>, Source), Fault> {
     let source = match Profile::shipped(name) {
         Some(text) => Source { name: name.to_owned(), text: text.to_owned() },
         None if is_file_name(name) => {
@@ -181,7 +182,7 @@ pub(super) fn profile_with_source(name: &str, folder: &Path) -> Result<(Profile,
     };
     let profile = match name {
         "loopiq" => Profile::loopiq(),
-        _ => Profile::parse(&source.name, &source.text),
+        _ => Profile::parse(&source.name, &source.text).map(Arc::new),
     };
     Ok((profile.map_err(Fault::invalid)?, source))
 }

@@ -54,11 +54,12 @@ impl Digest {
     /// its text in an object after the value, so that no two values have one form.
     #[must_use]
     pub fn of_foreign_json(tag: &str, value: &Value) -> Self {
+        if let Ok(digest) = Self::of_json(tag, value) {
+            return digest;
+        }
         let mut safe = value.clone();
         let numbers = take_unsafe_numbers(&mut safe);
-        let mut covered = vec![Value::from(tag), safe];
-        covered.extend(Some(numbers).filter(|numbers| !numbers.is_empty()).map(Value::Object));
-        let covered = Value::Array(covered);
+        let covered = Value::Array(vec![Value::from(tag), safe, Value::Object(numbers)]);
         // With its numbers taken out, nothing in a value has no canonical form.
         Self::of_bytes(canonical(&covered).unwrap_or_else(|_| covered.to_string()).as_bytes())
     }

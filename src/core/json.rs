@@ -44,30 +44,30 @@ pub fn canonical(value: &Value) -> Result<String, UnsafeNumber> {
 /// # Errors
 /// The first such number in document order.
 pub fn check_numbers(value: &Value) -> Result<(), UnsafeNumber> {
-    fn walk(value: &Value, pointer: &mut String) -> Result<(), UnsafeNumber> {
+    fn walk(value: &Value) -> Result<(), UnsafeNumber> {
         match value {
             Value::Number(number) if is_unsafe(number) => {
-                Err(UnsafeNumber { pointer: pointer.clone(), number: number.to_string() })
+                Err(UnsafeNumber { pointer: String::new(), number: number.to_string() })
             }
             Value::Array(items) => items
                 .iter()
                 .enumerate()
-                .try_for_each(|(index, item)| descend(item, &index.to_string(), pointer)),
+                .try_for_each(|(index, item)| walk(item).map_err(|found| found.below(&index.to_string()))),
             Value::Object(members) => {
-                members.iter().try_for_each(|(name, member)| descend(member, name, pointer))
+                members.iter().try_for_each(|(name, member)| walk(member).map_err(|found| found.below(name)))
             }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
         }
     }
-    fn descend(value: &Value, token: &str, pointer: &mut String) -> Result<(), UnsafeNumber> {
-        let length = pointer.len();
-        pointer.push('/');
-        pointer.push_str(&super::pointer::escape(token));
-        walk(value, pointer)?;
-        pointer.truncate(length);
-        Ok(())
+    walk(value)
+}
+
+impl UnsafeNumber {
+    /// The same, seen from one level above, where its value is at `token`.
+    fn below(self, token: &str) -> Self {
+        let Self { pointer, number } = self;
+        Self { pointer: format!("/{}{pointer}", super::pointer::escape(token)), number }
     }
-    walk(value, &mut String::new())
 }
 
 /// Whether the two are the same as canonical JSON: 1 is 1.0. Values that have no canonical JSON are the

@@ -1,7 +1,7 @@
 //! Whom a run talks to: the server as it is named, the tenant, the profile, and the server's own word.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -24,24 +24,22 @@ pub struct Target {
     /// The tenant, where the command line or the settings name one.
     pub tenant: Option<String>,
     /// What is known of the server.
-    pub profile: Profile,
+    pub profile: Arc<Profile>,
     /// What was agreed on for the server: the tool lock, and which tools may be called.
     pub agreed: Agreed,
     /// What the trust settings say of its tenants.
     pub tenants: TenantRules,
     /// Where it is the replay of a recording: what an approval called the server that was recorded.
     pub recorded: Option<String>,
-    /// Digest of the profile, once somebody has asked for it.
-    profile_digest: OnceLock<Digest>,
 }
 
 impl Target {
     /// Names a target.
     #[must_use]
-    pub fn new(identity: String, sandbox: bool, tenant: Option<String>, profile: Profile) -> Self {
+    pub fn new(identity: String, sandbox: bool, tenant: Option<String>, profile: Arc<Profile>) -> Self {
         let agreed = Agreed { server: identity.clone(), ..Agreed::default() };
-        let (tenants, profile_digest) = (TenantRules::default(), OnceLock::new());
-        Self { identity, sandbox, tenant, profile, agreed, tenants, recorded: None, profile_digest }
+        let tenants = TenantRules::default();
+        Self { identity, sandbox, tenant, profile, agreed, tenants, recorded: None }
     }
 
     /// The same target with what was agreed on for it.
@@ -56,11 +54,9 @@ impl Target {
         self.recorded.as_deref().unwrap_or(&self.identity)
     }
 
-    /// The profile's name and digest. It is worked out once, which takes a millisecond: for another thread, while
-    /// this one waits for the server.
+    /// The profile's name and digest.
     pub fn profile_fact(&self) -> v1::Profile {
-        let digest = self.profile_digest.get_or_init(|| self.profile.digest()).clone();
-        v1::Profile { name: self.profile.profile.clone(), digest }
+        v1::Profile { name: self.profile.profile.clone(), digest: self.profile.digest() }
     }
 }
 
@@ -278,7 +274,7 @@ mod tests {
     #[test]
     fn a_context_argument_is_the_profiles_to_set() {
         let mut target = target(Some("acme"));
-        let field = target.profile.context.tenant.as_mut().unwrap();
+        let field = Arc::make_mut(&mut target.profile).context.tenant.as_mut().unwrap();
         (field.meta, field.argument) = (None, Some("/org".parse().unwrap()));
         let trace = Trace::from_parent(None, None);
         let caller = Caller { profile: &target.profile, tenant: Some("acme"), workflow: "w", trace: &trace };

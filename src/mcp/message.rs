@@ -1,6 +1,9 @@
 //! Text from a server as one message of JSON-RPC, for every transport.
 
-use rmcp::model::{JsonRpcMessage, RequestId, ServerJsonRpcMessage};
+use rmcp::model::{
+    JsonRpcMessage, JsonRpcResponse, JsonRpcVersion2_0, RequestId, ServerJsonRpcMessage, ServerResult,
+};
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use crate::core::json::parse_unambiguous;
@@ -49,7 +52,7 @@ pub(super) fn of_value(
     what: &str,
 ) -> Result<Option<ServerJsonRpcMessage>, String> {
     let notification = is_notification(&value);
-    match serde_json::from_value(value) {
+    match read(value) {
         Ok(message) => Ok(Some(message)),
         Err(_) if notification => {
             tracing::debug!(message = shown(bytes), "left out a notification of unknown shape");
@@ -62,11 +65,23 @@ pub(super) fn of_value(
 /// Whether `value` is a result for `request` and nothing else besides. It is a message then, whatever the result
 /// is: rmcp takes one of unknown shape as it is.
 pub(super) fn is_result_for(value: &Value, request: &RequestId) -> bool {
-    let (Some(members), RequestId::Number(id)) = (value.as_object(), request) else { return false };
-    members.len() == 3
-        && members.get("jsonrpc").is_some_and(|version| version == "2.0")
-        && members.get("id").is_some_and(|answered| answered == id)
-        && members.contains_key("result")
+    matches!((result(value), request), (Some((answered, _)), RequestId::Number(id)) if answered == id)
+}
+
+/// The ID and the result of what is a result and nothing else besides.
+fn result(value: &Value) -> Option<(&Value, &Value)> {
+    let members = value.as_object()?;
+    let plain = members.len() == 3 && members.get("jsonrpc").is_some_and(|version| version == "2.0");
+    members.get("id").zip(members.get("result")).filter(|_| plain)
+}
+
+/// The message as rmcp reads it, which finds out over three copies of a result that it is no request.
+fn read(mut value: Value) -> Result<ServerJsonRpcMessage, serde_json::Error> {
+    let Some((id, _)) = result(&value) else { return serde_json::from_value(value) };
+    let id = RequestId::deserialize(id)?;
+    let result = value.get_mut("result").map(Value::take).unwrap_or_default();
+    let result = serde_json::from_value::<ServerResult>(result)?;
+    Ok(JsonRpcMessage::Response(JsonRpcResponse { jsonrpc: JsonRpcVersion2_0, id, result }))
 }
 
 /// The request that a message answers; `None` for one that is no answer, and for an error that names nobody.
@@ -116,13 +131,23 @@ mod tests {
     #[test]
     fn a_result_for_the_request_is_a_message_whatever_it_is() {
         let request = RequestId::Number(7);
-        for result in
-            [json!({}), json!(null), json!("x"), json!([1]), json!(1.5), json!({"content": 1, "tools": 2})]
-        {
+        for result in [
+            json!({}),
+            json!(null),
+            json!("x"),
+            json!([1]),
+            json!(1.5),
+            json!({"content": 1, "tools": 2}),
+            json!({"tools": [{"name": "t", "inputSchema": {"type": "object"}}]}),
+            json!({"content": [{"type": "text", "text": "a"}], "structuredContent": {"n": [1, 2.5, u64::MAX]}}),
+            json!({"resultType": "task", "taskId": "t"}),
+        ] {
             let value = json!({"jsonrpc": "2.0", "id": 7, "result": result});
             assert!(is_result_for(&value, &request), "{value}");
             let message = message(value.to_string().as_bytes(), "a line").unwrap().unwrap();
             assert_eq!(answered(&message), Some(&request), "{value}");
+            let as_rmcp_reads_it: ServerJsonRpcMessage = serde_json::from_value(value).unwrap();
+            assert_eq!(format!("{message:?}"), format!("{as_rmcp_reads_it:?}"));
         }
         for other in [
             json!({"jsonrpc": "2.0", "id": 8, "result": {}}),

@@ -1,6 +1,7 @@
 //! The list of tools, page by page: rmcp's own loop follows a repeated cursor for ever.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use rmcp::model::{ClientRequest, ListToolsRequest, PaginatedRequestParams, ServerResult, Tool};
 use serde_json::{Map, Value};
@@ -86,8 +87,8 @@ pub(super) fn definition(tool: Tool) -> ToolDefinition {
     ToolDefinition {
         name: tool.name.into_owned(),
         description: tool.description.map(|text| text.into_owned()),
-        input_schema: Value::Object(tool.input_schema.as_ref().clone()),
-        output_schema: tool.output_schema.map(|schema| Value::Object(schema.as_ref().clone())),
+        input_schema: Value::Object(Arc::unwrap_or_clone(tool.input_schema)),
+        output_schema: tool.output_schema.map(|schema| Value::Object(Arc::unwrap_or_clone(schema))),
         annotations: tool.annotations.and_then(|hints| serde_json::to_value(hints).ok()),
     }
 }

@@ -23,7 +23,7 @@ fn shelf(recipes: &[(&'static str, &str)]) -> Shelf {
 }
 
 fn profile() -> Profile {
-    let mut profile = Profile::loopiq().unwrap();
+    let mut profile = Profile::clone(&Profile::loopiq().unwrap());
     profile.operations.get_mut("open_work").unwrap().listed_by = Some("resources".into());
     profile
 }
@@ -349,7 +349,7 @@ fn a_recipe_sets_no_control_argument_and_leaves_nothing_empty() {
 
 #[test]
 fn a_control_argument_hidden_in_another_one_is_found() {
-    let mut profile = Profile::loopiq().unwrap();
+    let mut profile = Profile::clone(&Profile::loopiq().unwrap());
     let operation = profile.operations.get_mut("work_package").unwrap();
     operation.control.idempotency_key.as_mut().unwrap().at = "/parent/key".parse().unwrap();
     let text = after_read(

@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn each_operation_says_whether_its_tool_is_there() {
-        let mut profile = Profile::loopiq().unwrap();
+        let mut profile = Profile::clone(&Profile::loopiq().unwrap());
         profile.operations.retain(|name, _| ["routes", "work_package"].contains(&name.as_str()));
         assert_snapshot!(profile_text(&profile, Some(&surveyed("other")), &Terminal::plain()), @r#"
         loopiq

@@ -357,7 +357,7 @@ pub fn plan() -> Plan {
 }
 
 /// A recipe with a step of every kind but `include`.
-pub fn recipe() -> (crate::recipe::Recipe, crate::catalog::Profile) {
+pub fn recipe() -> (crate::recipe::Recipe, std::sync::Arc<crate::catalog::Profile>) {
     let profile = crate::catalog::Profile::loopiq().unwrap();
     let text = r#"
 recipe: sample

@@ -457,9 +457,10 @@ pub fn profile(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     match Profile::parse("p.yaml", text) {
         Ok(profile) => {
-            let written = in_yaml(&serde_json::to_value(&profile).unwrap());
-            let again = Profile::parse("again.json", &written).unwrap_or_else(|error| panic!("{error}"));
-            assert_eq!(again.digest(), profile.digest());
+            let says = serde_json::to_value(&profile).unwrap();
+            let again =
+                Profile::parse("again.json", &in_yaml(&says)).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(serde_json::to_value(&again).unwrap(), says);
         }
         Err(error) => told(&error),
     }

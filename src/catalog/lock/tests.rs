@@ -28,7 +28,7 @@ fn listed(tools: &[ToolDefinition]) -> Listed<'_> {
 }
 
 fn profile() -> Profile {
-    Profile::loopiq().unwrap()
+    Profile::clone(&Profile::loopiq().unwrap())
 }
 
 fn locked(tools: &[ToolDefinition]) -> Lock {

@@ -75,7 +75,7 @@ pub struct Server {
 pub struct Profile {
     /// Its name.
     pub name: String,
-    /// Its digest.
+    /// The digest of its file.
     pub digest: Digest,
     /// Its text (YAML); null for a shipped one.
     pub source: Option<String>,

@@ -145,7 +145,7 @@ struct TargetV1<'a> {
     tenant_known_by: &'a str,
     /// The profile's name.
     profile: &'a str,
-    /// Digest of the profile.
+    /// Digest of the profile's file, as `sha256sum` says it.
     profile_digest: String,
     /// The server's own word on its guarantees, where it gives one.
     contract: Option<ContractV1<'a>>,

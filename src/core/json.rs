@@ -1,6 +1,8 @@
 //! Canonical JSON (RFC 8785), the only form that is hashed, stored and sent, and the strict reader of
 //! files that come from elsewhere.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -157,11 +159,23 @@ pub fn parse_unambiguous(bytes: &[u8]) -> Result<Value, StrictError> {
     parse(bytes, Numbers::Any)
 }
 
-fn parse(bytes: &[u8], numbers: Numbers) -> Result<Value, StrictError> {
+/// Whether [`parse_unambiguous`] would read `bytes`, for whoever reads them into something else.
+///
+/// # Errors
+/// The first place where `bytes` is anything else.
+pub fn check_unambiguous(bytes: &[u8]) -> Result<(), StrictError> {
+    parse(bytes, Nothing)
+}
+
+fn parse<'b, S: DeserializeSeed<'b>>(bytes: &'b [u8], what: S) -> Result<S::Value, StrictError> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = numbers.deserialize(&mut deserializer)?;
+    let value = what.deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(value)
+}
+
+fn twice<E: de::Error>(name: &str) -> E {
+    E::custom(format_args!("the member `{}` stands here twice", visible(name)))
 }
 
 /// Reads a value, with the numbers that it takes.
@@ -241,13 +255,97 @@ impl<'de> Visitor<'de> for Numbers {
         while let Some(name) = members.next_key::<String>()? {
             match values.entry(name) {
                 Entry::Vacant(place) => place.insert(members.next_value_seed(self)?),
-                Entry::Occupied(place) => {
-                    let name = visible(place.key());
-                    return Err(de::Error::custom(format_args!("the member `{name}` stands here twice")));
-                }
+                Entry::Occupied(place) => return Err(twice(place.key())),
             };
         }
         Ok(Value::Object(values))
+    }
+}
+
+/// Reads a value and keeps nothing of it.
+#[derive(Debug, Clone, Copy)]
+struct Nothing;
+
+impl<'de> DeserializeSeed<'de> for Nothing {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Nothing {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        while items.next_element_seed(self)?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        let mut names = BTreeSet::new();
+        while let Some(name) = members.next_key_seed(Name)? {
+            if let Some(name) = names.replace(name) {
+                return Err(twice(&name));
+            }
+            members.next_value_seed(self)?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads a member's name, where it stands if nothing in it is escaped.
+struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Cow<'de, str>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a member's name")
+    }
+
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Borrowed(name))
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Owned(name.to_owned()))
     }
 }
 
@@ -389,8 +487,18 @@ pub(crate) mod tests {
         assert!(parse_strict(text.as_bytes()).is_err());
         let read = parse_unambiguous(text.as_bytes()).unwrap();
         assert_eq!(read, serde_json::from_str::<Value>(text).unwrap());
-        for text in [r#"{"a":{"b":1,"b":1}}"#, "[1] 2", "[NaN]", &"[".repeat(200)] {
+        for text in [r#"{"a":{"b":1,"b":1}}"#, r#"{"a":0,"\u0061":0}"#, "[1] 2", "[NaN]", &"[".repeat(200)] {
             assert!(parse_unambiguous(text.as_bytes()).is_err(), "{text}");
+            assert_eq!(check_unambiguous(text.as_bytes()), parse_unambiguous(text.as_bytes()).map(drop));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_checked_is_what_is_read(
+            text in r#"(\{"[ab]":(\{"[ab]":1,"(a|\\u0061)":\[[01.,]*\]\}|1e5|null),"[ab]":("[ab\\]?"|true)\}){1,2}"#
+        ) {
+            prop_assert_eq!(check_unambiguous(text.as_bytes()), parse_unambiguous(text.as_bytes()).map(drop));
         }
     }
 

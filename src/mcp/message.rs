@@ -3,10 +3,11 @@
 use rmcp::model::{
     JsonRpcMessage, JsonRpcResponse, JsonRpcVersion2_0, RequestId, ServerJsonRpcMessage, ServerResult,
 };
-use serde::Deserialize as _;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use crate::core::json::parse_unambiguous;
+use crate::core::json::check_unambiguous;
 use crate::core::text::{cut, excerpt, visible};
 
 /// How much is shown of what should not have come, in characters.
@@ -19,7 +20,7 @@ const SHOWN: usize = 200;
 /// They are no message, or one that two readers could understand differently; the text says which.
 pub(super) fn message(bytes: &[u8], what: &str) -> Result<Option<ServerJsonRpcMessage>, String> {
     match unambiguous(bytes, what)? {
-        Some(value) => of_value(value, bytes, what),
+        Some(text) => of_text(text, what),
         None => Ok(None),
     }
 }
@@ -28,7 +29,7 @@ pub(super) fn message(bytes: &[u8], what: &str) -> Result<Option<ServerJsonRpcMe
 ///
 /// # Errors
 /// As for [`message`].
-pub(super) fn unambiguous(bytes: &[u8], what: &str) -> Result<Option<Value>, String> {
+pub(super) fn unambiguous<'b>(bytes: &'b [u8], what: &str) -> Result<Option<&'b str>, String> {
     let Ok(text) = str::from_utf8(bytes) else {
         return Err(format!("{what} that is not UTF-8: {}", shown(bytes)));
     };
@@ -37,51 +38,50 @@ pub(super) fn unambiguous(bytes: &[u8], what: &str) -> Result<Option<Value>, Str
         return Ok(None);
     }
     // rmcp alone keeps the last of two members of one name and says nothing.
-    parse_unambiguous(text.as_bytes())
-        .map(Some)
-        .map_err(|error| format!("{what} that is no unambiguous JSON ({}): {}", error.what, shown(bytes)))
-}
-
-/// The message that `value` is, which was read from `bytes`; otherwise like [`message`].
-///
-/// # Errors
-/// As for [`message`].
-pub(super) fn of_value(
-    value: Value,
-    bytes: &[u8],
-    what: &str,
-) -> Result<Option<ServerJsonRpcMessage>, String> {
-    let notification = is_notification(&value);
-    match read(value) {
-        Ok(message) => Ok(Some(message)),
-        Err(_) if notification => {
-            tracing::debug!(message = shown(bytes), "left out a notification of unknown shape");
-            Ok(None)
-        }
-        Err(_) => Err(format!("{what} that is no JSON-RPC message: {}", shown(bytes))),
+    match check_unambiguous(text.as_bytes()) {
+        Ok(()) => Ok(Some(text)),
+        Err(error) => Err(format!("{what} that is no unambiguous JSON ({}): {}", error.what, shown(bytes))),
     }
 }
 
-/// Whether `value` is a result for `request` and nothing else besides. It is a message then, whatever the result
-/// is: rmcp takes one of unknown shape as it is.
-pub(super) fn is_result_for(value: &Value, request: &RequestId) -> bool {
-    matches!((result(value), request), (Some((answered, _)), RequestId::Number(id)) if answered == id)
+/// The message that `text` is, which is unambiguous; otherwise like [`message`].
+///
+/// # Errors
+/// As for [`message`].
+pub(super) fn of_text(text: &str, what: &str) -> Result<Option<ServerJsonRpcMessage>, String> {
+    match read(text) {
+        Ok(message) => Ok(Some(message)),
+        Err(_) if is_notification(text) => {
+            tracing::debug!(message = shown(text.as_bytes()), "left out a notification of unknown shape");
+            Ok(None)
+        }
+        Err(_) => Err(format!("{what} that is no JSON-RPC message: {}", shown(text.as_bytes()))),
+    }
 }
 
-/// The ID and the result of what is a result and nothing else besides.
-fn result(value: &Value) -> Option<(&Value, &Value)> {
-    let members = value.as_object()?;
-    let plain = members.len() == 3 && members.get("jsonrpc").is_some_and(|version| version == "2.0");
-    members.get("id").zip(members.get("result")).filter(|_| plain)
+/// A result and nothing else besides.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Plain<R> {
+    jsonrpc: JsonRpcVersion2_0,
+    id: RequestId,
+    result: R,
 }
 
 /// The message as rmcp reads it, which finds out over three copies of a result that it is no request.
-fn read(mut value: Value) -> Result<ServerJsonRpcMessage, serde_json::Error> {
-    let Some((id, _)) = result(&value) else { return serde_json::from_value(value) };
-    let id = RequestId::deserialize(id)?;
-    let result = value.get_mut("result").map(Value::take).unwrap_or_default();
-    let result = serde_json::from_value::<ServerResult>(result)?;
-    Ok(JsonRpcMessage::Response(JsonRpcResponse { jsonrpc: JsonRpcVersion2_0, id, result }))
+fn read(text: &str) -> Result<ServerJsonRpcMessage, serde_json::Error> {
+    match serde_json::from_str(text) {
+        Ok(Plain::<ServerResult> { jsonrpc, id, result }) => {
+            Ok(JsonRpcMessage::Response(JsonRpcResponse { jsonrpc, id, result }))
+        }
+        Err(_) => serde_json::from_str(text),
+    }
+}
+
+/// Whether `text` is a result for `request` and nothing else besides. It is a message then, whatever the result
+/// is: rmcp takes one of unknown shape as it is.
+pub(super) fn is_result_for(text: &str, request: &RequestId) -> bool {
+    serde_json::from_str(text).is_ok_and(|plain: Plain<IgnoredAny>| plain.id == *request)
 }
 
 /// The request that a message answers; `None` for one that is no answer, and for an error that names nobody.
@@ -118,7 +118,8 @@ pub(super) fn shown(bytes: &[u8]) -> String {
     format!("`{}`", cut(&visible(&String::from_utf8_lossy(start)), SHOWN))
 }
 
-fn is_notification(value: &Value) -> bool {
+fn is_notification(text: &str) -> bool {
+    let value: Value = serde_json::from_str(text).unwrap_or_default();
     value.get("method").is_some_and(Value::is_string)
         && ["id", "result", "error"].iter().all(|member| value.get(member).is_none())
 }
@@ -143,7 +144,7 @@ mod tests {
             json!({"resultType": "task", "taskId": "t"}),
         ] {
             let value = json!({"jsonrpc": "2.0", "id": 7, "result": result});
-            assert!(is_result_for(&value, &request), "{value}");
+            assert!(is_result_for(&value.to_string(), &request), "{value}");
             let message = message(value.to_string().as_bytes(), "a line").unwrap().unwrap();
             assert_eq!(answered(&message), Some(&request), "{value}");
             let as_rmcp_reads_it: ServerJsonRpcMessage = serde_json::from_value(value).unwrap();
@@ -160,7 +161,7 @@ mod tests {
             json!({"jsonrpc": "2.0", "id": 7, "method": "ping"}),
             json!([]),
         ] {
-            assert!(!is_result_for(&other, &request), "{other}");
+            assert!(!is_result_for(&other.to_string(), &request), "{other}");
         }
     }
 }

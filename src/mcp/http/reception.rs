@@ -12,7 +12,7 @@ use super::credential::Credential;
 use super::fault::{Fault, Faults};
 use crate::mcp::asked::Asked;
 use crate::mcp::limits::Limits;
-use crate::mcp::message::{answered, is_result_for, message, of_value, unambiguous};
+use crate::mcp::message::{answered, is_result_for, message, of_text, unambiguous};
 use crate::mcp::secrets::Secrets;
 
 /// Shared by everything that reads from one server; clones are the same.
@@ -60,13 +60,13 @@ impl Reception {
     /// Whether an event's data are a message, and no answer to somebody else than `request`. rmcp reads them once
     /// more, so what need not be read here is not.
     pub fn event(&self, data: &str, request: Option<&RequestId>) -> Result<(), Fault> {
-        let (bytes, what) = (data.as_bytes(), "an event");
-        let Some(value) = unambiguous(bytes, what).map_err(Fault::Malformed)? else { return Ok(()) };
-        if request.is_some_and(|request| is_result_for(&value, request)) {
+        let what = "an event";
+        let Some(text) = unambiguous(data.as_bytes(), what).map_err(Fault::Malformed)? else { return Ok(()) };
+        if request.is_some_and(|request| is_result_for(text, request)) {
             self.came_answer();
             return Ok(());
         }
-        let Some(message) = of_value(value, bytes, what).map_err(Fault::Malformed)? else { return Ok(()) };
+        let Some(message) = of_text(text, what).map_err(Fault::Malformed)? else { return Ok(()) };
         self.came(&message)?;
         match request {
             Some(request) if answered(&message).is_some() => answers(&message, request),

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
 
 use tokio::runtime::Runtime;
 
@@ -31,6 +30,7 @@ use crate::core::file::read_bounded;
 use crate::core::id::Trace;
 use crate::core::text::visible;
 use crate::engine::{self, AppliedBefore, Events, RunResult, Target};
+use crate::mcp::Endpoint;
 use crate::recipe::{self, Given, InputProblem, InputsFileError, Origin, Recipe, Resolved, Source};
 use crate::report::{self, EventFile, Fan, Pace, Progress, RunOutputs, Sheet, Verbosity};
 
@@ -274,18 +274,26 @@ fn run(
         // A credential that nothing is tried out with need not be there.
         false => engine::DryRuns::Withheld("the recipe has no writes".to_owned()),
     };
-    let (result, closed) = thread::scope(|scope| {
-        // What the server's answers are held against; without a thread for it, it is done when it is needed.
-        let _ = thread::Builder::new().spawn_scoped(scope, prepare_schemas);
-        runtime.block_on(async {
-            let endpoint = server.endpoint()?;
-            let (endpoint, dry_runs) = match record {
-                Some(record) => (record.of(endpoint), record.of_dry_runs(dry_runs)),
-                None => (endpoint, dry_runs),
-            };
-            let work = engine::run(run, endpoint, dry_runs, &fan, stop.wait());
-            Ok::<_, Fault>(telling(work, SILENCE, || progress.still()).await)
-        })
+    let (result, closed) = runtime.block_on(async {
+        let endpoint = server.endpoint()?;
+        let over_http = matches!(endpoint, Endpoint::Http(_));
+        let (endpoint, dry_runs) = match record {
+            Some(record) => (record.of(endpoint), record.of_dry_runs(dry_runs)),
+            None => (endpoint, dry_runs),
+        };
+        let work =
+            telling(engine::run(run, endpoint, dry_runs, &fan, stop.wait()), SILENCE, || progress.still());
+        // What the server's answers are held against is made meanwhile: here, while a child starts, or elsewhere, where
+        // certificates have to be read first, which keeps this thread busy.
+        let meanwhile = async {
+            if over_http {
+                tokio::task::spawn_blocking(prepare_schemas);
+            } else {
+                tokio::task::yield_now().await;
+                prepare_schemas();
+            }
+        };
+        Ok::<_, Fault>(tokio::join!(meanwhile, work).1)
     })?;
     drop(fan);
     Ok((Ran { result, events: files }, closed))

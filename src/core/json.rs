@@ -262,6 +262,9 @@ impl<'de> Visitor<'de> for Numbers {
     }
 }
 
+/// How many names of an object are looked through one by one.
+const FEW: usize = 16;
+
 /// Reads a value and keeps nothing of it.
 #[derive(Debug, Clone, Copy)]
 struct Nothing;
@@ -311,10 +314,16 @@ impl<'de> Visitor<'de> for Nothing {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
-        let mut names = BTreeSet::new();
+        // Most objects are so small that a look at each name is the quickest.
+        let (mut few, mut many) = (Vec::new(), BTreeSet::new());
         while let Some(name) = members.next_key_seed(Name)? {
-            if let Some(name) = names.replace(name) {
+            if few.contains(&name) || many.contains(&name) {
                 return Err(twice(&name));
+            }
+            if few.len() < FEW {
+                few.push(name);
+            } else {
+                many.insert(name);
             }
             members.next_value_seed(self)?;
         }
@@ -490,6 +499,13 @@ pub(crate) mod tests {
         for text in [r#"{"a":{"b":1,"b":1}}"#, r#"{"a":0,"\u0061":0}"#, "[1] 2", "[NaN]", &"[".repeat(200)] {
             assert!(parse_unambiguous(text.as_bytes()).is_err(), "{text}");
             assert_eq!(check_unambiguous(text.as_bytes()), parse_unambiguous(text.as_bytes()).map(drop));
+        }
+        for twice in [0, 15, 16, 39] {
+            let names = (0..40).chain([twice]).map(|name| format!("\"{name}\":0")).collect::<Vec<_>>();
+            let text = format!("{{{}}}", names.join(","));
+            let refused = check_unambiguous(text.as_bytes());
+            assert_eq!(refused, parse_unambiguous(text.as_bytes()).map(drop));
+            assert!(refused.unwrap_err().what.contains(&format!("`{twice}` stands here twice")));
         }
     }
 

@@ -4,7 +4,28 @@ use serde_json::Value;
 
 use super::ended::{Ended, not_a_truth_value, template_failed, undecided};
 use super::result::{Conclusion, GateFact, StepStatus};
+use crate::core::text::{excerpt, visible};
 use crate::recipe::{Gate, Scope, Step};
+
+/// How many values a gate that does not hold says that it saw.
+const MOST_SEEN: usize = 5;
+/// How much it says of a text, in characters.
+const SHOWN: usize = 100;
+
+/// What a gate saw, in words: of a list how much, and of a mapping nothing.
+pub(super) fn seen(gate: &Gate, scope: &Scope) -> Vec<String> {
+    let word = |(name, value): (String, Value)| {
+        let is = match &value {
+            Value::Object(_) => return None,
+            Value::Array(items) if items.len() == 1 => "has 1 item".to_owned(),
+            Value::Array(items) => format!("has {} items", items.len()),
+            Value::String(text) => format!("is \"{}\"", excerpt(text, SHOWN)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => format!("is {value}"),
+        };
+        Some(format!("`{}` {is}", visible(&name)))
+    };
+    gate.holds.sees(scope).into_iter().filter_map(word).take(MOST_SEEN).collect()
+}
 
 /// Whether a gate holds, does not, or cannot be decided.
 pub(super) fn decide(step: &Step, gate: &Gate, scope: &Scope) -> Ended {

@@ -12,7 +12,7 @@ use super::arguments::{arguments, not_offered, readable};
 use super::channel::Channel;
 use super::ended::{Ended, invalid, not_a_truth_value, template_failed, undecided};
 use super::event::{Event, Events};
-use super::gate::decide;
+use super::gate::{decide, seen};
 use super::given::{Given, Kept, Readiness};
 use super::plan::{Place, Write};
 use super::reads::independent_reads;
@@ -181,6 +181,9 @@ impl<'a> Steps<'a> {
             && matches!(ended.status, StepStatus::Done | StepStatus::Proposed)
         {
             result.notes.push(RECOMMENDATION.to_owned());
+        }
+        if let (StepStatus::DoesNotHold(_), Kind::Gate(gate)) = (&ended.status, &step.kind) {
+            result.notes.extend(seen(gate, &self.given.scope(&step.scope)));
         }
         if let StepStatus::Unavailable(unproven) = &ended.status {
             self.not_proven.push(unproven.clone());

@@ -164,6 +164,25 @@ impl Expression {
         &self.references
     }
 
+    /// What stands in `scope` where it looks, by the names that it is written with: each once, in its order.
+    #[must_use]
+    pub fn sees(&self, scope: &Scope) -> Vec<(String, Value)> {
+        let mut seen: Vec<(String, Value)> = Vec::new();
+        for Reference { name, path, called: _, range: _ } in &self.references {
+            let written = [name].into_iter().chain(path).map(String::as_str).collect::<Vec<_>>().join(".");
+            let end =
+                [name].into_iter().chain(path).try_fold(scope.root(), |value, name| value.get_attr(name));
+            if let Ok(value) = end
+                && !value.is_undefined()
+                && let Ok(value) = to_json(&value)
+                && seen.iter().all(|(name, _)| *name != written)
+            {
+                seen.push((written, value));
+            }
+        }
+        seen
+    }
+
     /// The names that its own loops give.
     pub(super) fn locals(&self) -> impl Iterator<Item = &str> {
         self.locals.iter().map(String::as_str).filter(|name| *name != "loop")

@@ -70,6 +70,17 @@ fn one(out: &mut String, told: &ToldOperation<'_>, asked: bool, terminal: &Termi
     line("", &visible(&operation.summary));
     line("takes   ", &takes(operation));
     line("gives   ", &gives(operation));
+    if let Some(pages) = &operation.pages {
+        let [cursor, next, items] = [&pages.cursor, &pages.next, &pages.items].map(|at| visible(at.as_str()));
+        line("pages   ", &format!("{items} goes on with the cursor at {next}, sent at {cursor}"));
+    }
+    if operation.recommendation {
+        line("counts  ", "as what a model recommends: no gate opens by it");
+    }
+    if !operation.from_read.is_empty() {
+        let places = operation.from_read.iter().map(|at| visible(at).into_owned());
+        line("needs   ", &format!("{} from an earlier read", listed(places)));
+    }
     if !operation.family.is_semantic() {
         let listed = operation.listed_by.as_deref().unwrap_or_default();
         line("family  ", &format!("{}, listed by {}", operation.family, visible(listed)));
@@ -193,6 +204,49 @@ mod tests {
         Tools without an operation
           each is a write, and is not read
           - other; the server says that it only reads: other
+        "#);
+    }
+
+    #[test]
+    fn pages_recommendations_and_what_is_needed_are_told() {
+        let mut profile = Profile::clone(&Profile::loopiq().unwrap());
+        let some = ["releases", "assign_work", "assessment"];
+        profile.operations.retain(|name, _| some.contains(&name.as_str()));
+        assert_snapshot!(profile_text(&profile, None, &Terminal::plain()), @r#"
+        loopiq
+          LoopIQ release governance
+
+        · assessment  read loopiq_assess_with_ai_ml_agent
+            What an AI/ML agent recommends for a release, certification or incident
+            takes   agent at /agentId, kind at /subject/type, subject at /subject/id
+            gives   agent at /agentId, confidence? at /confidence, generated at
+                    /generatedAt, model? at /model, proposes? at /proposal, reasons at
+                    /reasons, recommendation at /recommendation, references at
+                    /references, run at /runId, subject at /subject/id
+            counts  as what a model recommends: no gate opens by it
+            family  agents, listed by ai_ml_agents
+            basis   tool assumed, arguments assumed, result assumed
+
+        · assign_work  write loopiq_assign_work
+            Work items go into a sprint, each to a member of the team
+            takes   assignments at /assignments, reason? at /reason, sprint at /sprintId
+            gives   approval_id? at /approvalId, assigned? at /assigned,
+                    idempotency_key? at /idempotencyKey, replayed? at /replayed,
+                    request_id? at /audit/requestId, sprint? at /sprintId
+            needs   /assignments/*/version from an earlier read
+            repeat  key, kept for 24h, all of it or nothing
+            control dry run at /dryRun, approval ID at /approvalId, key at
+                    /idempotencyKey
+            basis   tool sandbox, arguments sandbox, result sandbox, control sandbox,
+                    repetition sandbox
+
+        · releases  read loopiq_search_releases
+            Releases by ID, application and time
+            takes   application? at /application, from? at /from, ids? at /ids, to? at
+                    /to
+            gives   complete at /complete, items[] at /items
+            pages   /items goes on with the cursor at /nextCursor, sent at /cursor
+            basis   tool sandbox, arguments sandbox, result sandbox
         "#);
     }
 

@@ -180,8 +180,12 @@ impl Table<'_> {
         if matches!(step.status, StepStatus::DoesNotHold(_)) {
             hang(out, &indent, &format!("false: {}", bounded(&step.subject, SHORT)), terminal.width);
         }
-        // What an analysis notes besides its summary are its findings.
-        let prefix = if step.kind == "analyze" { "" } else { "note: " };
+        // What an analysis notes besides its summary are its findings; a gate, what it saw.
+        let prefix = match step.kind {
+            "analyze" => "",
+            "gate" => "seen: ",
+            _ => "note: ",
+        };
         for note in step.notes.iter().skip(usize::from(is_summary(step))) {
             hang(out, &indent, &format!("{prefix}{}", bounded(note, LONGEST)), terminal.width);
         }

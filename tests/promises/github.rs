@@ -463,6 +463,32 @@ fn a_release_has_the_digests_of_all_that_is_in_it() {
 }
 
 #[test]
+fn what_github_does_not_know_to_be_secret_is_masked_line_by_line_or_the_job_ends() {
+    if !tools() {
+        return;
+    }
+    let runner = Runner::new();
+    runner.folder().write("key.json", "{\r\n  \"token\": \"100%\"\r\n}\r\n\r\nlast");
+    let mask =
+        |lines: &str| runner.run("mask.sh", &[("MASK", lines), ("VAULT_TOKEN", "s3cr3t%0A::error::x")]);
+    let ran = mask("env: VAULT_TOKEN\n\nfile: key.json\n").exits(0);
+    assert_eq!(
+        ran.stdout,
+        "::add-mask::s3cr3t%250A::error::x\n::add-mask::  \"token\": \"100%25\"\n::add-mask::last\n"
+    );
+    for (lines, exit) in [
+        ("env: VAULT_TOKEN\nenv: NOBODY", 3),
+        ("file: nothing", 3),
+        ("env: x[$(touch was-here)]", 3),
+        ("VAULT_TOKEN", 2),
+    ] {
+        let ran = mask(lines).exits(exit);
+        assert!(ran.stdout.contains("::error title=loopgate::mask"), "{lines}: {}", ran.stdout);
+    }
+    assert!(!runner.folder().path().join("was-here").exists());
+}
+
+#[test]
 fn a_release_is_used_once_its_digest_or_its_provenance_holds() {
     if !tools() {
         return;

@@ -27,6 +27,32 @@ fn the_shipped_recipes_end_as_the_release_deserves() {
 }
 
 #[test]
+fn a_gate_that_does_not_hold_says_what_it_saw() {
+    let folder = Folder::new();
+    let blocked = folder.sandbox("certify-release", "REL-BLOCKED", &[]).exits(4);
+    let state = "      false: {{ evidence.certification.state == 'pass' }}\n      \
+                 seen: `evidence.certification.state` is \"fail\"\n";
+    assert!(blocked.stdout.contains(state), "{}", blocked.stdout);
+    let ready = folder.sandbox("certify-release", "REL-READY", &[]).exits(0);
+    assert!(!ready.stdout.contains("seen:"), "{}", ready.stdout);
+
+    folder.write(
+        "r.yaml",
+        "recipe: r\nsummary: s\nprofile: loopiq\ninputs:\n  most: { type: integer, default: 3, help: h }\nsteps:\n  \
+         - id: c\n    read: certification\n    with: { release: REL-BLOCKED }\n  \
+         - id: g\n    read: evidence_graph\n    with: { certification: \"{{ c.id }}\" }\n  \
+         - id: f\n    analyze: evidence\n    of: g\n  \
+         - id: few\n    gate: \"{{ f.blocking | length <= inputs.most and f.blocking | length < 9 }}\"\n    says: few\n",
+    );
+    let many = folder.run(&["run", "r.yaml", "--server", "sandbox", "--tenant", "acme"]).exits(4);
+    assert!(
+        many.stdout.contains("seen: `f.blocking` has 14 items\n      seen: `inputs.most` is 3\n"),
+        "{}",
+        many.stdout
+    );
+}
+
+#[test]
 fn another_tenant_sees_none_of_them() {
     let folder = Folder::new();
     for recipe in ["certify-release", "evidence-graph", "remediation-plan"] {

@@ -30,7 +30,7 @@ macro_rules! shared {
     };
 }
 
-const GITHUB: [(&str, &str); 13] = shared![
+const GITHUB: [(&str, &str); 14] = shared![
     ".github/actions/loopgate/action.yml",
     ".github/actions/loopgate/account.sh",
     ".github/actions/loopgate/apply.sh",
@@ -38,6 +38,7 @@ const GITHUB: [(&str, &str); 13] = shared![
     ".github/actions/loopgate/fetch.sh",
     ".github/actions/loopgate/install.sh",
     ".github/actions/loopgate/ledger.sh",
+    ".github/actions/loopgate/mask.sh",
     ".github/actions/loopgate/plan.sh",
     ".github/actions/loopgate/summary.sh",
     ".github/actions/loopgate/validate.sh",

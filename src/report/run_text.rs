@@ -181,9 +181,9 @@ impl Table<'_> {
             hang(out, &indent, &format!("false: {}", bounded(&step.subject, SHORT)), terminal.width);
         }
         // What an analysis notes besides its summary are its findings; a gate, what it saw.
-        let prefix = match step.kind {
-            "analyze" => "",
-            "gate" => "seen: ",
+        let prefix = match (step.kind, &step.status) {
+            ("analyze", _) => "",
+            (_, StepStatus::DoesNotHold(_)) => "seen: ",
             _ => "note: ",
         };
         for note in step.notes.iter().skip(usize::from(is_summary(step))) {

@@ -280,6 +280,8 @@ pub(super) enum SchemaName {
     Difference,
     /// `diff --format json` of two recordings.
     Shapes,
+    /// `loopgate.package/1`, the manifest that `compliance-package` leaves.
+    Package,
     /// `loopgate.lock/1`, the tool lock.
     Lock,
     /// `lock --format json`.

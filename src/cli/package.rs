@@ -2,18 +2,16 @@
 
 use std::path::Path;
 
-use serde_json::{Map, Value, json};
-
 use super::exit::Exit;
 use super::fault::Fault;
 use crate::core::file::{WriteError, read_bounded};
 use crate::core::json::parse_strict;
 use crate::core::printable::indented;
-use crate::core::text::visible;
+use crate::core::text::{excerpt, visible};
 use crate::core::{Digest, OutputFolder};
+use crate::evidence::brief::package_v1::{Entry, Manifest};
 
 const MANIFEST: &str = "manifest.json";
-const FORMAT: &str = "loopgate.package/1";
 /// The largest manifest, and the largest file of a package, in bytes.
 const LARGEST_MANIFEST: usize = 16 << 20;
 const LARGEST_FILE: usize = 1 << 30;
@@ -22,7 +20,7 @@ const LARGEST_FILE: usize = 1 << 30;
 #[derive(Debug)]
 pub(super) struct Package {
     folder: OutputFolder,
-    manifest: Map<String, Value>,
+    manifest: Manifest,
 }
 
 impl Package {
@@ -35,22 +33,17 @@ impl Package {
                 .hint("nothing was done; name the folder `package` that `compliance-package` left")
         };
         let bytes = read_bounded(&path, LARGEST_MANIFEST).map_err(Fault::invalid)?;
-        let Ok(Value::Object(manifest)) = parse_strict(&bytes) else {
-            return Err(refused("is no JSON object"));
-        };
-        if manifest.get("format").and_then(Value::as_str) != Some(FORMAT) {
-            return Err(refused(&format!("is no manifest of a package: its format is not `{FORMAT}`")));
-        }
-        let files =
-            manifest.get("files").and_then(Value::as_array).ok_or_else(|| refused("lists no files"))?;
-        for file in files {
-            let text = |name: &str| file.get(name).and_then(Value::as_str);
-            let name = text("name").filter(|name| OutputFolder::check_name(name).is_ok());
-            let (Some(name), Some(digest)) = (name, text("digest")) else {
-                return Err(refused("lists a file without a plain name and a digest"));
-            };
+        let manifest = parse_strict(&bytes).map_err(|error| error.to_string()).and_then(|manifest| {
+            serde_json::from_value::<Manifest>(manifest).map_err(|error| error.to_string())
+        });
+        let manifest = manifest
+            .map_err(|error| refused(&format!("is no manifest of a package: {}", excerpt(&error, 300))))?;
+        for Entry { name, digest, bytes: _ } in &manifest.files {
+            if OutputFolder::check_name(name).is_err() {
+                return Err(refused("lists a file without a plain name"));
+            }
             let bytes = read_bounded(&folder.join(name), LARGEST_FILE).map_err(Fault::invalid)?;
-            if Digest::of_bytes(&bytes).to_string() != digest {
+            if Digest::of_bytes(&bytes) != *digest {
                 let message = format!("`{name}` of the package is not the file that its manifest lists");
                 return Err(Fault::new(Exit::Damaged, message)
                     .hint("nothing was done; `compliance-package` makes the package anew"));
@@ -63,14 +56,9 @@ impl Package {
     pub fn add(&mut self, name: &str, bytes: &[u8]) -> Result<(), Fault> {
         let failed = |error: WriteError| Fault::internal(error);
         self.folder.write(name, bytes).map_err(failed)?;
-        let entry = json!({"name": name, "digest": Digest::of_bytes(bytes), "bytes": bytes.len()});
-        let named = |file: &Value| file.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-        if let Some(Value::Array(files)) = self.manifest.get_mut("files") {
-            files.retain(|file| named(file) != name);
-            files.push(entry);
-            files.sort_by_key(named);
-        }
-        let text = format!("{}\n", indented(&Value::Object(self.manifest.clone())).trim_end());
+        self.manifest.list(Entry::new(name, bytes));
+        let manifest = serde_json::to_value(&self.manifest).map_err(Fault::internal)?;
+        let text = format!("{}\n", indented(&manifest).trim_end());
         self.folder.write(MANIFEST, text.as_bytes()).map_err(failed)?;
         Ok(())
     }
@@ -78,12 +66,14 @@ impl Package {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
     use crate::core::file::replace;
 
     fn package(files: &Value) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
-        let manifest = json!({"format": FORMAT, "complete": true, "files": files});
+        let manifest = json!({"format": "loopgate.package/1", "release": "REL-1", "certification": null, "complete": true, "files": files});
         replace(&folder.path().join(MANIFEST), manifest.to_string().as_bytes()).unwrap();
         replace(&folder.path().join("b.json"), b"b").unwrap();
         folder

@@ -10,6 +10,7 @@ use super::fault::Fault;
 use super::output::Output;
 use super::settings::Settings;
 use crate::catalog::{Profile, lock};
+use crate::evidence::brief::package_v1;
 use crate::mcp::recording;
 use crate::{approval, artifact, audit, recipe, report};
 
@@ -45,6 +46,7 @@ pub(super) fn of(name: SchemaName) -> Result<Value, Fault> {
         SchemaName::RunEvent => return Ok(report::event_schema()),
         SchemaName::RecipeSummary => return Ok(report::recipe_schema()),
         SchemaName::Difference => return Ok(report::difference_schema()),
+        SchemaName::Package => return Ok(package_v1::json_schema()),
         SchemaName::Shapes => return Ok(report::shapes_schema()),
         SchemaName::Lock => return Ok(lock::v1::json_schema()),
         SchemaName::LockCheck => return Ok(report::lock_schema()),

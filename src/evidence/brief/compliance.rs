@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::listing::{Listed, said, state, text};
+use super::package_v1::{Entry, Format, Manifest};
 use super::{Brief, Given, View, first};
-use crate::core::Digest;
 use crate::core::text::excerpt;
 use crate::evidence::analyze;
 use crate::evidence::doubt::Doubts;
@@ -219,23 +219,11 @@ pub fn manifest(given: &Given<'_>) -> Result<Value, String> {
     let certification = package.get("certification").ok_or("it has no certification")?;
     let complete =
         package.get("complete").and_then(Value::as_bool).ok_or("it does not say whether it is complete")?;
-    let mut files: Vec<(&str, Value)> = given
-        .files
-        .iter()
-        .map(|(name, bytes)| {
-            let digest = Digest::of_bytes(bytes);
-            (*name, json!({"name": name, "digest": digest, "bytes": bytes.len()}))
-        })
-        .collect();
-    files.sort_by_key(|(name, _)| *name);
-    let files: Vec<Value> = files.into_iter().map(|(_, file)| file).collect();
-    Ok(json!({
-        "format": "loopgate.package/1",
-        "release": certification.get("release"),
-        "certification": certification.get("id"),
-        "complete": complete,
-        "files": files,
-    }))
+    let text = |name: &str| text(certification, name).map(str::to_owned);
+    let (release, certification) = (text("release"), text("id"));
+    let mut manifest = Manifest { format: Format::V1, release, certification, complete, files: Vec::new() };
+    given.files.iter().for_each(|(name, bytes)| manifest.list(Entry::new(name, bytes)));
+    serde_json::to_value(manifest).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -333,6 +321,9 @@ mod tests {
             ],
         });
         assert_eq!(manifest, expected);
+        let schema = crate::catalog::Schema::compile(&super::super::package_v1::json_schema()).unwrap();
+        assert_eq!(schema.problems(&manifest), []);
+        assert_eq!(schema.problems(&json!({"format": "loopgate.package/1", "complete": true})).len(), 3);
         assert!(super::manifest(&Given { of: Some(&json!({})), ..Given::default() }).is_err());
     }
 

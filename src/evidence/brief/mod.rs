@@ -12,6 +12,7 @@ mod given;
 mod instant;
 mod listing;
 mod near;
+pub mod package_v1;
 mod page;
 mod points;
 mod readiness;

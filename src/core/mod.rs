@@ -16,6 +16,7 @@ pub mod printable;
 pub mod projection;
 pub mod schema;
 pub mod secret;
+mod strict;
 pub mod text;
 pub mod token_shape;
 pub mod yaml;

@@ -55,7 +55,7 @@ fn what_it_writes_for_github_is_what_the_repository_has() {
         assert_eq!(folder.read(name), fs_err::read_to_string(&path).unwrap(), "{name}");
         same += 1;
     }
-    assert_eq!(same, 13);
+    assert_eq!(same, 14);
 }
 
 #[test]

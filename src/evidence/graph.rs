@@ -195,11 +195,12 @@ fn sorted(nodes: Vec<Node<'_>>) -> Vec<Node<'_>> {
     places.iter().filter_map(|(_, place)| nodes.get(*place).copied()).collect()
 }
 
-/// One pass over the members: a node has a dozen of them, and there may be many nodes.
+/// One pass over the members: a node has more than a dozen of them, and there may be many nodes. Most are null, and
+/// their names lie elsewhere in memory, so they are not looked at.
 fn read_node(members: &Map<String, Value>, place: usize) -> Result<Option<Node<'_>>, GraphError> {
     let (mut id, mut kind_word, mut state, mut required, mut title) = (None, None, None, None, None);
     let (mut severity, mut provider, mut owner, mut due, mut link) = (None, None, None, None, None);
-    for (name, value) in members {
+    for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
         let at = || format!("/nodes/{place}/{name}");
         match name.as_str() {
             "id" => id = text(value, at)?,
@@ -213,7 +214,6 @@ fn read_node(members: &Map<String, Value>, place: usize) -> Result<Option<Node<'
             "link" => link = text(value, at)?,
             "required" => {
                 required = match value {
-                    Value::Null => None,
                     Value::Bool(required) => Some(*required),
                     other => return Err(wrong(at(), "a boolean", other)),
                 }

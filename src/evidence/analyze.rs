@@ -32,7 +32,7 @@ pub fn analyze<'a>(graph: &Graph<'a>) -> Findings<'a> {
         .zip(&graph.nodes)
         .enumerate()
         .filter_map(|(place, (own, node))| {
-            own.map(|(cause, kind)| (Severity::of(node.severity), cause, place, kind))
+            own.map(|(cause, kind)| (Severity::of(node.severity()), cause, place, kind))
         })
         .collect();
     listed.sort_unstable_by_key(|(severity, cause, place, _)| (*severity, *cause, *place));
@@ -50,11 +50,11 @@ pub fn analyze<'a>(graph: &Graph<'a>) -> Findings<'a> {
             kind,
             node: node.kind,
             title: node.title_or_id(),
-            severity: node.severity,
-            owner: node.owner,
-            provider: node.provider,
-            due: node.due,
-            link: node.link,
+            severity: node.severity(),
+            owner: node.owner(),
+            provider: node.provider(),
+            due: node.due(),
+            link: node.link(),
             blocks,
             depends_on: nodes_at(graph, beneath).map(|node| node.id).collect(),
             details: parts
@@ -222,8 +222,8 @@ fn detail<'a>(node: &Node<'a>) -> Detail<'a> {
         id: node.id,
         node: node.kind,
         title: node.title_or_id(),
-        severity: node.severity,
-        link: node.link,
+        severity: node.severity(),
+        link: node.link(),
     }
 }
 

@@ -82,12 +82,31 @@ pub(super) struct Node<'a> {
     pub kind_word: Option<&'a str>,
     pub state: State,
     pub required: Option<bool>,
-    pub title: Option<&'a str>,
-    pub severity: Option<&'a str>,
-    pub provider: Option<&'a str>,
-    pub owner: Option<&'a str>,
-    pub due: Option<&'a str>,
-    pub link: Option<&'a str>,
+    title: Said<'a>,
+    severity: Said<'a>,
+    provider: Said<'a>,
+    owner: Said<'a>,
+    due: Said<'a>,
+    link: Said<'a>,
+}
+
+/// Text as it came. Most of it is about nodes that nobody asks further about, so it is not read before somebody does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+struct Said<'a>(Option<&'a str>);
+
+impl<'a> Said<'a> {
+    fn of(value: &'a Value, at: impl FnOnce() -> String) -> Result<Self, GraphError> {
+        match value {
+            Value::Null => Ok(Self(None)),
+            Value::String(text) => Ok(Self(Some(text))),
+            other => Err(wrong(at(), "text", other)),
+        }
+    }
+
+    /// Blank text says nothing, so it is none.
+    fn text(self) -> Option<&'a str> {
+        self.0.filter(|text| !text.trim().is_empty())
+    }
 }
 
 impl<'a> Node<'a> {
@@ -98,7 +117,31 @@ impl<'a> Node<'a> {
 
     /// The title; the ID where there is none, because work needs a title.
     pub fn title_or_id(&self) -> &'a str {
-        self.title.unwrap_or(self.id)
+        self.title().unwrap_or(self.id)
+    }
+
+    pub fn title(&self) -> Option<&'a str> {
+        self.title.text()
+    }
+
+    pub fn severity(&self) -> Option<&'a str> {
+        self.severity.text()
+    }
+
+    pub fn provider(&self) -> Option<&'a str> {
+        self.provider.text()
+    }
+
+    pub fn owner(&self) -> Option<&'a str> {
+        self.owner.text()
+    }
+
+    pub fn due(&self) -> Option<&'a str> {
+        self.due.text()
+    }
+
+    pub fn link(&self) -> Option<&'a str> {
+        self.link.text()
     }
 }
 
@@ -198,20 +241,20 @@ fn sorted(nodes: Vec<Node<'_>>) -> Vec<Node<'_>> {
 /// One pass over the members: a node has more than a dozen of them, and there may be many nodes. Most are null, and
 /// their names lie elsewhere in memory, so they are not looked at.
 fn read_node(members: &Map<String, Value>, place: usize) -> Result<Option<Node<'_>>, GraphError> {
-    let (mut id, mut kind_word, mut state, mut required, mut title) = (None, None, None, None, None);
-    let (mut severity, mut provider, mut owner, mut due, mut link) = (None, None, None, None, None);
+    let (mut id, mut kind_word, mut state, mut required) = (None, None, None, None);
+    let [mut title, mut severity, mut provider, mut owner, mut due, mut link] = [Said::default(); 6];
     for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
         let at = || format!("/nodes/{place}/{name}");
         match name.as_str() {
             "id" => id = text(value, at)?,
             "kind" => kind_word = text(value, at)?,
             "state" => state = text(value, at)?,
-            "title" => title = text(value, at)?,
-            "severity" => severity = text(value, at)?,
-            "provider" => provider = text(value, at)?,
-            "owner" => owner = text(value, at)?,
-            "due" => due = text(value, at)?,
-            "link" => link = text(value, at)?,
+            "title" => title = Said::of(value, at)?,
+            "severity" => severity = Said::of(value, at)?,
+            "provider" => provider = Said::of(value, at)?,
+            "owner" => owner = Said::of(value, at)?,
+            "due" => due = Said::of(value, at)?,
+            "link" => link = Said::of(value, at)?,
             "required" => {
                 required = match value {
                     Value::Bool(required) => Some(*required),
@@ -300,13 +343,8 @@ fn list<'a>(
     }
 }
 
-/// Blank text says nothing, so it is none.
 fn text(value: &Value, at: impl FnOnce() -> String) -> Result<Option<&str>, GraphError> {
-    match value {
-        Value::Null => Ok(None),
-        Value::String(text) => Ok(Some(text.as_str()).filter(|text| !text.trim().is_empty())),
-        other => Err(wrong(at(), "text", other)),
-    }
+    Said::of(value, at).map(Said::text)
 }
 
 pub(super) fn wrong(pointer: String, expected: &'static str, found: &Value) -> GraphError {

@@ -81,7 +81,7 @@ pub fn picture<'a>(graph: &Graph<'a>, findings: &Findings<'_>, limit: usize) -> 
                 title: node.title_or_id(),
                 kind: node.kind,
                 state: node.state,
-                severity: node.severity,
+                severity: node.severity(),
                 cause: finding.map(|finding| finding.cause),
             });
         }

@@ -110,8 +110,8 @@ fn control<'a>(graph: &Graph<'a>, below: &Links, place: usize, node: &Node<'a>) 
         title: node.title_or_id(),
         state: node.state,
         required: node.is_required(),
-        severity: node.severity,
-        owner: node.owner,
+        severity: node.severity(),
+        owner: node.owner(),
         evidence: there,
         lacking,
         complete,
@@ -124,11 +124,11 @@ fn piece<'a>(node: &Node<'a>, said: &'a Value) -> Piece<'a> {
         title: node.title_or_id(),
         state: node.state,
         required: node.is_required(),
-        provider: node.provider,
-        owner: node.owner,
+        provider: node.provider(),
+        owner: node.owner(),
         observed: text(said, "observed"),
         digest: text(said, "digest"),
-        link: node.link,
+        link: node.link(),
     }
 }
 

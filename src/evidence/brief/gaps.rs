@@ -72,15 +72,15 @@ pub fn gaps(given: &Given<'_>) -> Result<Brief, String> {
             node: node.kind,
             kind,
             required: node.is_required(),
-            severity: node.severity,
-            provider: node.provider,
-            owner: node.owner,
+            severity: node.severity(),
+            provider: node.provider(),
+            owner: node.owner(),
             controls: controls
                 .filter(|above| above.kind == NodeKind::Control)
                 .map(|above| above.id)
                 .collect(),
-            due: node.due,
-            due_in_days: since(node.due, today).map(|days| -days),
+            due: node.due(),
+            due_in_days: since(node.due(), today).map(|days| -days),
             observed,
             age_days,
         });

@@ -177,7 +177,7 @@ impl<'a> Review<'a> {
             (0, 0, Vec::new(), 0);
         for risk in risks {
             all += 1;
-            let severity = Severity::of(risk.severity);
+            let severity = Severity::of(risk.severity());
             let (is_open, is_known) = match risk.state {
                 State::Pass | State::Waived => continue,
                 State::Fail | State::Pending => (true, severity != Severity::Unknown),

@@ -101,10 +101,10 @@ impl<'a> Open<'a> {
     pub fn of_risk(risk: &Node<'a>, blocks: bool) -> Self {
         let change = format!("risk {} closed, or accepted by whoever may accept it", risk.id);
         Self {
-            severity: risk.severity,
-            owner: risk.owner,
-            due: risk.due,
-            link: risk.link,
+            severity: risk.severity(),
+            owner: risk.owner(),
+            due: risk.due(),
+            link: risk.link(),
             blocks,
             ..Self::new(risk.id, Part::Risk, risk.title_or_id(), risk.state.word().to_owned(), change)
         }

@@ -122,7 +122,7 @@ pub fn security(given: &Given<'_>) -> Result<Brief, String> {
     let said = said(value);
     let about = |node: &Node<'_>| {
         let has_cve = said.get(node.id).is_some_and(|said| text(said, "cve").is_some());
-        let provider = node.provider.map(|provider| provider.trim().to_lowercase());
+        let provider = node.provider().map(|provider| provider.trim().to_lowercase());
         match provider {
             _ if has_cve => About::Security,
             Some(provider) if security.contains(&provider) => About::Security,
@@ -186,19 +186,19 @@ fn part<'a>(
             node: node.kind,
             title: node.title_or_id(),
             state: node.state,
-            severity: node.severity,
-            provider: node.provider,
-            owner: node.owner,
-            due: node.due,
-            link: node.link,
+            severity: node.severity(),
+            provider: node.provider(),
+            owner: node.owner(),
+            due: node.due(),
+            link: node.link(),
         };
         match (about, counts) {
             (About::Security, Counts::Open) => {
                 let of = |name: &str| said.get(node.id).and_then(|said| text(said, name));
                 let said = Said {
                     id: node.id,
-                    title: node.title,
-                    provider: node.provider,
+                    title: node.title(),
+                    provider: node.provider(),
                     cve: of("cve"),
                     rule: of("rule"),
                     component: of("component"),

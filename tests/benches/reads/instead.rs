@@ -59,10 +59,10 @@ pub fn measure(folder: &Path) -> Outcome<()> {
     write("one-read.yaml", RECIPE)?;
     write("one-read.py", SCRIPT)?;
 
-    let inspector =
-        modules.map(|folder| folder.join("inspector/cli/build/cli.js")).filter(|cli| cli.exists());
-    let inspector = inspector.map(|cli| {
+    let inspector = modules.map(|folder| folder.join("inspector/clients/launcher/build/index.js"));
+    let inspector = inspector.filter(|cli| cli.exists()).map(|cli| {
         let mut command = node();
+        command.env("MCP_INSPECTOR_SECRET_STORE", "memory").env("HOME", &folder);
         command.arg(cli).args(["--cli", &server.url, "--transport", "http", "--method", "tools/call"]);
         command.args(["--tool-name", "get-sum", "--tool-arg", "a=20", "b=22"]);
         command

@@ -24,7 +24,7 @@ pub(super) fn doubts(graph: &Graph<'_>, below: &Links, above: &Links, blocks: &[
     doubts.count(gaps.nodes_without_id, "node without an ID", "nodes without an ID");
     doubts.count(gaps.edges_without_end, "edge without two ends", "edges without two ends");
     doubts.add(graph.nodes.iter().filter(|node| node.kind == NodeKind::Unknown), |node| {
-        match node.kind_word {
+        match node.text("kind") {
             Some(word) => format!("`{}` is of unknown kind `{}`", name(node.id), name(word)),
             None => format!("`{}` is of no kind", name(node.id)),
         }

@@ -1,11 +1,14 @@
 //! An evidence graph, read out of JSON without copying a text.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::words::{EdgeKind, NodeKind, State};
+
+const READ_AHEAD: usize = 32;
 
 /// How large a graph may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +50,9 @@ pub enum GraphError {
     },
 }
 
+/// The members of a node that are text, if they are there.
+const TEXTS: &[&str] = &["id", "kind", "title", "state", "severity", "provider", "owner", "due", "link"];
+
 /// The evidence of one certification. Borrows every text from the value it was read from.
 #[derive(Debug)]
 pub struct Graph<'a> {
@@ -56,7 +62,6 @@ pub struct Graph<'a> {
     /// Those with two ends among the nodes, each once, in the order of their ends.
     pub(super) edges: Vec<Edge>,
     pub(super) gaps: Gaps<'a>,
-    index: HashMap<&'a str, usize>,
 }
 
 /// What was in the value and is not in the graph, or should have been and was not.
@@ -74,39 +79,14 @@ pub(super) struct Gaps<'a> {
     pub unknown_edges: Vec<(Option<&'a str>, &'a str, &'a str)>,
 }
 
-/// A node. Compared by its ID first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// A node: what every analysis asks for, and the record that it came in, for what is asked of a few.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Node<'a> {
     pub id: &'a str,
     pub kind: NodeKind,
-    pub kind_word: Option<&'a str>,
     pub state: State,
-    pub required: Option<bool>,
-    title: Said<'a>,
-    severity: Said<'a>,
-    provider: Said<'a>,
-    owner: Said<'a>,
-    due: Said<'a>,
-    link: Said<'a>,
-}
-
-/// Text as it came. Most of it is about nodes that nobody asks further about, so it is not read before somebody does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-struct Said<'a>(Option<&'a str>);
-
-impl<'a> Said<'a> {
-    fn of(value: &'a Value, at: impl FnOnce() -> String) -> Result<Self, GraphError> {
-        match value {
-            Value::Null => Ok(Self(None)),
-            Value::String(text) => Ok(Self(Some(text))),
-            other => Err(wrong(at(), "text", other)),
-        }
-    }
-
-    /// Blank text says nothing, so it is none.
-    fn text(self) -> Option<&'a str> {
-        self.0.filter(|text| !text.trim().is_empty())
-    }
+    required: Option<bool>,
+    record: &'a Map<String, Value>,
 }
 
 impl<'a> Node<'a> {
@@ -115,33 +95,44 @@ impl<'a> Node<'a> {
         self.required != Some(false)
     }
 
+    /// A member that is text and not blank.
+    pub fn text(&self, name: &str) -> Option<&'a str> {
+        self.record.get(name)?.as_str().filter(|text| !is_blank(text))
+    }
+
+    pub fn title(&self) -> Option<&'a str> {
+        self.text("title")
+    }
+
     /// The title; the ID where there is none, because work needs a title.
     pub fn title_or_id(&self) -> &'a str {
         self.title().unwrap_or(self.id)
     }
 
-    pub fn title(&self) -> Option<&'a str> {
-        self.title.text()
-    }
-
     pub fn severity(&self) -> Option<&'a str> {
-        self.severity.text()
+        self.text("severity")
     }
 
     pub fn provider(&self) -> Option<&'a str> {
-        self.provider.text()
+        self.text("provider")
     }
 
     pub fn owner(&self) -> Option<&'a str> {
-        self.owner.text()
+        self.text("owner")
     }
 
     pub fn due(&self) -> Option<&'a str> {
-        self.due.text()
+        self.text("due")
     }
 
     pub fn link(&self) -> Option<&'a str> {
-        self.link.text()
+        self.text("link")
+    }
+
+    /// By ID; of those with one ID, by all that they say.
+    fn order(&self, other: &Self) -> Ordering {
+        let all = |node: &Self| Value::from(node.record.clone()).to_string();
+        self.id.cmp(other.id).then_with(|| all(self).cmp(&all(other)))
     }
 }
 
@@ -169,13 +160,8 @@ impl<'a> Graph<'a> {
             None => None,
         };
         let nodes = read_nodes(list(root, "nodes", limits.nodes)?, &mut gaps)?;
-        let mut index = HashMap::with_capacity(nodes.len());
-        for (place, node) in nodes.iter().enumerate() {
-            // The first of several with one ID; the graph is undecided then in any case.
-            index.entry(node.id).or_insert(place);
-        }
-        let edges = read_edges(list(root, "edges", limits.edges)?, &index, &mut gaps)?;
-        Ok(Self { certification, nodes, edges, gaps, index })
+        let edges = read_edges(list(root, "edges", limits.edges)?, &nodes, &mut gaps)?;
+        Ok(Self { certification, nodes, edges, gaps })
     }
 
     /// The controls with their titles, in the order of their IDs; hostile text.
@@ -193,7 +179,8 @@ impl<'a> Graph<'a> {
     }
 
     pub(super) fn place_of(&self, id: &str) -> Option<usize> {
-        self.index.get(id).copied()
+        let place = self.nodes.partition_point(|node| node.id < id);
+        self.nodes.get(place).is_some_and(|node| node.id == id).then_some(place)
     }
 }
 
@@ -221,104 +208,90 @@ fn read_nodes<'a>(values: Option<&'a Vec<Value>>, gaps: &mut Gaps<'a>) -> Result
 }
 
 /// By ID, and by all the rest where IDs are equal. Nodes are large and IDs lie far apart in memory: what
-/// is sorted is places, by the eight bytes that follow what all IDs begin with.
+/// is sorted is places, by the sixteen bytes that follow what all IDs begin with.
 fn sorted(nodes: Vec<Node<'_>>) -> Vec<Node<'_>> {
-    if nodes.is_sorted() {
+    if nodes.is_sorted_by(|one, next| one.order(next).is_le()) {
         return nodes;
     }
     let first = nodes.first().map_or("", |node| node.id).as_bytes();
     let shared = |id: &str| first.iter().zip(id.as_bytes()).take_while(|(a, b)| a == b).count();
     let prefix = nodes.iter().map(|node| shared(node.id)).min().unwrap_or_default();
     let key = |id: &str| {
-        id.bytes().skip(prefix).chain([0; 8]).take(8).fold(0, |key, byte| key << 8 | u64::from(byte))
+        id.bytes().skip(prefix).chain([0; 16]).take(16).fold(0, |key, byte| key << 8 | u128::from(byte))
     };
-    let mut places: Vec<(u64, usize)> = nodes.iter().map(|node| key(node.id)).zip(0..).collect();
-    let node = |place: usize| nodes.get(place);
-    places.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| node(a.1).cmp(&node(b.1))));
+    let mut places: Vec<(u128, usize)> = nodes.iter().map(|node| key(node.id)).zip(0..).collect();
+    let order = |one: usize, other: usize| match (nodes.get(one), nodes.get(other)) {
+        (Some(one), Some(other)) => one.order(other),
+        _ => Ordering::Equal,
+    };
+    places.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| order(a.1, b.1)));
     places.iter().filter_map(|(_, place)| nodes.get(*place).copied()).collect()
 }
 
-/// One pass over the members: a node has more than a dozen of them, and there may be many nodes. Most are null, and
-/// their names lie elsewhere in memory, so they are not looked at.
-fn read_node(members: &Map<String, Value>, place: usize) -> Result<Option<Node<'_>>, GraphError> {
-    let (mut id, mut kind_word, mut state, mut required) = (None, None, None, None);
-    let [mut title, mut severity, mut provider, mut owner, mut due, mut link] = [Said::default(); 6];
-    for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
-        let at = || format!("/nodes/{place}/{name}");
-        match name.as_str() {
-            "id" => id = text(value, at)?,
-            "kind" => kind_word = text(value, at)?,
-            "state" => state = text(value, at)?,
-            "title" => title = Said::of(value, at)?,
-            "severity" => severity = Said::of(value, at)?,
-            "provider" => provider = Said::of(value, at)?,
-            "owner" => owner = Said::of(value, at)?,
-            "due" => due = Said::of(value, at)?,
-            "link" => link = Said::of(value, at)?,
-            "required" => {
-                required = match value {
-                    Value::Bool(required) => Some(*required),
-                    other => return Err(wrong(at(), "a boolean", other)),
-                }
-            }
-            _ => {}
+/// One pass over the members: there are more than a dozen of them, most of them text that few ask for, or null.
+fn read_node(record: &Map<String, Value>, place: usize) -> Result<Option<Node<'_>>, GraphError> {
+    let (mut id, mut kind, mut state, mut required) = (None, None, None, None);
+    for (name, value) in record {
+        let refused = |expected| Err(wrong(format!("/nodes/{place}/{name}"), expected, value));
+        match value {
+            Value::Null => {}
+            Value::String(text) => match name.as_str() {
+                "id" => id = Some(text.as_str()),
+                "kind" => kind = Some(text.as_str()),
+                "state" => state = Some(text.as_str()),
+                "required" => return refused("a boolean"),
+                _ => {}
+            },
+            other => match (name.as_str(), other) {
+                ("required", Value::Bool(value)) => required = Some(*value),
+                ("required", _) => return refused("a boolean"),
+                (name, _) if TEXTS.contains(&name) => return refused("text"),
+                _ => {}
+            },
         }
     }
-    let (kind, state) = (NodeKind::of(kind_word), State::of(state));
-    Ok(id.map(|id| Node {
-        id,
-        kind,
-        kind_word,
-        state,
-        required,
-        title,
-        severity,
-        provider,
-        owner,
-        due,
-        link,
-    }))
+    let id = id.filter(|id| !is_blank(id));
+    let (kind, state) = (NodeKind::of(kind), State::of(state));
+    Ok(id.map(|id| Node { id, kind, state, required, record }))
 }
 
+/// Reads all edges before it looks for the ends of any: a look into the index between two reads would keep the
+/// processor from fetching the next ones meanwhile.
 fn read_edges<'a>(
     values: Option<&'a Vec<Value>>,
-    index: &HashMap<&'a str, usize>,
+    nodes: &[Node<'a>],
     gaps: &mut Gaps<'a>,
 ) -> Result<Vec<Edge>, GraphError> {
     let Some(values) = values else {
         gaps.no_edges = true;
         return Ok(Vec::new());
     };
+    let ids: String = nodes.iter().map(|node| node.id).collect();
+    let index = index(&ids, nodes);
     let mut edges = Vec::with_capacity(values.len());
     // Edges mostly come grouped by where they start, which saves every other look into the index.
     let mut last: (&str, Option<&usize>) = ("", None);
-    for (place, value) in values.iter().enumerate() {
-        let members =
-            value.as_object().ok_or_else(|| wrong(format!("/edges/{place}"), "an object", value))?;
-        let (mut from, mut to, mut word) = (None, None, None);
-        for (name, value) in members {
-            let at = || format!("/edges/{place}/{name}");
-            match name.as_str() {
-                "from" => from = text(value, at)?,
-                "to" => to = text(value, at)?,
-                "kind" => word = text(value, at)?,
-                _ => {}
+    let mut ahead = Vec::with_capacity(READ_AHEAD);
+    for (group, values) in values.chunks(READ_AHEAD).enumerate() {
+        for (place, value) in values.iter().enumerate() {
+            ahead.push(read_edge(value, group * READ_AHEAD + place)?);
+        }
+        for said in ahead.drain(..) {
+            let (Some(from), Some(to)) = (said.from, said.to) else {
+                gaps.edges_without_end += 1;
+                continue;
+            };
+            let kind = EdgeKind::of(said.kind);
+            if kind == EdgeKind::Unknown {
+                gaps.unknown_edges.push((said.kind, from, to));
             }
-        }
-        let (Some(from), Some(to)) = (from, to) else {
-            gaps.edges_without_end += 1;
-            continue;
-        };
-        let kind = EdgeKind::of(word);
-        if kind == EdgeKind::Unknown {
-            gaps.unknown_edges.push((word, from, to));
-        }
-        if last.0 != from {
-            last = (from, index.get(from));
-        }
-        match (last.1, index.get(to)) {
-            (Some(from), Some(to)) => edges.push(Edge { from: *from, to: *to, kind }),
-            _ => gaps.dangling.push((from, to)),
+            if last.0 != from {
+                last = (from, index.get(from));
+            }
+            match (last.1, index.get(to)) {
+                (Some(from), Some(to)) => edges.push(Edge { from: *from, to: *to, kind }),
+                _ => gaps.dangling.push((from, to)),
+            }
         }
     }
     edges.sort_unstable();
@@ -326,6 +299,42 @@ fn read_edges<'a>(
     gaps.dangling.sort_unstable();
     gaps.unknown_edges.sort_unstable();
     Ok(edges)
+}
+
+/// What an edge says; blank text is none.
+struct SaidEdge<'a> {
+    from: Option<&'a str>,
+    to: Option<&'a str>,
+    kind: Option<&'a str>,
+}
+
+fn read_edge(value: &Value, place: usize) -> Result<SaidEdge<'_>, GraphError> {
+    let record = value.as_object().ok_or_else(|| wrong(format!("/edges/{place}"), "an object", value))?;
+    let mut said = SaidEdge { from: None, to: None, kind: None };
+    for (name, value) in record {
+        let at = || format!("/edges/{place}/{name}");
+        match name.as_str() {
+            "from" => said.from = text(value, at)?,
+            "to" => said.to = text(value, at)?,
+            "kind" => said.kind = text(value, at)?,
+            _ => {}
+        }
+    }
+    Ok(said)
+}
+
+/// The place of each ID. `ids` are all IDs one after the other: nodes lie far apart in memory, and an index that is
+/// asked so often compares with what lies together.
+fn index<'i>(ids: &'i str, nodes: &[Node<'_>]) -> HashMap<&'i str, usize> {
+    let mut index = HashMap::with_capacity(nodes.len());
+    let mut rest = ids;
+    for (place, node) in nodes.iter().enumerate() {
+        let (id, after) = rest.split_at_checked(node.id.len()).unwrap_or((rest, ""));
+        rest = after;
+        // The first of several with one ID; the graph is undecided then in any case.
+        index.entry(id).or_insert(place);
+    }
+    index
 }
 
 fn list<'a>(
@@ -344,7 +353,16 @@ fn list<'a>(
 }
 
 fn text(value: &Value, at: impl FnOnce() -> String) -> Result<Option<&str>, GraphError> {
-    Said::of(value, at).map(Said::text)
+    match value {
+        Value::Null => Ok(None),
+        Value::String(text) => Ok(Some(text.as_str()).filter(|text| !is_blank(text))),
+        other => Err(wrong(at(), "text", other)),
+    }
+}
+
+/// Blank text says nothing, so it is none.
+fn is_blank(text: &str) -> bool {
+    text.trim().is_empty()
 }
 
 pub(super) fn wrong(pointer: String, expected: &'static str, found: &Value) -> GraphError {

@@ -6,7 +6,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::listing::{Listed, said, state, text};
+use super::listing::{Listed, state, text};
 use super::package_v1::{Entry, Format, Manifest};
 use super::{Brief, Given, View, first};
 use crate::core::text::excerpt;
@@ -55,8 +55,7 @@ struct Piece<'a> {
 /// # Errors
 /// `of` is no evidence graph.
 pub fn compliance(given: &Given<'_>) -> Result<Brief, String> {
-    let value = given.of()?;
-    let graph = Graph::read(value, &Limits::default()).map_err(|error| error.to_string())?;
+    let graph = Graph::read(given.of()?, &Limits::default()).map_err(|error| error.to_string())?;
     let certification = given.from.get("certification").copied().unwrap_or(&Value::Null);
     let mut doubts = Doubts(analyze(&graph).undecided);
     doubts.check(
@@ -86,13 +85,8 @@ pub fn compliance(given: &Given<'_>) -> Result<Brief, String> {
         .filter(|(_, node)| node.kind == NodeKind::Control)
         .map(|(place, node)| control(&graph, &below, place, node))
         .collect();
-    let said = said(value);
-    let evidence: Vec<Piece<'_>> = graph
-        .nodes
-        .iter()
-        .filter(|node| node.kind == NodeKind::Evidence)
-        .map(|node| piece(node, said.get(node.id).copied().unwrap_or(&Value::Null)))
-        .collect();
+    let evidence: Vec<Piece<'_>> =
+        graph.nodes.iter().filter(|node| node.kind == NodeKind::Evidence).map(piece).collect();
     brief(certification, &controls, &evidence, doubts.0)
 }
 
@@ -118,7 +112,7 @@ fn control<'a>(graph: &Graph<'a>, below: &Links, place: usize, node: &Node<'a>) 
     }
 }
 
-fn piece<'a>(node: &Node<'a>, said: &'a Value) -> Piece<'a> {
+fn piece<'a>(node: &Node<'a>) -> Piece<'a> {
     Piece {
         id: node.id,
         title: node.title_or_id(),
@@ -126,8 +120,8 @@ fn piece<'a>(node: &Node<'a>, said: &'a Value) -> Piece<'a> {
         required: node.is_required(),
         provider: node.provider(),
         owner: node.owner(),
-        observed: text(said, "observed"),
-        digest: text(said, "digest"),
+        observed: node.text("observed"),
+        digest: node.text("digest"),
         link: node.link(),
     }
 }

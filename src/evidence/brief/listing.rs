@@ -1,6 +1,6 @@
 //! Records as reads give them, one by one and in lists, and what keeps a list from being relied on.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use serde_json::Value;
 
@@ -101,12 +101,6 @@ pub(super) fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
 /// The state of a record, as the profile translates it.
 pub(super) fn state(value: &Value) -> State {
     State::of(text(value, "state"))
-}
-
-/// What each node of a graph says besides what [`crate::evidence::Graph`] has of it.
-pub(super) fn said(graph: &Value) -> HashMap<&str, &Value> {
-    let nodes = graph.get("nodes").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    nodes.iter().filter_map(|node| Some((node.get("id")?.as_str()?, node))).collect()
 }
 
 /// An ID or a word of others in a sentence.

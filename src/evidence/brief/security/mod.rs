@@ -7,14 +7,13 @@
 mod same;
 mod told;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::given::{day, days};
-use super::listing::{said, text};
 use super::{Brief, Given};
 use crate::core::text::excerpt;
 use crate::evidence::analyze;
@@ -74,6 +73,22 @@ struct Source<'a> {
     link: Option<&'a str>,
 }
 
+impl<'a> Source<'a> {
+    fn of(node: &Node<'a>) -> Self {
+        Self {
+            id: node.id,
+            node: node.kind,
+            title: node.title_or_id(),
+            state: node.state,
+            severity: node.severity(),
+            provider: node.provider(),
+            owner: node.owner(),
+            due: node.due(),
+            link: node.link(),
+        }
+    }
+}
+
 /// How much there is of one severity, and how much there may be.
 #[derive(Debug, Serialize)]
 struct Limit {
@@ -96,7 +111,7 @@ enum About {
 /// What the graph has, parted.
 #[derive(Default)]
 struct Parted<'a> {
-    open: Vec<(Key<'a>, Source<'a>)>,
+    open: Vec<(Key<'a>, Node<'a>)>,
     waived: Vec<Source<'a>>,
     lacking: Vec<Source<'a>>,
     not_classified: Vec<Source<'a>>,
@@ -119,9 +134,8 @@ pub fn security(given: &Given<'_>) -> Result<Brief, String> {
         most.push(given.number(name)?);
     }
     let graph = Graph::read(value, &Limits::default()).map_err(|error| error.to_string())?;
-    let said = said(value);
     let about = |node: &Node<'_>| {
-        let has_cve = said.get(node.id).is_some_and(|said| text(said, "cve").is_some());
+        let has_cve = node.text("cve").is_some();
         let provider = node.provider().map(|provider| provider.trim().to_lowercase());
         match provider {
             _ if has_cve => About::Security,
@@ -130,7 +144,7 @@ pub fn security(given: &Given<'_>) -> Result<Brief, String> {
             _ => About::Nobody,
         }
     };
-    let parted = part(&graph, &said, about);
+    let parted = part(&graph, about);
     let mut doubts = Doubts(analyze(&graph).undecided);
     let mut unknown: BTreeMap<&str, usize> = BTreeMap::new();
     for source in &parted.not_classified {
@@ -142,7 +156,7 @@ pub fn security(given: &Given<'_>) -> Result<Brief, String> {
             excerpt(provider, 80)
         )
     });
-    let blockers = blockers(parted.open, &said, today, new_for);
+    let blockers = blockers(parted.open, today, new_for);
     let unclear = blockers.iter().filter(|blocker| Severity::of(blocker.severity) == Severity::Unknown);
     doubts.add(unclear.filter_map(|blocker| blocker.ids.first()), |id| {
         format!("`{}` is open, and how severe it is is not known", excerpt(id, 80))
@@ -167,11 +181,7 @@ pub fn security(given: &Given<'_>) -> Result<Brief, String> {
     told.brief(today, doubts.0)
 }
 
-fn part<'a>(
-    graph: &Graph<'a>,
-    said: &HashMap<&'a str, &'a Value>,
-    about: impl Fn(&Node<'a>) -> About,
-) -> Parted<'a> {
+fn part<'a>(graph: &Graph<'a>, about: impl Fn(&Node<'a>) -> About) -> Parted<'a> {
     let below = Links::below(graph);
     let mut keys = Keys::default();
     let mut parted = Parted::default();
@@ -181,35 +191,23 @@ fn part<'a>(
         parted.looked |=
             is_evidence && about == About::Security && matches!(node.state, State::Pass | State::Fail);
         let Some(counts) = counts(graph, &below, place, node) else { continue };
-        let source = Source {
-            id: node.id,
-            node: node.kind,
-            title: node.title_or_id(),
-            state: node.state,
-            severity: node.severity(),
-            provider: node.provider(),
-            owner: node.owner(),
-            due: node.due(),
-            link: node.link(),
-        };
         match (about, counts) {
             (About::Security, Counts::Open) => {
-                let of = |name: &str| said.get(node.id).and_then(|said| text(said, name));
                 let said = Said {
                     id: node.id,
                     title: node.title(),
                     provider: node.provider(),
-                    cve: of("cve"),
-                    rule: of("rule"),
-                    component: of("component"),
+                    cve: node.text("cve"),
+                    rule: node.text("rule"),
+                    component: node.text("component"),
                 };
-                parted.open.push((keys.of(&said), source));
+                parted.open.push((keys.of(&said), *node));
             }
-            (About::Security, Counts::Lacking) => parted.lacking.push(source),
-            (About::Security, Counts::Waived) => parted.waived.push(source),
+            (About::Security, Counts::Lacking) => parted.lacking.push(Source::of(node)),
+            (About::Security, Counts::Waived) => parted.waived.push(Source::of(node)),
             (About::SomethingElse, _) => parted.something_else += 1,
             (About::Nobody, Counts::Waived) => {}
-            (About::Nobody, Counts::Open | Counts::Lacking) => parted.not_classified.push(source),
+            (About::Nobody, Counts::Open | Counts::Lacking) => parted.not_classified.push(Source::of(node)),
         }
     }
     parted
@@ -242,20 +240,15 @@ fn counts(graph: &Graph<'_>, below: &Links, place: usize, node: &Node<'_>) -> Op
 }
 
 /// One blocker for each key, the worst first.
-fn blockers<'a>(
-    mut open: Vec<(Key<'a>, Source<'a>)>,
-    said: &HashMap<&'a str, &'a Value>,
-    today: Date,
-    new_for: f64,
-) -> Vec<Blocker<'a>> {
+fn blockers<'a>(mut open: Vec<(Key<'a>, Node<'a>)>, today: Date, new_for: f64) -> Vec<Blocker<'a>> {
     // The worst of a key comes first, and speaks for the others.
     open.sort_by(|(key, one), (other_key, other)| {
-        let rank = |source: &Source<'a>| (Severity::of(source.severity), source.id);
+        let rank = |node: &Node<'a>| (Severity::of(node.severity()), node.id);
         (key, rank(one)).cmp(&(other_key, rank(other)))
     });
     let mut blockers: Vec<Blocker<'a>> = open
         .chunk_by(|(one, _), (other, _)| one == other)
-        .filter_map(|group| blocker(group, said, today, new_for))
+        .filter_map(|group| blocker(group, today, new_for))
         .collect();
     blockers.sort_by_key(|blocker| {
         (Severity::of(blocker.severity), blocker.due.unwrap_or("~"), blocker.ids.first().copied())
@@ -263,39 +256,32 @@ fn blockers<'a>(
     blockers
 }
 
-fn blocker<'a>(
-    group: &[(Key<'a>, Source<'a>)],
-    said: &HashMap<&'a str, &'a Value>,
-    today: Date,
-    new_for: f64,
-) -> Option<Blocker<'a>> {
+fn blocker<'a>(group: &[(Key<'a>, Node<'a>)], today: Date, new_for: f64) -> Option<Blocker<'a>> {
     let (key, worst) = group.first()?;
-    let all = |name: &'static str| {
-        group.iter().filter_map(move |(_, source)| text(said.get(source.id).copied()?, name))
-    };
+    let all = |name: &'static str| group.iter().filter_map(move |(_, node)| node.text(name));
     let once =
         |texts: &mut dyn Iterator<Item = &'a str>| texts.collect::<BTreeSet<_>>().into_iter().collect();
-    let due = group.iter().filter_map(|(_, source)| source.due).min();
+    let due = group.iter().filter_map(|(_, node)| node.due()).min();
     let due_in_days = due.and_then(day).and_then(|due| days(today, due));
     let first_seen = all("first_seen").min();
     let age = first_seen.and_then(day).and_then(|first| days(first, today));
     Some(Blocker {
-        severity: worst.severity,
-        title: worst.title,
+        severity: worst.severity(),
+        title: worst.title_or_id(),
         cve: all("cve").next(),
         rule: all("rule").next(),
         component: all("component").next(),
         fixed_in: once(&mut all("fixed_in")),
-        owners: once(&mut group.iter().filter_map(|(_, source)| source.owner)),
-        providers: once(&mut group.iter().filter_map(|(_, source)| source.provider)),
+        owners: once(&mut group.iter().filter_map(|(_, node)| node.owner())),
+        providers: once(&mut group.iter().filter_map(|(_, node)| node.provider())),
         due,
         due_in_days,
         overdue: due_in_days.is_some_and(|days| days < 0),
         first_seen,
         new: age.map(|age| f64::from(age) <= new_for),
         same_by: (group.len() > 1).then(|| key.word()),
-        ids: once(&mut group.iter().map(|(_, source)| source.id)),
-        sources: group.iter().map(|(_, source)| *source).collect(),
+        ids: once(&mut group.iter().map(|(_, node)| node.id)),
+        sources: group.iter().map(|(_, node)| Source::of(node)).collect(),
     })
 }
 

@@ -1,6 +1,7 @@
 //! What the steps so far have given, and whether that is enough for the next one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -12,7 +13,7 @@ use crate::recipe::{Analyze, Kind, Scope, Step, StepId, Use, Values};
 /// What one step gave.
 #[derive(Debug, Clone)]
 pub(super) struct Kept {
-    pub value: Value,
+    pub value: Arc<Value>,
     /// Top-level fields that are missing or not understood, with the reasons; `""` is all of it.
     pub unknown: BTreeMap<String, Vec<String>>,
     /// Where it came from, for a read.
@@ -51,7 +52,7 @@ impl Given {
     }
 
     pub fn keep(&mut self, id: &StepId, kept: Kept) {
-        self.values.set(id, &kept.value);
+        self.values.set(id, Arc::clone(&kept.value));
         self.kept.insert(id.clone(), kept);
     }
 
@@ -68,7 +69,7 @@ impl Given {
     }
 
     /// What a step gave, taken out.
-    pub fn take(&mut self, id: &StepId) -> Option<Value> {
+    pub fn take(&mut self, id: &StepId) -> Option<Arc<Value>> {
         self.kept.remove(id).map(|kept| kept.value)
     }
 

@@ -122,7 +122,7 @@ impl Steps<'_> {
                     _ => None,
                 };
                 let record = ReadRecord { tool: call.tool, operation, arguments: call.arguments, answer };
-                self.given.keep(&step.id, Kept { value, unknown, read: Some(record) });
+                self.given.keep(&step.id, Kept { value: value.into(), unknown, read: Some(record) });
                 StepStatus::Done.into()
             }
         }

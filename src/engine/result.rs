@@ -1,5 +1,6 @@
 //! What a run came to. Every output is made from this.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -54,7 +55,7 @@ pub struct StepValue {
     /// The step.
     pub step: String,
     /// What it gave.
-    pub value: Value,
+    pub value: Arc<Value>,
 }
 
 /// The recording that was played in a server's place.

@@ -198,7 +198,7 @@ impl<'a> Steps<'a> {
     /// Keeps what a step gave for the file that it names.
     fn emit(&mut self, step: &Step) -> Result<(), Conclusion> {
         let Some((name, kept)) = step.emit.as_ref().zip(self.given.kept(&step.id)) else { return Ok(()) };
-        let bytes = match &kept.value {
+        let bytes = match &*kept.value {
             Value::String(text) if !is_json(name) => with_line_end(text.clone().into_bytes()),
             value if is_json(name) => with_line_end(indented(value).into_bytes()),
             _ => {
@@ -277,7 +277,7 @@ impl<'a> Steps<'a> {
     }
 
     fn done(&mut self, step: &Step, value: Value) -> Ended {
-        let kept = Kept { value, unknown: BTreeMap::new(), read: None };
+        let kept = Kept { value: value.into(), unknown: BTreeMap::new(), read: None };
         self.given.keep(&step.id, kept);
         StepStatus::Done.into()
     }

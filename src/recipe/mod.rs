@@ -14,6 +14,7 @@ mod builder;
 mod call;
 mod carried;
 mod cases;
+mod data;
 mod declare;
 mod diagnostic;
 mod document;

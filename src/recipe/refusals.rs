@@ -101,10 +101,10 @@ fn the_remediation_plan_is_read_as_it_is_meant() {
     assert_eq!(write.idempotency, crate::catalog::Idempotency::Key);
     let mut values = Values::new(json!({"release": "REL-1", "owner": "platform"}).as_object().unwrap());
     let id = |text: &str| StepId::from(text.split('.').map(str::to_owned).collect::<Vec<_>>());
-    values.set(&id("evidence.certification"), &json!({"id": "CERT-1"}));
+    values.set(&id("evidence.certification"), json!({"id": "CERT-1"}));
     values.set(
         &id("work"),
-        &json!({"proposed": [
+        json!({"proposed": [
             {"id": "F-1", "title": "{{ inputs.owner }}", "severity": "high", "owner": null},
             {"id": "F-2", "title": "b", "severity": null, "owner": "core"},
         ]}),
@@ -401,7 +401,7 @@ fn markdown_files_get_their_values_escaped() {
     let recipe = load_text(&text).unwrap();
     let Kind::Emit(emit) = &recipe.steps[1].kind else { panic!() };
     let mut values = Values::default();
-    values.set(&recipe.steps[0].id, &json!({"id": "<img src=x>"}));
+    values.set(&recipe.steps[0].id, json!({"id": "<img src=x>"}));
     let text = emit.value.evaluate(&values.scope(&[])).unwrap();
     assert_eq!(text, json!("# &lt;img src\\=x&gt;"));
 }
@@ -436,13 +436,13 @@ fn an_include_is_laid_out_flat_with_what_it_depends_on() {
     assert_eq!(recipe.steps[2].line, Some(7));
 
     let mut values = Values::new(json!({"release": "R"}).as_object().unwrap());
-    values.set(&recipe.steps[0].id, &json!({"state": "pass", "status": "core"}));
+    values.set(&recipe.steps[0].id, json!({"state": "pass", "status": "core"}));
     let given = include.inputs.evaluate(&values.scope(&recipe.steps[1].scope)).unwrap();
     let bound = bind(&include.declared, given.as_object().unwrap(), "x.yaml").unwrap();
     values.set_inputs(&["part".to_owned()], &bound);
     let Kind::Read(read) = &inner.kind else { panic!() };
     assert_eq!(read.arguments.evaluate(&values.scope(&inner.scope)).unwrap(), json!({"release": "core"}));
-    values.set(&inner.id, &json!({"id": "x"}));
+    values.set(&inner.id, json!({"id": "x"}));
     let Kind::Gate(gate) = &recipe.steps[4].kind else { panic!() };
     assert_eq!(gate.holds.evaluate(&values.scope(&[])), Ok(json!(true)));
 }

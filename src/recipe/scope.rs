@@ -7,6 +7,7 @@ use minijinja::value::{Enumerator, Object, ValueKind};
 use minijinja::{Error, ErrorKind};
 use serde_json::{Map, Number, Value};
 
+use super::data::data;
 use super::input::shown;
 use super::language::FUNCTIONS;
 use super::number::survives;
@@ -19,7 +20,7 @@ const LARGEST_VALUE: usize = 64 << 20;
 /// The deepest nesting of a value.
 const DEEPEST_VALUE: usize = 128;
 
-/// The values of a run so far, by step, converted for the engine once.
+/// The values of a run so far, by step. Cheap to clone, and to give a value to.
 #[derive(Debug, Clone, Default)]
 pub struct Values {
     steps: BTreeMap<Vec<String>, minijinja::Value>,
@@ -74,13 +75,13 @@ impl Values {
     }
 
     /// Gives a step its value. A step without one is seen as not there.
-    pub fn set(&mut self, id: &StepId, value: &Value) {
-        self.steps.insert(id.segments().to_vec(), from_json(value));
+    pub fn set(&mut self, id: &StepId, value: impl Into<Arc<Value>>) {
+        self.steps.insert(id.segments().to_vec(), data(value.into()));
     }
 
     /// Gives the inputs of an included recipe their values; `[]` is the recipe itself.
     pub fn set_inputs(&mut self, scope: &[String], inputs: &Map<String, Value>) {
-        self.inputs.insert(scope.to_vec(), from_members(inputs));
+        self.inputs.insert(scope.to_vec(), data(Value::from(inputs.clone()).into()));
     }
 
     /// Whether what is used is null, or a member of null. A value that is not there is not null.
@@ -130,33 +131,13 @@ impl Scope {
     /// This scope with one more name, such as a loop's item.
     #[must_use]
     pub fn with(&self, name: &str, value: &Value) -> Self {
-        let names = BTreeMap::from([(name.to_owned(), from_json(value))]);
+        let names = BTreeMap::from([(name.to_owned(), data(value.clone().into()))]);
         Self { root: Arc::new(Root { names, above: Some(Arc::clone(&self.root)) }) }
     }
 
     pub(super) fn root(&self) -> minijinja::Value {
         minijinja::Value::from_dyn_object(Arc::clone(&self.root))
     }
-}
-
-/// A JSON value for the engine: what templates see is data, whatever text it holds.
-fn from_json(value: &Value) -> minijinja::Value {
-    match value {
-        Value::Null => minijinja::Value::from(()),
-        Value::Bool(value) => (*value).into(),
-        Value::Number(number) => match (number.as_i64(), number.as_u64()) {
-            (Some(integer), _) => integer.into(),
-            (None, Some(integer)) => integer.into(),
-            (None, None) => number.as_f64().unwrap_or(f64::NAN).into(),
-        },
-        Value::String(text) => text.as_str().into(),
-        Value::Array(items) => items.iter().map(from_json).collect::<Vec<_>>().into(),
-        Value::Object(members) => from_members(members),
-    }
-}
-
-fn from_members(members: &Map<String, Value>) -> minijinja::Value {
-    minijinja::Value::from_pairs(members.iter().map(|(name, member)| (name.clone(), from_json(member))))
 }
 
 /// A value of the engine as JSON.
@@ -238,11 +219,11 @@ mod tests {
     fn each_scope_sees_its_own_names_and_those_below() {
         let mut values = Values::new(json!({"a": 1}).as_object().unwrap());
         values.set_inputs(&["x".to_owned()], json!({"a": 2}).as_object().unwrap());
-        values.set(&id("x"), &json!("the include itself"));
-        values.set(&id("x.s"), &json!(10));
-        values.set(&id("x.y.t"), &json!(11));
-        values.set(&id("s"), &json!(12));
-        values.set(&id("xx"), &json!(13));
+        values.set(&id("x"), json!("the include itself"));
+        values.set(&id("x.s"), json!(10));
+        values.set(&id("x.y.t"), json!(11));
+        values.set(&id("s"), json!(12));
+        values.set(&id("xx"), json!(13));
         assert_eq!(
             seen(&values.scope(&[])),
             json!({"inputs": {"a": 1}, "s": 12, "x": {"s": 10, "y": {"t": 11}}, "xx": 13})
@@ -256,8 +237,8 @@ mod tests {
     #[test]
     fn what_is_used_is_known_to_be_null() {
         let mut values = Values::default();
-        values.set(&id("x.s"), &json!({"a": null, "b": {"c": null, "d": 0}, "e": []}));
-        values.set(&id("n"), &Value::Null);
+        values.set(&id("x.s"), json!({"a": null, "b": {"c": null, "d": 0}, "e": []}));
+        values.set(&id("n"), Value::Null);
         let is_null = |step: &str, path: &[&str]| {
             values
                 .is_null(&Use { step: id(step), path: path.iter().map(|name| (*name).to_owned()).collect() })
@@ -271,9 +252,9 @@ mod tests {
     #[test]
     fn a_value_set_again_replaces_the_first_in_new_scopes_only() {
         let mut values = Values::default();
-        values.set(&id("s"), &json!(1));
+        values.set(&id("s"), json!(1));
         let before = values.scope(&[]);
-        values.set(&id("s"), &json!(2));
+        values.set(&id("s"), json!(2));
         assert_eq!((seen(&before), seen(&values.scope(&[]))), (json!({"s": 1}), json!({"s": 2})));
     }
 }

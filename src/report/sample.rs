@@ -138,7 +138,7 @@ pub fn evident(text: &str) -> RunResult {
         step: "evidence.graph".into(),
         bytes: format!("{graph:#}\n").into_bytes(),
     }];
-    run.evidence = Some(StepValue { step: "evidence.graph".into(), value: graph });
+    run.evidence = Some(StepValue { step: "evidence.graph".into(), value: graph.into() });
     run.recipe.source = "recipes/certify.yaml".into();
     run
 }

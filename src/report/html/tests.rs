@@ -43,7 +43,7 @@ fn evidence(text: &str) -> Value {
 }
 
 fn blocked(evidence: Value) -> RunResult {
-    let evidence = StepValue { step: "evidence.graph".into(), value: evidence };
+    let evidence = StepValue { step: "evidence.graph".into(), value: evidence.into() };
     RunResult { evidence: Some(evidence), ..sample::blocked() }
 }
 

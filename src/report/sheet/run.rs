@@ -57,7 +57,7 @@ impl<'a> Sheet<'a> {
             problems,
             rules,
             evidence,
-            briefs: result.briefs.iter().map(|brief| &brief.value).collect(),
+            briefs: result.briefs.iter().map(|brief| &*brief.value).collect(),
             operations: document
                 .into_iter()
                 .flat_map(|document| &document.operations)

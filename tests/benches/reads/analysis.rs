@@ -45,8 +45,8 @@ pub fn measure() -> Outcome<()> {
             Ok(timed(|| {
                 let mut values = Values::default();
                 let reading = read(&profile, operation, &answer);
-                values.set(&StepId::new(&[], "graph"), &reading.value);
-                Ok((reading, values))
+                values.set(&StepId::new(&[], "graph"), reading.value);
+                Ok(values)
             })?
             .0)
         };

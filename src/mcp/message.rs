@@ -1,10 +1,11 @@
 //! Text from a server as one message of JSON-RPC, for every transport.
 
 use rmcp::model::{
-    JsonRpcMessage, JsonRpcResponse, JsonRpcVersion2_0, RequestId, ServerJsonRpcMessage, ServerResult,
+    JsonRpcMessage, JsonRpcResponse, JsonRpcVersion2_0, ListToolsResult, RequestId, ServerJsonRpcMessage,
+    ServerResult,
 };
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 
 use crate::core::json::check_unambiguous;
@@ -68,14 +69,19 @@ struct Plain<R> {
     result: R,
 }
 
-/// The message as rmcp reads it, which finds out over three copies of a result that it is no request.
+/// The message as rmcp reads it, which finds out over three copies of a result that it is no request, and over one
+/// more what it is. A list of tools, which is most of what a short run is told, says by itself that it is one.
 fn read(text: &str) -> Result<ServerJsonRpcMessage, serde_json::Error> {
-    match serde_json::from_str(text) {
-        Ok(Plain::<ServerResult> { jsonrpc, id, result }) => {
-            Ok(JsonRpcMessage::Response(JsonRpcResponse { jsonrpc, id, result }))
-        }
-        Err(_) => serde_json::from_str(text),
-    }
+    plain::<ListToolsResult>(text)
+        .or_else(|_| plain::<ServerResult>(text))
+        .or_else(|_| serde_json::from_str(text))
+}
+
+fn plain<R: DeserializeOwned + Into<ServerResult>>(
+    text: &str,
+) -> Result<ServerJsonRpcMessage, serde_json::Error> {
+    let Plain::<R> { jsonrpc, id, result } = serde_json::from_str(text)?;
+    Ok(JsonRpcMessage::Response(JsonRpcResponse { jsonrpc, id, result: result.into() }))
 }
 
 /// Whether `text` is a result for `request` and nothing else besides. It is a message then, whatever the result

@@ -8,7 +8,7 @@ use super::class::class_of;
 use super::nearest::nearest;
 use super::operation::Operation;
 use super::places::{Place, Places};
-use super::profile::Profile;
+use super::profile::{Basis, Profile};
 use super::schema::Schema;
 use crate::core::pointer::escape;
 use crate::core::text::{excerpt, visible};
@@ -80,7 +80,10 @@ impl Finder<'_> {
     }
 
     fn no_such_tool(&mut self, tools: &[ToolDefinition]) {
-        let message = format!("the server offers no tool `{}`", visible(&self.operation.tool));
+        let mut message = format!("the server offers no tool `{}`", visible(&self.operation.tool));
+        if self.operation.basis.tool == Basis::Sandbox {
+            message.push_str(", which is what the sandbox calls it: say in a profile what this server does");
+        }
         let known: BTreeSet<&str> = tools.iter().map(|tool| tool.name.as_str()).collect();
         self.add("no-such-tool", "/tool", message, near(&self.operation.tool, &known));
     }
@@ -386,6 +389,20 @@ operations:
     #[test]
     fn a_profile_that_fits_has_nothing_to_change() {
         assert_eq!(after(|_| ()), []);
+    }
+
+    #[test]
+    fn a_name_that_only_the_sandbox_has_is_told_from_one_that_is_wrong() {
+        let message = |profile: &str| {
+            let misfits = of(profile, &json!([{"name": "other", "input": {}}]));
+            misfits.into_iter().map(|misfit| misfit.message).next_back().unwrap()
+        };
+        assert_eq!(message(PROFILE), "the server offers no tool `search_work`");
+        let made_up = message(&PROFILE.replace("{ tool: observed", "{ tool: sandbox"));
+        assert!(
+            made_up.ends_with("the sandbox calls it: say in a profile what this server does"),
+            "{made_up}"
+        );
     }
 
     #[test]

@@ -8,10 +8,11 @@ use serde_json::{Number, Value, json};
 
 use super::chart::{Chart, ChartKind, Point, Series, short, when};
 use super::instant::{end, instant};
-use super::listing::{Doubts, Record, records, text, word};
+use super::listing::{Record, records, text, word};
 use super::trend::{Asked, Trend, sparkline, trend};
 use super::{Brief, Given, View, first};
 use crate::core::text::excerpt;
+use crate::evidence::doubt::Doubts;
 
 /// Metrics and dashboards that the details name.
 const MOST_DETAILS: usize = 8;
@@ -92,7 +93,7 @@ pub fn dashboard(given: &Given<'_>) -> Result<Brief, String> {
     let of = "charts".to_owned();
     let drawn = charts.into_iter().enumerate();
     brief.views.extend(drawn.map(|(at, (title, _))| View::Chart { title, of: of.clone(), at }));
-    brief.undecided = doubts.told();
+    brief.undecided = doubts.few();
     Ok(brief)
 }
 
@@ -104,7 +105,7 @@ fn list(
     mut doubts: Doubts,
 ) -> Result<Brief, String> {
     if let Some(metric) = metric {
-        doubts.add(format!(
+        doubts.push(format!(
             "the trend of {} is asked for, and no `dashboard` is named that shows it",
             word(metric)
         ));
@@ -116,7 +117,7 @@ fn list(
         many => format!("{many} dashboards; name one with `dashboard`"),
     };
     if all.is_empty() {
-        doubts.add("no dashboard is visible to this caller".to_owned());
+        doubts.push("no dashboard is visible to this caller".to_owned());
     }
     let line = |one: &Record<'_>| {
         let summary = one.text("summary").map(|summary| format!(" ({summary})")).unwrap_or_default();
@@ -128,7 +129,7 @@ fn list(
         "dashboards",
         &[("ID", "id"), ("Name", "name"), ("Summary", "summary")],
     )];
-    brief.undecided = doubts.told();
+    brief.undecided = doubts.few();
     Ok(brief)
 }
 
@@ -139,25 +140,25 @@ fn measured<'a>(
     doubts: &mut Doubts,
 ) -> BTreeMap<&'a str, Measured<'a>> {
     let Some(answer) = given.from.get("series").copied() else {
-        doubts.add(
+        doubts.push(
             "no metric of the dashboard was measured: it shows none, or its series are not there".to_owned(),
         );
         return BTreeMap::new();
     };
     if answer.get("complete").is_some_and(|complete| complete != true) {
-        doubts.add("the series are not known to be complete".to_owned());
+        doubts.push("the series are not known to be complete".to_owned());
     }
     let described = given.from.get("metrics").map(|metrics| records("metrics", metrics, doubts));
     let described: HashMap<&str, Record<'a>> =
         described.unwrap_or_default().into_iter().map(|metric| (metric.id, metric)).collect();
     let series = answer.get("series").and_then(Value::as_array);
     if series.is_none() {
-        doubts.add("there is no list of series".to_owned());
+        doubts.push("there is no list of series".to_owned());
     }
     let mut measured = BTreeMap::new();
     for one in series.into_iter().flatten() {
         let Some(id) = text(one, "metric") else {
-            doubts.add("there is a series that does not say of which metric it is".to_owned());
+            doubts.push("there is a series that does not say of which metric it is".to_owned());
             continue;
         };
         let of = |name| described.get(id).and_then(|metric| metric.text(name));
@@ -167,7 +168,7 @@ fn measured<'a>(
         trend.doubts.splice(0..0, bad);
         let name = of("name").unwrap_or(id);
         if measured.insert(id, Measured { id, name, unit: of("unit"), better, points, trend }).is_some() {
-            doubts.add(format!("the series of {} comes twice", word(id)));
+            doubts.push(format!("the series of {} comes twice", word(id)));
         }
     }
     measured
@@ -205,7 +206,7 @@ fn charts<'a>(
 ) -> Vec<(String, Chart)> {
     let wanted = board.get("charts").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     if wanted.is_empty() {
-        doubts.add("the dashboard has no charts".to_owned());
+        doubts.push("the dashboard has no charts".to_owned());
     }
     let mut charts = Vec::new();
     for chart in wanted {
@@ -220,7 +221,7 @@ fn charts<'a>(
         let mut by_unit: Vec<(Option<&str>, Vec<Series>)> = Vec::new();
         for id in ids.iter().filter_map(Value::as_str) {
             let Some(metric) = measured.get(id) else {
-                doubts.add(format!("the dashboard shows {}, of which nothing came", word(id)));
+                doubts.push(format!("the dashboard shows {}, of which nothing came", word(id)));
                 continue;
             };
             let unit = if kind == ChartKind::Table { None } else { metric.unit };

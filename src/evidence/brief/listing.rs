@@ -5,10 +5,9 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use crate::core::text::excerpt;
+use crate::evidence::doubt::Doubts;
 use crate::evidence::words::State;
 
-/// Doubts that are told; the rest is counted.
-const MOST_DOUBTS: usize = 8;
 /// Characters of an ID or a word in a sentence.
 const MOST_OF_A_WORD: usize = 60;
 
@@ -28,32 +27,6 @@ impl<'a> Listed<'a> {
             items: items.map(Vec::as_slice).unwrap_or_default(),
             is_complete: items.is_some() && value.get("complete") == Some(&Value::Bool(true)),
         }
-    }
-}
-
-/// Why nothing is decided, as far as it is told.
-#[derive(Debug, Default)]
-pub(super) struct Doubts {
-    told: Vec<String>,
-    more: usize,
-}
-
-impl Doubts {
-    /// Adds a doubt, which is safe to print.
-    pub fn add(&mut self, doubt: String) {
-        if self.told.len() < MOST_DOUBTS {
-            self.told.push(doubt);
-        } else {
-            self.more += 1;
-        }
-    }
-
-    /// All of them.
-    pub fn told(mut self) -> Vec<String> {
-        if self.more > 0 {
-            self.told.push(format!("and {} more", self.more));
-        }
-        self.told
     }
 }
 
@@ -112,18 +85,20 @@ pub(super) fn word(text: &str) -> String {
 /// ID and one that comes twice are doubts.
 pub(super) fn records<'a>(what: &str, answer: &'a Value, doubts: &mut Doubts) -> Vec<Record<'a>> {
     let Some(items) = answer.get("items").and_then(Value::as_array) else {
-        doubts.add(format!("there is no list of {what}"));
+        doubts.push(format!("there is no list of {what}"));
         return Vec::new();
     };
     if answer.get("complete") != Some(&Value::Bool(true)) {
-        doubts.add(format!("the list of {what} is not known to be complete"));
+        doubts.push(format!("the list of {what} is not known to be complete"));
     }
     let mut known = HashSet::with_capacity(items.len());
     let mut records = Vec::with_capacity(items.len());
     for (place, value) in items.iter().enumerate() {
         match text(value, "id") {
-            None => doubts.add(format!("number {} of the {what} has no ID", place + 1)),
-            Some(id) if !known.insert(id) => doubts.add(format!("{} comes twice among the {what}", word(id))),
+            None => doubts.push(format!("number {} of the {what} has no ID", place + 1)),
+            Some(id) if !known.insert(id) => {
+                doubts.push(format!("{} comes twice among the {what}", word(id)))
+            }
             Some(id) => records.push(Record { id, value }),
         }
     }
@@ -157,7 +132,7 @@ mod tests {
             let mut doubts = Doubts::default();
             let ids: Vec<String> =
                 records("things", answer, &mut doubts).iter().map(|one| one.id.to_owned()).collect();
-            (ids, doubts.told())
+            (ids, doubts.few())
         };
         let whole = json!({"complete": true, "items": [{"id": "A"}, {"id": "B"}]});
         assert_eq!(told(&whole), (vec!["A".into(), "B".into()], vec![]));
@@ -176,6 +151,6 @@ mod tests {
         }
         let many = json!({"complete": true, "items": vec![json!({}); 30]});
         let doubts = told(&many).1;
-        assert_eq!((doubts.len(), doubts.last().unwrap().as_str()), (MOST_DOUBTS + 1, "and 22 more"));
+        assert_eq!((doubts.len(), doubts.last().unwrap().as_str()), (9, "and 22 more"));
     }
 }

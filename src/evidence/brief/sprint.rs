@@ -7,11 +7,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::given::day;
-use super::listing::{Doubts, Record, records, text, word};
+use super::listing::{Record, records, text, word};
 use super::points::Points;
 use super::room::Room;
 use super::{Brief, Given, View, first};
 use crate::core::text::excerpt;
+use crate::evidence::doubt::Doubts;
 use crate::evidence::words::Severity;
 
 /// People, and items without a place, that the details name.
@@ -115,7 +116,7 @@ fn choose<'a>(
         None => {
             let open = sprints.iter().filter(|sprint| sprint.text("state") != Some("pass"));
             for sprint in open.clone().filter(|sprint| begins(sprint).is_none()) {
-                doubts.add(format!("the sprint {} does not say when it begins", word(sprint.id)));
+                doubts.push(format!("the sprint {} does not say when it begins", word(sprint.id)));
             }
             let next = open.filter_map(|sprint| Some((begins(sprint).filter(|day| *day >= today)?, sprint)));
             next.min_by_key(|(begins, sprint)| (*begins, sprint.id)).map(|(_, sprint)| sprint)
@@ -124,11 +125,11 @@ fn choose<'a>(
     match (chosen, wanted) {
         (Some(sprint), _) => match sprint.text("state") {
             Some("pending") => {}
-            Some("pass") => doubts.add(format!("the sprint {} is over", word(sprint.id))),
-            _ => doubts.add(unknown("sprint", sprint)),
+            Some("pass") => doubts.push(format!("the sprint {} is over", word(sprint.id))),
+            _ => doubts.push(unknown("sprint", sprint)),
         },
-        (None, Some(wanted)) => doubts.add(format!("no sprint {} of this team is visible", word(wanted))),
-        (None, None) => doubts.add(format!(
+        (None, Some(wanted)) => doubts.push(format!("no sprint {} of this team is visible", word(wanted))),
+        (None, None) => doubts.push(format!(
             "no sprint of this team that is visible begins on {today} or later: name one with `sprint`"
         )),
     }
@@ -160,12 +161,12 @@ impl<'a> Plan<'a> {
         for entry in sprint.list("capacity") {
             let points = entry.get("points").and_then(Value::as_f64).and_then(Points::of);
             let (Some(person), Some(points)) = (text(entry, "user"), points) else {
-                doubts.add(format!("the sprint {} states a capacity that is none", word(sprint.id)));
+                doubts.push(format!("the sprint {} states a capacity that is none", word(sprint.id)));
                 continue;
             };
             let stated = Person { person, capacity: Some(points), ..Person::default() };
             if self.people.insert(person, stated).is_some() {
-                doubts.add(format!(
+                doubts.push(format!(
                     "the sprint {} states the capacity of {} twice",
                     word(sprint.id),
                     word(person)
@@ -187,7 +188,7 @@ impl<'a> Plan<'a> {
         let mut queue = Vec::new();
         for record in open {
             if record.text("state") != Some("pending") {
-                doubts.add(unknown("item", record));
+                doubts.push(unknown("item", record));
             }
             let item = Item::of(record, self.today);
             let sprint = record.text("sprint").map(|id| (id, sprints.get(id)));
@@ -195,7 +196,7 @@ impl<'a> Plan<'a> {
                 (Some((id, Some(_))), Some(person)) if self.is(id) => self.keep(person, item),
                 (Some((id, Some(other))), _) if !self.is(id) && other.text("state") != Some("pass") => {
                     if other.text("state") != Some("pending") {
-                        doubts.add(unknown("sprint", other));
+                        doubts.push(unknown("sprint", other));
                     }
                     self.elsewhere += 1;
                 }
@@ -246,7 +247,7 @@ impl<'a> Plan<'a> {
                         Some(version) => {
                             self.assignments.push(Assignment { id: item.id, version, assignee: person });
                         }
-                        None => doubts.add(format!("{} has no version that could be read", word(item.id))),
+                        None => doubts.push(format!("{} has no version that could be read", word(item.id))),
                     }
                     self.planned.push(Planned { person, how: "proposed", item });
                 }
@@ -271,7 +272,7 @@ impl<'a> Plan<'a> {
             let unplanned = self.unplanned.iter().map(|one| Severity::of(one.item.severity));
             unplanned.filter(|one| *one == severity).count()
         };
-        let mut brief = Brief { undecided: doubts.told(), summary: self.summary(), ..Brief::default() };
+        let mut brief = Brief { undecided: doubts.few(), summary: self.summary(), ..Brief::default() };
         let of = |name| self.sprint.and_then(|sprint| sprint.text(name));
         brief.put(
             "sprint",

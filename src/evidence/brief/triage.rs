@@ -7,10 +7,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::instant::{end, instant};
-use super::listing::{Doubts, Record, records, word};
+use super::listing::{Record, records, word};
 use super::near::{Changed, Moment, Near, near};
 use super::{Brief, Given, View, first};
 use crate::core::text::excerpt;
+use crate::evidence::doubt::Doubts;
 use crate::evidence::words::Severity;
 
 /// Incidents that the details name.
@@ -119,7 +120,7 @@ pub fn triage(given: &Given<'_>) -> Result<Brief, String> {
         None => None,
         Some(wanted) => match open.iter().find(|one| one.id == wanted) {
             None => {
-                doubts.add(format!("no open incident {} is visible", word(wanted)));
+                doubts.push(format!("no open incident {} is visible", word(wanted)));
                 None
             }
             Some(one) => {
@@ -151,7 +152,7 @@ fn tell(
     brief.put("unknown_impact", unknown)?;
     brief.put("old", old)?;
     brief.put("without_owner", without)?;
-    brief.undecided = doubts.told();
+    brief.undecided = doubts.few();
     brief.summary = match incidents.len() {
         0 => "no incident is open".to_owned(),
         open => format!("{open} open: {critical} critical, {old} old, {without} without an owner"),
@@ -174,7 +175,7 @@ fn moments<'a>(open: &[Record<'a>], now: Timestamp, doubts: &mut Doubts) -> Vec<
     let moment = |one: &Record<'a>| {
         if one.text("state") != Some("pending") {
             let status = one.text("status").unwrap_or("nothing");
-            doubts.add(format!(
+            doubts.push(format!(
                 "the incident {} has a state that nobody knows: {}",
                 word(one.id),
                 word(status)
@@ -182,7 +183,7 @@ fn moments<'a>(open: &[Record<'a>], now: Timestamp, doubts: &mut Doubts) -> Vec<
         }
         let opened = one.text("opened").and_then(instant);
         if opened.is_none() {
-            doubts.add(format!("the incident {} does not say when it was opened", word(one.id)));
+            doubts.push(format!("the incident {} does not say when it was opened", word(one.id)));
         }
         Moment {
             at: opened.unwrap_or(now),
@@ -277,7 +278,7 @@ fn propose<'a>(
     doubts: &mut Doubts,
 ) -> Option<Proposal<'a>> {
     let Some(version) = one.whole("version") else {
-        doubts.add(format!("the incident {} has no version that could be read", word(one.id)));
+        doubts.push(format!("the incident {} has no version that could be read", word(one.id)));
         return None;
     };
     let mut reasons = Vec::new();

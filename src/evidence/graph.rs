@@ -1,5 +1,6 @@
 //! An evidence graph, read out of JSON without copying a text.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
@@ -8,6 +9,8 @@ use thiserror::Error;
 
 use super::words::{EdgeKind, NodeKind, State};
 
+/// Edges that are read before the ends of any are looked for: a look into the index between two reads would keep the
+/// processor from fetching the next one meanwhile.
 const READ_AHEAD: usize = 32;
 
 /// How large a graph may be.
@@ -131,8 +134,8 @@ impl<'a> Node<'a> {
 
     /// By ID; of those with one ID, by all that they say.
     fn order(&self, other: &Self) -> Ordering {
-        let all = |node: &Self| Value::from(node.record.clone()).to_string();
-        self.id.cmp(other.id).then_with(|| all(self).cmp(&all(other)))
+        let all = |node: &Self| node.record.iter().map(|(name, value)| (name, rank(value)));
+        self.id.cmp(other.id).then_with(|| all(self).cmp(all(other)))
     }
 }
 
@@ -255,8 +258,6 @@ fn read_node(record: &Map<String, Value>, place: usize) -> Result<Option<Node<'_
     Ok(id.map(|id| Node { id, kind, state, required, record }))
 }
 
-/// Reads all edges before it looks for the ends of any: a look into the index between two reads would keep the
-/// processor from fetching the next ones meanwhile.
 fn read_edges<'a>(
     values: Option<&'a Vec<Value>>,
     nodes: &[Node<'a>],
@@ -360,6 +361,15 @@ fn text(value: &Value, at: impl FnOnce() -> String) -> Result<Option<&str>, Grap
     }
 }
 
+/// A value for an order of all values; without a copy of text, of which most are.
+fn rank(value: &Value) -> (u8, Cow<'_, str>) {
+    match value {
+        Value::Null => (0, Cow::Borrowed("")),
+        Value::String(text) => (1, Cow::Borrowed(text)),
+        other => (2, Cow::Owned(other.to_string())),
+    }
+}
+
 /// Blank text says nothing, so it is none.
 fn is_blank(text: &str) -> bool {
     text.trim().is_empty()
@@ -421,6 +431,18 @@ mod tests {
             expected.sort_unstable();
             assert_eq!(graph.nodes.iter().map(|node| node.id).collect::<Vec<_>>(), expected);
         }
+    }
+
+    #[test]
+    fn nodes_of_one_id_stand_in_an_order_of_their_own() {
+        let says = |owner: Value| json!({"id": "N", "kind": "evidence", "owner": owner, "cve": owner});
+        let nodes = [says(json!("b")), says(json!("a")), says(Value::Null), json!({"id": "N", "cve": 7})];
+        let order = |nodes: Vec<&Value>| {
+            let value = json!({"nodes": nodes});
+            let graph = Graph::read(&value, &Limits::default()).unwrap();
+            graph.nodes.iter().map(|node| json!(node.record).to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(order(nodes.iter().collect()), order(nodes.iter().rev().collect()));
     }
 
     #[test]

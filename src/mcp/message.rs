@@ -13,6 +13,8 @@ use crate::core::text::{cut, excerpt, visible};
 
 /// How much is shown of what should not have come, in characters.
 const SHOWN: usize = 200;
+/// What the results of a handshake are known by, in 2026-07-28 and before.
+const HANDSHAKES: [&str; 2] = ["\"supportedVersions\"", "\"protocolVersion\""];
 
 /// The message that `bytes` are; `None` where they are nothing that anybody waits for. `what` names them in
 /// the error, such as `a line`.
@@ -70,11 +72,17 @@ struct Plain<R> {
 }
 
 /// The message as rmcp reads it, which finds out over three copies of a result that it is no request, and over one
-/// more what it is. A list of tools, which is most of what a short run is told, says by itself that it is one.
+/// more what it is. A list of tools, which is most of what a short run is told, says by itself that it is one; a
+/// handshake that lists tools, too, is a handshake.
 fn read(text: &str) -> Result<ServerJsonRpcMessage, serde_json::Error> {
-    plain::<ListToolsResult>(text)
-        .or_else(|_| plain::<ServerResult>(text))
-        .or_else(|_| serde_json::from_str(text))
+    let list = match HANDSHAKES.iter().any(|member| text.contains(member)) {
+        true => None,
+        false => plain::<ListToolsResult>(text).ok(),
+    };
+    match list {
+        Some(list) => Ok(list),
+        None => plain::<ServerResult>(text).or_else(|_| serde_json::from_str(text)),
+    }
 }
 
 fn plain<R: DeserializeOwned + Into<ServerResult>>(
@@ -134,6 +142,34 @@ fn is_notification(text: &str) -> bool {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_result_is_of_the_kind_that_rmcp_makes_of_it() {
+        let tool =
+            json!({"name": "t", "inputSchema": {"type": "object", "properties": {"n": {"maximum": 1e3}}}});
+        let discovered = json!({"resultType": "complete", "supportedVersions": ["2026-07-28"], "capabilities": {},
+            "ttlMs": 0, "cacheScope": "private"});
+        let initialized = json!({"protocolVersion": "2025-11-25", "capabilities": {},
+            "serverInfo": {"name": "s", "version": "1"}});
+        for mut result in [
+            json!({"tools": [tool], "nextCursor": "c", "ttlMs": 5, "cacheScope": "private", "_meta": {"a": 1}}),
+            json!({"tools": [], "resultType": "complete", "other": [1]}),
+            json!({"tools": [{"name": "t"}]}),
+            json!({"tools": null}),
+            json!({"content": [{"type": "text", "text": "t"}], "tools": []}),
+            json!({"content": [{"type": "text", "text": "tools"}], "structuredContent": {"tools": []}}),
+            discovered,
+            initialized,
+        ] {
+            for _ in 0..2 {
+                let text = json!({"jsonrpc": "2.0", "id": 7, "result": result}).to_string();
+                let theirs: ServerJsonRpcMessage = serde_json::from_str(&text).unwrap();
+                let ours = of_text(&text, "a line").unwrap().unwrap();
+                assert_eq!(format!("{ours:?}"), format!("{theirs:?}"), "{text}");
+                result.as_object_mut().unwrap().entry("tools").or_insert(json!([tool]));
+            }
+        }
+    }
 
     #[test]
     fn a_result_for_the_request_is_a_message_whatever_it_is() {

@@ -1,6 +1,5 @@
 //! An evidence graph, read out of JSON without copying a text.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
@@ -361,13 +360,9 @@ fn text(value: &Value, at: impl FnOnce() -> String) -> Result<Option<&str>, Grap
     }
 }
 
-/// A value for an order of all values; without a copy of text, of which most are.
-fn rank(value: &Value) -> (u8, Cow<'_, str>) {
-    match value {
-        Value::Null => (0, Cow::Borrowed("")),
-        Value::String(text) => (1, Cow::Borrowed(text)),
-        other => (2, Cow::Owned(other.to_string())),
-    }
+/// What of a value a node can say, for an order of it: text, and whether it is required.
+fn rank(value: &Value) -> (Option<bool>, &str) {
+    (value.as_bool(), value.as_str().unwrap_or_default())
 }
 
 /// Blank text says nothing, so it is none.

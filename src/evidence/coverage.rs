@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::graph::{GraphError, wrong};
+use super::graph::{GraphError, said, wrong};
 use crate::core::text::excerpt;
 
 /// Stories that a summary names.
@@ -89,7 +89,7 @@ fn open_items(work: Option<&Value>) -> (BTreeMap<&str, Item<'_>>, Option<String>
     }
     let (mut stateless, mut unreadable) = (0_usize, 0_usize);
     for item in items.into_iter().flatten() {
-        let text = |name: &str| item.get(name).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
+        let text = |name: &str| item.get(name).and_then(said);
         let (Some(id), Some(references)) = (text("id"), item.get("references").and_then(Value::as_array))
         else {
             unreadable += 1;

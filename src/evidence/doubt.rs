@@ -8,8 +8,6 @@ use crate::core::text::excerpt;
 
 /// Reasons given of one sort. Who has more than these has enough to begin with.
 const MOST_OF_A_SORT: usize = 10;
-/// Reasons given of any sort, where there are [`Doubts::few`].
-const FEW: usize = 8;
 /// Nodes of a cycle that are shown.
 const MOST_OF_A_CYCLE: usize = 8;
 
@@ -110,13 +108,6 @@ impl Doubts {
     /// Adds a reason, which is safe to print.
     pub fn push(&mut self, reason: String) {
         self.0.push(reason);
-    }
-
-    /// The first of them, and how many more there are.
-    pub fn few(self) -> Vec<String> {
-        let more = self.0.len().saturating_sub(FEW);
-        let rest = (more > 0).then(|| format!("and {more} more"));
-        self.0.into_iter().take(FEW).chain(rest).collect()
     }
 
     /// Adds a reason where it holds.

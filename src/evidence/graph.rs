@@ -99,7 +99,7 @@ impl<'a> Node<'a> {
 
     /// A member that is text and not blank.
     pub fn text(&self, name: &str) -> Option<&'a str> {
-        self.record.get(name)?.as_str().filter(|text| !is_blank(text))
+        said(self.record.get(name)?)
     }
 
     pub fn title(&self) -> Option<&'a str> {
@@ -209,8 +209,8 @@ fn read_nodes<'a>(values: Option<&'a Vec<Value>>, gaps: &mut Gaps<'a>) -> Result
     Ok(nodes)
 }
 
-/// By ID, and by all the rest where IDs are equal. Nodes are large and IDs lie far apart in memory: what
-/// is sorted is places, by the sixteen bytes that follow what all IDs begin with.
+/// By ID, and by all the rest where IDs are equal. IDs lie far apart in memory: what is compared first is the sixteen
+/// bytes that follow what all IDs begin with.
 fn sorted(nodes: Vec<Node<'_>>) -> Vec<Node<'_>> {
     if nodes.is_sorted_by(|one, next| one.order(next).is_le()) {
         return nodes;
@@ -221,13 +221,9 @@ fn sorted(nodes: Vec<Node<'_>>) -> Vec<Node<'_>> {
     let key = |id: &str| {
         id.bytes().skip(prefix).chain([0; 16]).take(16).fold(0, |key, byte| key << 8 | u128::from(byte))
     };
-    let mut places: Vec<(u128, usize)> = nodes.iter().map(|node| key(node.id)).zip(0..).collect();
-    let order = |one: usize, other: usize| match (nodes.get(one), nodes.get(other)) {
-        (Some(one), Some(other)) => one.order(other),
-        _ => Ordering::Equal,
-    };
-    places.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| order(a.1, b.1)));
-    places.iter().filter_map(|(_, place)| nodes.get(*place).copied()).collect()
+    let mut keyed: Vec<(u128, Node<'_>)> = nodes.iter().map(|node| (key(node.id), *node)).collect();
+    keyed.sort_unstable_by(|(a, one), (b, other)| a.cmp(b).then_with(|| one.order(other)));
+    keyed.into_iter().map(|(_, node)| node).collect()
 }
 
 /// One pass over the members: there are more than a dozen of them, most of them text that few ask for, or null.
@@ -238,7 +234,7 @@ fn read_node(record: &Map<String, Value>, place: usize) -> Result<Option<Node<'_
         match value {
             Value::Null => {}
             Value::String(text) => match name.as_str() {
-                "id" => id = Some(text.as_str()),
+                "id" => id = said(value),
                 "kind" => kind = Some(text.as_str()),
                 "state" => state = Some(text.as_str()),
                 "required" => return refused("a boolean"),
@@ -252,7 +248,6 @@ fn read_node(record: &Map<String, Value>, place: usize) -> Result<Option<Node<'_
             },
         }
     }
-    let id = id.filter(|id| !is_blank(id));
     let (kind, state) = (NodeKind::of(kind), State::of(state));
     Ok(id.map(|id| Node { id, kind, state, required, record }))
 }
@@ -354,8 +349,7 @@ fn list<'a>(
 
 fn text(value: &Value, at: impl FnOnce() -> String) -> Result<Option<&str>, GraphError> {
     match value {
-        Value::Null => Ok(None),
-        Value::String(text) => Ok(Some(text.as_str()).filter(|text| !is_blank(text))),
+        Value::Null | Value::String(_) => Ok(said(value)),
         other => Err(wrong(at(), "text", other)),
     }
 }
@@ -365,9 +359,9 @@ fn rank(value: &Value) -> (Option<bool>, &str) {
     (value.as_bool(), value.as_str().unwrap_or_default())
 }
 
-/// Blank text says nothing, so it is none.
-fn is_blank(text: &str) -> bool {
-    text.trim().is_empty()
+/// The text that a value is. Blank text says nothing, so it is none.
+pub(super) fn said(value: &Value) -> Option<&str> {
+    value.as_str().filter(|text| !text.trim().is_empty())
 }
 
 pub(super) fn wrong(pointer: String, expected: &'static str, found: &Value) -> GraphError {

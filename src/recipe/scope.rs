@@ -130,8 +130,8 @@ impl Values {
 impl Scope {
     /// This scope with one more name, such as a loop's item.
     #[must_use]
-    pub fn with(&self, name: &str, value: &Value) -> Self {
-        let names = BTreeMap::from([(name.to_owned(), data(value.clone().into()))]);
+    pub fn with(&self, name: &str, value: impl Into<Arc<Value>>) -> Self {
+        let names = BTreeMap::from([(name.to_owned(), data(value.into()))]);
         Self { root: Arc::new(Root { names, above: Some(Arc::clone(&self.root)) }) }
     }
 

@@ -75,7 +75,7 @@ impl Tree {
                     let message = format!("{} items are more than {MOST_ITEMS}", items.len());
                     return Err(fail(TemplateErrorKind::TooLarge, message));
                 }
-                items.iter().map(|item| give.evaluate_within(&scope.with(name, item), fuel)).collect()
+                items.into_iter().map(|item| give.evaluate_within(&scope.with(name, item), fuel)).collect()
             }
         }
     }

@@ -8,7 +8,7 @@ use serde_json::{Number, Value, json};
 
 use super::chart::{Chart, ChartKind, Point, Series, short, when};
 use super::instant::{end, instant};
-use super::listing::{Record, records, text, word};
+use super::listing::{Record, records, text, told, word};
 use super::trend::{Asked, Trend, sparkline, trend};
 use super::{Brief, Given, View, first};
 use crate::core::text::excerpt;
@@ -93,7 +93,7 @@ pub fn dashboard(given: &Given<'_>) -> Result<Brief, String> {
     let of = "charts".to_owned();
     let drawn = charts.into_iter().enumerate();
     brief.views.extend(drawn.map(|(at, (title, _))| View::Chart { title, of: of.clone(), at }));
-    brief.undecided = doubts.few();
+    brief.undecided = told(doubts);
     Ok(brief)
 }
 
@@ -129,7 +129,7 @@ fn list(
         "dashboards",
         &[("ID", "id"), ("Name", "name"), ("Summary", "summary")],
     )];
-    brief.undecided = doubts.few();
+    brief.undecided = told(doubts);
     Ok(brief)
 }
 

@@ -4,10 +4,14 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
+use super::first;
 use crate::core::text::excerpt;
 use crate::evidence::doubt::Doubts;
+use crate::evidence::graph::said;
 use crate::evidence::words::State;
 
+/// Doubts that are told; the rest is counted.
+const MOST_DOUBTS: usize = 8;
 /// Characters of an ID or a word in a sentence.
 const MOST_OF_A_WORD: usize = 60;
 
@@ -68,12 +72,17 @@ impl<'a> Record<'a> {
 
 /// A member that is a text and not blank.
 pub(super) fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
-    value.get(name)?.as_str().filter(|text| !text.trim().is_empty())
+    said(value.get(name)?)
 }
 
 /// The state of a record, as the profile translates it.
 pub(super) fn state(value: &Value) -> State {
     State::of(text(value, "state"))
+}
+
+/// The doubts that are told.
+pub(super) fn told(doubts: Doubts) -> Vec<String> {
+    first(doubts.0.into_iter(), MOST_DOUBTS, "")
 }
 
 /// An ID or a word of others in a sentence.
@@ -128,14 +137,14 @@ mod tests {
 
     #[test]
     fn a_list_that_is_not_whole_and_records_that_cannot_be_told_apart_are_doubts() {
-        let told = |answer: &Value| {
+        let came = |answer: &Value| {
             let mut doubts = Doubts::default();
             let ids: Vec<String> =
                 records("things", answer, &mut doubts).iter().map(|one| one.id.to_owned()).collect();
-            (ids, doubts.few())
+            (ids, told(doubts))
         };
         let whole = json!({"complete": true, "items": [{"id": "A"}, {"id": "B"}]});
-        assert_eq!(told(&whole), (vec!["A".into(), "B".into()], vec![]));
+        assert_eq!(came(&whole), (vec!["A".into(), "B".into()], vec![]));
         for (answer, says) in [
             (json!({"complete": true}), "there is no list of things"),
             (json!({"complete": true, "items": null}), "there is no list of things"),
@@ -147,10 +156,10 @@ mod tests {
                 "`A` comes twice among the things",
             ),
         ] {
-            assert_eq!(told(&answer).1, [says], "{answer}");
+            assert_eq!(came(&answer).1, [says], "{answer}");
         }
         let many = json!({"complete": true, "items": vec![json!({}); 30]});
-        let doubts = told(&many).1;
-        assert_eq!((doubts.len(), doubts.last().unwrap().as_str()), (9, "and 22 more"));
+        let doubts = came(&many).1;
+        assert_eq!((doubts.len(), doubts.last().unwrap().as_str()), (MOST_DOUBTS + 1, "and 22 more"));
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::given::day;
-use super::listing::{Record, records, text, word};
+use super::listing::{Record, records, text, told, word};
 use super::points::Points;
 use super::room::Room;
 use super::{Brief, Given, View, first};
@@ -272,7 +272,7 @@ impl<'a> Plan<'a> {
             let unplanned = self.unplanned.iter().map(|one| Severity::of(one.item.severity));
             unplanned.filter(|one| *one == severity).count()
         };
-        let mut brief = Brief { undecided: doubts.few(), summary: self.summary(), ..Brief::default() };
+        let mut brief = Brief { undecided: told(doubts), summary: self.summary(), ..Brief::default() };
         let of = |name| self.sprint.and_then(|sprint| sprint.text(name));
         brief.put(
             "sprint",

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::instant::{end, instant};
-use super::listing::{Record, records, word};
+use super::listing::{Record, records, told, word};
 use super::near::{Changed, Moment, Near, near};
 use super::{Brief, Given, View, first};
 use crate::core::text::excerpt;
@@ -152,7 +152,7 @@ fn tell(
     brief.put("unknown_impact", unknown)?;
     brief.put("old", old)?;
     brief.put("without_owner", without)?;
-    brief.undecided = doubts.few();
+    brief.undecided = told(doubts);
     brief.summary = match incidents.len() {
         0 => "no incident is open".to_owned(),
         open => format!("{open} open: {critical} critical, {old} old, {without} without an owner"),
